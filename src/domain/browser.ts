@@ -1,0 +1,183 @@
+import { z } from "zod";
+
+/** Where a page can be taken up again: what a checkpoint holds. Cookies are CDP's `Network.Cookie`, as they came. */
+export const browserStateSchema = z.object({
+  url: z.string(),
+  cookies: z.array(z.record(z.string(), z.json())),
+  /** Storage of the page's own origin. */
+  storage: z.object({ origin: z.string(), local: z.record(z.string(), z.string()), session: z.record(z.string(), z.string()) }).nullable(),
+});
+export type BrowserState = z.infer<typeof browserStateSchema>;
+
+// ------------------------------------------------------------------------------------------------------- Targets
+
+/** The ways to name an element; a target uses exactly one. */
+export const TARGET_KINDS = ["css", "text", "role", "label", "placeholder", "test_id", "xpath"] as const;
+export type TargetKind = (typeof TARGET_KINDS)[number];
+
+/** A target written out. `name` goes with `role` only. */
+export interface TargetObject {
+  readonly css?: string;
+  readonly text?: string;
+  readonly role?: string;
+  readonly name?: string;
+  readonly label?: string;
+  readonly placeholder?: string;
+  readonly test_id?: string;
+  readonly xpath?: string;
+  readonly nth?: number;
+  readonly within?: BrowserTarget;
+}
+
+/** How a block names an element of a page: a CSS selector, or an object with one of `TARGET_KINDS`. */
+export type BrowserTarget = string | TargetObject;
+
+const words = (description: string) => z.string().trim().min(1).exactOptional().describe(description);
+
+/** Recursive by `within`. */
+export const browserTargetSchema: z.ZodType<BrowserTarget> = z.lazy(() => z.union([z.string().trim().min(1), targetObjectSchema]));
+
+const targetObjectSchema: z.ZodType<TargetObject> = z
+  .strictObject({
+    css: words("CSS selector."),
+    text: words("Text of the element, in any case; an element with exactly this text is preferred to one that only contains it."),
+    role: words("ARIA role, explicit or of the element itself: `button`, `link`, `textbox`, `checkbox`, `heading`, `row`, …"),
+    name: words("With `role`: the accessible name (label, `aria-label`, alternative text or text). Exact before contained, in any case."),
+    label: words("Form control by the text of its label or its `aria-label`."),
+    placeholder: words("Form control by its placeholder."),
+    test_id: words("Element by its `data-testid`, `data-test-id` or `data-test`."),
+    xpath: words("XPath expression."),
+    nth: z.int().exactOptional().describe("Which of several matches: 0 is the first, -1 the last. Without it, more than one visible match is an error."),
+    within: browserTargetSchema.exactOptional().describe("Look only inside this element."),
+  })
+  .superRefine((target, context) => {
+    const kinds = TARGET_KINDS.filter((kind) => target[kind] !== undefined);
+    if (kinds.length !== 1) {
+      const found = kinds.length === 0 ? "has none of them" : `has ${kinds.join(" and ")}`;
+      context.addIssue({ code: "custom", message: `a target needs exactly one of ${TARGET_KINDS.join(", ")}; this one ${found}` });
+    }
+    if (target.name !== undefined && target.role === undefined) {
+      context.addIssue({ code: "custom", path: ["name"], message: "`name` goes with `role`" });
+    }
+  });
+
+/** A target as messages show it: the selector itself, or compact JSON. */
+export function describeTarget(target: BrowserTarget): string {
+  return typeof target === "string" ? target : JSON.stringify(target);
+}
+
+// ------------------------------------------------------------------------------------------------ Acting, reading
+
+/** When a page counts as loaded. `networkidle`: the `load` event, and then no request for half a second. */
+export const LOAD_STATES = ["domcontentloaded", "load", "networkidle"] as const;
+export type LoadState = (typeof LOAD_STATES)[number];
+
+/** A file for a file input. */
+export interface PageFile {
+  readonly name: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One thing to do on a page, or to wait for. */
+export type PageAction = { readonly timeoutMs: number } & (
+  | { readonly do: "click" | "hover"; readonly target: BrowserTarget }
+  | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
+  /** Key by key. Without a target, into what has the focus. */
+  | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string }
+  /** A key or a chord: `Enter`, `Control+A`. */
+  | { readonly do: "press"; readonly target: BrowserTarget | null; readonly key: string }
+  | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
+  | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
+  | { readonly do: "scroll"; readonly to: { readonly target: BrowserTarget } | { readonly edge: "top" | "bottom" } | { readonly byX: number; readonly byY: number } }
+  | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly PageFile[] }
+  | { readonly do: "wait_for"; readonly target: BrowserTarget; readonly state: "visible" | "hidden" }
+  | { readonly do: "wait_for_text"; readonly text: string }
+  /** `glob` is matched against the whole address: `*` within a path segment, `**` across. */
+  | { readonly do: "wait_for_url"; readonly glob: string }
+  | { readonly do: "wait_for_load"; readonly state: LoadState }
+);
+
+/**
+ * What of an element is read: its text with white space folded (of a form control its value, of a checkbox `true` or `false`), its inner HTML,
+ * an attribute as written, the absolute address in an attribute (null: whichever of `href`, `src` and `action` it has), or that it is there.
+ */
+export type ElementPart =
+  | { readonly part: "text" | "html" | "presence" }
+  | { readonly part: "attribute"; readonly attribute: string }
+  | { readonly part: "url"; readonly attribute: string | null };
+
+/** Reads one element (`many` false) or all that match. Inside rows, a null target is the row itself. */
+export type ValueQuery = ElementPart & {
+  readonly kind: "value";
+  readonly target: BrowserTarget | null;
+  readonly many: boolean;
+  /** Wait for at least one. */
+  readonly required: boolean;
+};
+
+export interface RowsQuery {
+  readonly kind: "rows";
+  readonly rows: BrowserTarget;
+  readonly fields: Readonly<Record<string, ValueQuery>>;
+  readonly required: boolean;
+}
+
+export interface TableQuery {
+  readonly kind: "table";
+  readonly table: BrowserTarget;
+  readonly required: boolean;
+}
+
+/** All that is to be read from a page, in one round trip. */
+export type PageQuery = Readonly<Record<string, ValueQuery | RowsQuery | TableQuery>>;
+
+/** What a `ValueQuery` found. `values` has at most one entry unless `many`; null stands for a missing attribute. */
+export interface ValueFound {
+  readonly kind: "value";
+  readonly matched: number;
+  readonly values: readonly (string | null)[];
+}
+
+export interface RowsFound {
+  readonly kind: "rows";
+  readonly rows: readonly Readonly<Record<string, ValueFound>>[];
+}
+
+export interface TableFound {
+  readonly kind: "table";
+  /** How many tables matched; the first was read. */
+  readonly matched: number;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export type PageFindings = Readonly<Record<string, ValueFound | RowsFound | TableFound>>;
+
+// --------------------------------------------------------------------------------------------------------- Errors
+
+/** What a page could not do. `temporary` may go away by itself (slow, crashed, unreachable); `block` will not (no such element). */
+export class PageError extends Error {
+  override readonly name = "PageError";
+  readonly errorClass: "temporary" | "block";
+  /** Which of the actions given to `perform` failed; those before it are done. */
+  readonly actionIndex: number | null;
+
+  constructor(message: string, options: { errorClass: "temporary" | "block"; actionIndex?: number; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.errorClass = options.errorClass;
+    this.actionIndex = options.actionIndex ?? null;
+  }
+}
+
+/** The platform has no browser to give just now. */
+export class BrowserUnavailable extends Error {
+  override readonly name = "BrowserUnavailable";
+  /** When to ask again, in milliseconds, if the platform named it. */
+  readonly retryAfterMs: number | null;
+
+  constructor(message: string, options: { retryAfterMs: number | null; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

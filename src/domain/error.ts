@@ -1,0 +1,66 @@
+/** One thing that is wrong with an input. A refusal lists every fault it found, not the first. */
+export interface Fault {
+  /** Where it is, as a path from the root of the input: `workflow_definition.blocks[2].url`, `parameters.sku`. Empty for the whole. */
+  readonly path: string;
+  /** A sentence that says what is wrong and what was wanted. */
+  readonly message: string;
+  /** A stable word for programs. */
+  readonly code: FaultCode;
+}
+
+export type FaultCode =
+  | "required"
+  | "invalid_type"
+  | "invalid_value"
+  | "unknown_field"
+  | "unknown_block_type"
+  | "duplicate"
+  | "undefined_name"
+  | "invalid_expression"
+  | "too_large"
+  | "too_deep"
+  | "forbidden_address"
+  | "malformed";
+
+/** Why a request was refused. HTTP statuses are looked up in `http/problem.ts`. */
+export type ErrorCode =
+  | "malformed_body"
+  | "invalid_definition"
+  | "invalid_input"
+  | "invalid_parameters"
+  | "unknown_template"
+  | "unauthenticated"
+  | "forbidden"
+  | "not_found"
+  | "conflict"
+  | "idempotency_mismatch"
+  | "unsupported_media_type"
+  | "body_too_large"
+  | "limit_exceeded";
+
+/** A refusal that the caller can act on. Everything else that is thrown is a bug. */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+  readonly code: ErrorCode;
+  readonly faults: readonly Fault[];
+  /** Members that the problem document carries beside the standard ones, e.g. `run_id`. */
+  readonly extra: Readonly<Record<string, string | number>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { faults?: readonly Fault[]; extra?: Readonly<Record<string, string | number>>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.faults = options.faults ?? [];
+    this.extra = options.extra ?? {};
+  }
+}
+
+/** `3 faults in the definition: blocks[0].url: …; …`: the faults as one sentence for people and for clients that read only `detail`. */
+export function describeFaults(what: string, faults: readonly Fault[]): string {
+  const shown = faults.slice(0, 5).map((fault) => (fault.path ? `${fault.path}: ${fault.message}` : fault.message));
+  const more = faults.length > shown.length ? `; and ${faults.length - shown.length} more` : "";
+  return `${what}: ${shown.join("; ")}${more}`;
+}

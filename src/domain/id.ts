@@ -1,0 +1,69 @@
+/**
+ * Ids are a prefix, `_` and a ULID: unique, sortable by time, and telling what they name. The prefixes are Skyvern's
+ * where it has one. (`ports.ts` has the generator: making an id needs chance.)
+ */
+export interface IdTypes {
+  organization: `o_${string}`;
+  apiKey: `ak_${string}`;
+  workflow: `wpid_${string}`;
+  workflowVersion: `w_${string}`;
+  run: `wr_${string}`;
+  blockRun: `wrb_${string}`;
+  artifact: `a_${string}`;
+  delivery: `whd_${string}`;
+  event: `evt_${string}`;
+  request: `req_${string}`;
+}
+
+export const ID_PREFIXES = {
+  organization: "o",
+  apiKey: "ak",
+  workflow: "wpid",
+  workflowVersion: "w",
+  run: "wr",
+  blockRun: "wrb",
+  artifact: "a",
+  delivery: "whd",
+  event: "evt",
+  request: "req",
+} as const satisfies { [K in keyof IdTypes]: string };
+
+export type OrganizationId = IdTypes["organization"];
+export type ApiKeyId = IdTypes["apiKey"];
+export type WorkflowId = IdTypes["workflow"];
+export type WorkflowVersionId = IdTypes["workflowVersion"];
+export type RunId = IdTypes["run"];
+export type BlockRunId = IdTypes["blockRun"];
+export type ArtifactId = IdTypes["artifact"];
+export type DeliveryId = IdTypes["delivery"];
+
+/** Is `text` an id of this kind, by its form? Says nothing of whether the thing exists. */
+export function isId<K extends keyof IdTypes>(kind: K, text: string): text is IdTypes[K] {
+  return text.length <= 100 && /^[a-z]+_[A-Za-z0-9_-]+$/.test(text) && text.startsWith(`${ID_PREFIXES[kind]}_`);
+}
+
+/** The id of a block's row in a run's timeline. It is made from its place, so it is the same however often it is asked for. */
+export function blockRunIdOf(runId: RunId, path: string): BlockRunId {
+  return `wrb_${runId.slice(ID_PREFIXES.run.length + 1)}_${path}`;
+}
+
+/** An artifact's id holds the run that it belongs to, so that it is found without an index: `a_`, the run's ULID, its own. */
+export function artifactIdOf(runId: RunId, own: ArtifactId): ArtifactId {
+  return `a_${runId.slice(ID_PREFIXES.run.length + 1)}${own.slice(ID_PREFIXES.artifact.length + 1)}`;
+}
+
+/** The run that an artifact belongs to, null when the id is not one that `artifactIdOf` made. */
+export function runOfArtifact(artifactId: ArtifactId): RunId | null {
+  const [, run] = /^a_([0-9A-Z]{26})[0-9A-Z]{26}$/.exec(artifactId) ?? [];
+  return run === undefined ? null : `wr_${run}`;
+}
+
+/** The id of an event of a run's journal, for the outside. */
+export function eventIdOf(runId: RunId, seq: number): IdTypes["event"] {
+  return `evt_${runId.slice(ID_PREFIXES.run.length + 1)}_${seq}`;
+}
+
+/** The id of the delivery of an event to the run's own webhook: the same however often the event is told. */
+export function deliveryIdOf(runId: RunId, seq: number): DeliveryId {
+  return `whd_${runId.slice(ID_PREFIXES.run.length + 1)}_${seq}`;
+}

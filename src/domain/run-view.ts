@@ -1,0 +1,191 @@
+/** What the API says of a run, made from the run itself. Field names and nulls are Skyvern's (1.0.50); its own additions are marked. */
+import { blockRunIdOf, type OrganizationId, type RunId, type WorkflowId, type WorkflowVersionId } from "./id.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { type BlockState, isFinal, outputsOf, type Run, type RunStatus } from "./run.ts";
+import { formatInstant, formatInstantOrNull } from "./time.ts";
+
+/** A run as the lists show it. The run's own object holds the truth; this may be a moment behind. Times in milliseconds. */
+export interface RunIndexRow {
+  readonly workflowRunId: RunId;
+  readonly organizationId: OrganizationId;
+  readonly workflowPermanentId: WorkflowId;
+  readonly workflowId: WorkflowVersionId;
+  readonly version: number;
+  readonly workflowTitle: string;
+  /** `invalid` is what a start leaves behind that was refused: no run object exists. */
+  readonly status: RunStatus | "invalid";
+  readonly failureReason: string | null;
+  readonly triggerType: string;
+  readonly createdAt: number;
+  readonly queuedAt: number | null;
+  readonly startedAt: number | null;
+  /** Set exactly when the status is final. */
+  readonly finishedAt: number | null;
+  readonly modifiedAt: number;
+  /** The last event of the run's journal that this reflects. */
+  readonly seq: number;
+}
+
+/** @param seq the last row of the journal that `run` includes */
+export function indexRow(run: Run, seq: number): RunIndexRow {
+  const { facts } = run;
+  return {
+    workflowRunId: facts.runId,
+    organizationId: facts.organizationId,
+    workflowPermanentId: facts.workflowPermanentId,
+    workflowId: facts.workflowId,
+    version: facts.version,
+    workflowTitle: facts.workflowTitle,
+    status: run.status,
+    failureReason: failureReason(run),
+    triggerType: "api",
+    createdAt: run.createdAt,
+    ...timesOf(run),
+    modifiedAt: run.modifiedAt,
+    seq,
+  };
+}
+
+/** Skyvern's `WorkflowRunResponse`. */
+export function runResponse(run: Run): JsonObject {
+  const times = timesOf(run);
+  return {
+    run_id: run.facts.runId,
+    run_type: "workflow_run",
+    status: run.status,
+    output: outputsOf(run),
+    failure_reason: failureReason(run),
+    errors: [],
+    downloaded_files: null,
+    recording_url: null,
+    recording_archived: false,
+    screenshot_urls: null,
+    created_at: formatInstant(run.createdAt),
+    modified_at: formatInstant(run.modifiedAt),
+    queued_at: formatInstantOrNull(times.queuedAt),
+    started_at: formatInstantOrNull(times.startedAt),
+    finished_at: formatInstantOrNull(times.finishedAt),
+    app_url: null,
+    browser_session_id: null,
+    browser_profile_id: null,
+    browser_seed_source: null,
+    max_screenshot_scrolls: null,
+    script_run: null,
+    script_id: null,
+    step_count: null,
+    run_with: "agent",
+    ai_fallback: null,
+    run_request: run.facts.request,
+    // Ours:
+    workflow_permanent_id: run.facts.workflowPermanentId,
+    workflow_id: run.facts.workflowId,
+    version: run.facts.version,
+    workflow_title: run.facts.workflowTitle,
+  };
+}
+
+/** The response for a start that was refused: all that is known is its row in the index. */
+export function invalidRunResponse(row: RunIndexRow): JsonObject {
+  return {
+    run_id: row.workflowRunId,
+    run_type: "workflow_run",
+    status: "invalid",
+    output: null,
+    failure_reason: row.failureReason,
+    created_at: formatInstant(row.createdAt),
+    modified_at: formatInstant(row.modifiedAt),
+    queued_at: null,
+    started_at: null,
+    finished_at: formatInstantOrNull(row.finishedAt),
+    workflow_permanent_id: row.workflowPermanentId,
+    workflow_id: row.workflowId,
+    version: row.version,
+    workflow_title: row.workflowTitle,
+  };
+}
+
+/** The fields of a run in a webhook: Skyvern's flat object, in which older names stand beside the newer ones. */
+export function webhookFields(run: Run): JsonObject {
+  const response = runResponse(run);
+  return {
+    ...response,
+    workflow_id: run.facts.workflowPermanentId,
+    workflow_run_id: run.facts.runId,
+    agent_id: run.facts.workflowPermanentId,
+    agent_run_id: run.facts.runId,
+    webhook_callback_url: run.facts.webhookUrl,
+    parameters: run.facts.parameters,
+    outputs: response.output ?? null,
+  };
+}
+
+/** Skyvern's timeline: newest first. `attempt`, `started_at`, `finished_at` and `outcome` are ours. Blocks that have not begun are left out. */
+export function timeline(run: Run): JsonObject[] {
+  const entries = run.plan.nodes.flatMap((node): JsonObject[] => {
+    const block = run.blocks.get(node.label)!;
+    if (block.status === "pending") return [];
+    const finishedAt = "finishedAt" in block ? block.finishedAt : null;
+    const entry: JsonObject = {
+      type: "block",
+      thought: null,
+      children: [],
+      created_at: formatInstant(block.startedAt),
+      modified_at: formatInstant(finishedAt ?? block.startedAt),
+      block: {
+        workflow_run_block_id: blockRunIdOf(run.facts.runId, node.label),
+        workflow_run_id: run.facts.runId,
+        organization_id: run.facts.organizationId,
+        parent_workflow_run_block_id: null,
+        block_type: node.blockType,
+        label: node.label,
+        status: block.status === "sleeping" ? "running" : block.status,
+        output: block.status === "completed" ? block.output : null,
+        continue_on_failure: node.continueOnFailure,
+        failure_reason: blockReason(block),
+        error_codes: [],
+        duration: finishedAt === null ? null : (finishedAt - block.startedAt) / 1000,
+        actions: [],
+        created_at: formatInstant(block.startedAt),
+        modified_at: formatInstant(finishedAt ?? block.startedAt),
+        attempt: block.attempt,
+        started_at: formatInstant(block.startedAt),
+        finished_at: formatInstantOrNull(finishedAt),
+        outcome: block.status === "failed" ? block.failure.outcome : null,
+      },
+    };
+    return [entry];
+  });
+  return entries.reverse();
+}
+
+function blockReason(block: BlockState): string | null {
+  if (block.status === "failed") return block.failure.message;
+  return block.status === "skipped" ? block.reason : null;
+}
+
+function failureReason(run: Run): string | null {
+  return isFinal(run) ? run.reason : null;
+}
+
+function timesOf(run: Run): { queuedAt: number | null; startedAt: number | null; finishedAt: number | null } {
+  return {
+    queuedAt: "queuedAt" in run ? run.queuedAt : null,
+    startedAt: "startedAt" in run ? run.startedAt : null,
+    finishedAt: "finishedAt" in run ? run.finishedAt : null,
+  };
+}
+
+/** System values that expressions have besides parameters and outputs. */
+export function systemValues(run: Run, now: number): Readonly<Record<string, Json>> {
+  const { facts } = run;
+  return {
+    workflow_run_id: facts.runId,
+    workflow_id: facts.workflowId,
+    workflow_permanent_id: facts.workflowPermanentId,
+    workflow_title: facts.workflowTitle,
+    organization_id: facts.organizationId,
+    timestamp: formatInstant(now),
+    current_date: formatInstant(now).slice(0, 10),
+    workflow_run_outputs: outputsOf(run),
+  };
+}
