@@ -79,9 +79,22 @@ export interface PageFile {
   readonly bytes: Uint8Array;
 }
 
+/** A file that a page let download. */
+export interface Download {
+  readonly url: string;
+  /** What the page calls it, where it made the file itself; otherwise null. */
+  readonly suggestedName: string | null;
+  /** `Content-Disposition` of the answer; empty when there was none. */
+  readonly disposition: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
 /** One thing to do on a page, or to wait for. */
 export type PageAction = { readonly timeoutMs: number } & (
-  | { readonly do: "click" | "hover"; readonly target: BrowserTarget }
+  /** `first`: of several that match, the first that can be clicked, where any will do (a pager above and below a list). */
+  | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean }
+  | { readonly do: "hover"; readonly target: BrowserTarget }
   | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
   /** Key by key. Without a target, into what has the focus. */
   | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string }

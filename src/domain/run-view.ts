@@ -104,11 +104,20 @@ export function invalidRunResponse(row: RunIndexRow): JsonObject {
   };
 }
 
-/** The fields of a run in a webhook: Skyvern's flat object, in which older names stand beside the newer ones. */
+/** Characters of JSON that outputs may have in a webhook; receivers are advised to expect little, and a stored delivery may have 2 MB. */
+export const MAX_WEBHOOK_OUTPUT_CHARACTERS = 256_000;
+
+/**
+ * The fields of a run in a webhook: Skyvern's flat object, in which older names stand beside the newer ones. Outputs that are too large are left
+ * out, which `output_omitted` says; the receiver reads them from the API.
+ */
 export function webhookFields(run: Run): JsonObject {
-  const response = runResponse(run);
+  const complete = runResponse(run);
+  const omitted = JSON.stringify(complete.output).length > MAX_WEBHOOK_OUTPUT_CHARACTERS;
+  const response: JsonObject = omitted ? { ...complete, output: null } : complete;
   return {
     ...response,
+    output_omitted: omitted,
     workflow_id: run.facts.workflowPermanentId,
     workflow_run_id: run.facts.runId,
     agent_id: run.facts.workflowPermanentId,
@@ -155,7 +164,7 @@ export function timeline(run: Run): JsonObject[] {
     };
     return [entry];
   });
-  return entries.reverse();
+  return entries.toReversed();
 }
 
 function blockReason(block: BlockState): string | null {

@@ -23,7 +23,7 @@ export interface BlockTypeFacts {
 const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
 /** A block as written: the fields that every block has, and those of its type, which the catalog checks. */
-const blockSchema = z.looseObject({
+export const blockSchema = z.looseObject({
   block_type: z.string().describe("One of the block types."),
   label: z
     .string()
@@ -73,12 +73,12 @@ export type CheckedDefinition =
  * Fields that Skyvern's clients send and that change nothing here: accepted, kept, returned, and named in a warning when they are set to
  * something.
  */
-const UNUSED_WORKFLOW_FIELDS = [
+const UNUSED_WORKFLOW_FIELDS = new Set([
   "proxy_location", "totp_verification_url", "totp_identifier", "persist_browser_session", "reuse_browser_session", "pin_saved_session_ip",
   "browser_profile_id", "browser_profile_key", "mask_secrets", "model", "is_saved_task", "max_screenshot_scrolls", "max_elapsed_time_minutes",
   "extra_http_headers", "cdp_connect_headers", "status", "run_with", "ai_fallback", "cache_key", "adaptive_caching", "enable_self_healing",
   "code_version", "generate_script_on_terminal", "run_sequentially", "sequential_key", "folder_id",
-]; // prettier-ignore
+]); // prettier-ignore
 
 /** Names that expressions have in every run. */
 export const SYSTEM_NAMES = [
@@ -125,11 +125,10 @@ export function requireDefinition(input: unknown, catalog: BlockCatalog): Checke
 
 function setAside(input: unknown): { used: unknown; warnings: Fault[] } {
   if (!isJsonObject(input)) return { used: input, warnings: [] };
-  const unused = Object.keys(input).filter((field) => UNUSED_WORKFLOW_FIELDS.includes(field));
-  const warnings = unused
-    .filter((field) => input[field] !== null && input[field] !== false)
+  const warnings = Object.keys(input)
+    .filter((field) => UNUSED_WORKFLOW_FIELDS.has(field) && input[field] !== null && input[field] !== false)
     .map((field): Fault => ({ path: field, message: `"${field}" is kept and returned, and has no effect`, code: "invalid_value" }));
-  return { used: Object.fromEntries(Object.entries(input).filter(([field]) => !unused.includes(field))), warnings };
+  return { used: Object.fromEntries(Object.entries(input).filter(([field]) => !UNUSED_WORKFLOW_FIELDS.has(field))), warnings };
 }
 
 /** What the schema cannot say: types and their fields, labels, and the names that expressions may use where they stand. */

@@ -1,0 +1,126 @@
+import ipaddr from "ipaddr.js";
+import type { Fault } from "./error.ts";
+
+/** The longest URL that is accepted: what Skyvern accepts. */
+export const MAX_URL_LENGTH = 2083;
+
+/** WHATWG URL parsing: a pure function that every runtime has, but that the core's `"types": []` hides. */
+declare const URL: { parse(url: string): ParsedUrl | null };
+interface ParsedUrl {
+  readonly protocol: string;
+  readonly username: string;
+  readonly password: string;
+  readonly hostname: string;
+  readonly port: string;
+}
+
+/** Names that resolve inside a machine, a network or a cluster. Single-label names (`localhost`, `metadata`) are refused for having no dot. */
+const PRIVATE_SUFFIXES = [".localhost", ".localdomain", ".local", ".internal", ".cluster.local", ".svc", ".home.arpa"];
+
+/** Metadata services of clouds under names and addresses that look public. The others are private addresses or end in `.internal`. */
+const METADATA_HOSTS = new Set([
+  "metadata.goog",
+  "metadata.tencentyun.com",
+  "metadata.packet.net",
+  "metadata.platformequinix.com",
+  "168.63.129.16",
+]);
+
+/** Addresses of the public internet lie here; the rest of IPv6 is reserved or, as in `::127.0.0.1`, embeds IPv4 in a form long deprecated. */
+const GLOBAL_UNICAST_V6 = ipaddr.IPv6.parseCIDR("2000::/3");
+
+/**
+ * The outbound guard: may the service be made to send a request there? It judges the text of the URL, after WHATWG parsing has folded every
+ * notation of an address (`0x7f.1`, `2130706433`, full-width digits) into one; a public name that resolves to a private address passes.
+ * @param allowedHosts what may be reached all the same: `intranet`, `shop.internal:8443`, `10.0.0.7`, `[fd00::7]:8080` or `*.example.test`
+ * (every name below it, not itself). Only the host is exempted: the scheme, user info and length are checked for all.
+ * @returns null, or a fault with an empty path for the caller to place
+ */
+export function checkOutboundUrl(url: string, allowedHosts: readonly string[]): Fault | null {
+  const fault = (code: Fault["code"], message: string): Fault => ({ path: "", message, code });
+  if (url.length > MAX_URL_LENGTH)
+    return fault("too_large", `the URL has ${url.length} characters; at most ${MAX_URL_LENGTH} are accepted`);
+  const target = URL.parse(url);
+  if (target === null) return fault("invalid_value", "must be an absolute URL such as https://example.com/path");
+  if (target.protocol !== "http:" && target.protocol !== "https:") {
+    return fault("forbidden_address", `the scheme "${target.protocol}" is not allowed; use https: or http:`);
+  }
+  if (target.username !== "" || target.password !== "") {
+    return fault("forbidden_address", "the URL must not hold a user name or a password; send credentials in a header");
+  }
+  const host = canonicalHost(target);
+  if (allowedHosts.some((entry) => isAllowedBy(entry, host, target))) return null;
+  const reason = privateReason(host);
+  if (reason === null) return null;
+  return fault(
+    "forbidden_address",
+    `${host} may not be reached: ${reason}. Ask the service's administrator to allow the host "${host}" for your organization`,
+  );
+}
+
+/** Why this host is not of the public internet, or null. */
+function privateReason(host: string): string | null {
+  if (METADATA_HOSTS.has(host)) return "it is the metadata service of a cloud";
+  if (ipaddr.isValid(host)) {
+    const address = ipaddr.process(host);
+    const range = address.range();
+    if (range !== "unicast") return `it is not a public address (${spellOut(range)})`;
+    if (address.kind() === "ipv6" && !address.match(GLOBAL_UNICAST_V6)) return "it is not a public address (reserved)";
+    return null;
+  }
+  if (!host.includes(".")) return "it is a name of a private network (it has no dot)";
+  const suffix = PRIVATE_SUFFIXES.find((ending) => host.endsWith(ending));
+  return suffix === undefined ? null : `it is a name of a private network (it ends in ${suffix})`;
+}
+
+/** `carrierGradeNat` → `carrier grade nat`. */
+function spellOut(range: string): string {
+  return range.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/** The host without brackets and trailing dots; addresses in their one canonical form, IPv4-mapped IPv6 as IPv4. */
+function canonicalHost({ hostname }: ParsedUrl): string {
+  const host = hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.+$/, "");
+  return ipaddr.isValid(host) ? ipaddr.process(host).toString() : host;
+}
+
+function isAllowedBy(entry: string, host: string, target: ParsedUrl): boolean {
+  const wildcard = entry.startsWith("*.");
+  const named = wildcard ? entry.slice(2) : entry;
+  const bareV6 = named.split(":").length > 2 && !named.startsWith("[");
+  const allowed = URL.parse(`http://${bareV6 ? `[${named}]` : named}`);
+  if (allowed === null) return false;
+  const port = bareV6 ? undefined : /:(\d+)$/.exec(named)?.[1]; // not `allowed.port`, which hides the port 80
+  if (port !== undefined && Number(port) !== effectivePort(target)) return false;
+  const allowedHost = canonicalHost(allowed);
+  return wildcard ? host.endsWith(`.${allowedHost}`) : host === allowedHost;
+}
+
+function effectivePort({ port, protocol }: ParsedUrl): number {
+  if (port !== "") return Number(port);
+  return protocol === "https:" ? 443 : 80;
+}
+
+export type OutboundErrorKind = "refused" | "timeout" | "too_large" | "aborted" | "network" | "too_many_redirects";
+
+/** A request that got no answer, or one that may not be used. The message names the method, the address without its query, and the cause. */
+export class OutboundError extends Error {
+  override readonly name = "OutboundError";
+  readonly kind: OutboundErrorKind;
+
+  constructor(kind: OutboundErrorKind, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+const SECRET_HEADER =
+  /^(proxy-)?authorization$|^(set-)?cookie2?$|(^|-)(auth|token|secret|password|passwd|api-?key|credential|session)(-|$)/;
+
+/**
+ * Does a header of this name usually hold a credential? Such headers are not sent on to another origin, and not shown in outputs.
+ * @param name in any case
+ */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADER.test(name.toLowerCase());
+}

@@ -1,0 +1,415 @@
+/**
+ * What the core asks of the outside. Interfaces only; `adapters/` implements them and `compose.ts` chooses.
+ * An implementation and its fake pass the same contract suite (`test/contracts/`).
+ */
+import type { BrowserState, BrowserTarget, Download, LoadState, PageAction, PageFindings, PageQuery } from "./domain/browser.ts";
+import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from "./domain/delivery.ts";
+import type { Fault } from "./domain/error.ts";
+import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./domain/id.ts";
+import type { Json, JsonObject } from "./domain/json.ts";
+import type { Organization } from "./domain/organization.ts";
+import type { Plan } from "./domain/plan.ts";
+import type { FinalStatus, RunFacts, RunStatus } from "./domain/run.ts";
+import type { RunIndexRow } from "./domain/run-view.ts";
+import type { TemplateIndex, TemplateVersion } from "./domain/template.ts";
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+export interface Ids {
+  /** A new id of this kind; ids made later sort later. */
+  next<K extends keyof IdTypes>(kind: K): IdTypes[K];
+}
+
+/** One structured line. Values of parameters, outputs and secrets are never logged. */
+export interface Log {
+  info(message: string, fields?: Record<string, string | number | boolean | null>): void;
+  error(message: string, error: unknown, fields?: Record<string, string | number | boolean | null>): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------- HTTP
+
+export interface HttpRequest {
+  /** In any case. Not CONNECT or TRACE. */
+  readonly method: string;
+  readonly url: string;
+  /** Not those that belong to the connection or to the service: `host`, `content-length`, `cf-*`, … */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Not with GET or HEAD. */
+  readonly body?: string | Uint8Array;
+  /** For everything: all redirects, and the answer to its last byte. */
+  readonly timeoutMs: number;
+  readonly followRedirects: boolean;
+  readonly signal: AbortSignal;
+  /**
+   * Keep at most so much of the answer's body, as far as it comes: the status is what counts. Without it the whole body is read, and one that
+   * breaks off or is over 5 MB is an error.
+   */
+  readonly keepBytes?: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names; values of repeated headers are joined with `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** After redirects. */
+  readonly url: string;
+}
+
+/** HTTP to the outside by way of the outbound guard: every hop is checked, the answer's size is limited. */
+export interface HttpClient {
+  /** @throws OutboundError when there is no answer, or none that may be used. A status such as 404 is an answer. */
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/** The client of an organization, which lets it reach its own `allowedHosts` besides the public internet. */
+export type HttpClientFor = (allowedHosts: readonly string[]) => HttpClient;
+
+// ------------------------------------------------------------------------------------------------------- Browser
+
+/** Opens browsers, or takes up one that was left running. */
+export interface Browsers {
+  /**
+   * @param options.sessionId a browser to take up again, if it still lives and answers
+   * @param options.state what to restore in a new browser when there is none to take up
+   * @param options.check says why an address may not be visited, or null; asked for every document, in frames and popups too, and for every redirect
+   * @throws BrowserUnavailable when the platform has none to give just now
+   */
+  lease(options: {
+    readonly sessionId: string | null;
+    readonly state: BrowserState | null;
+    readonly check: (url: string) => Fault | null;
+    readonly signal: AbortSignal;
+  }): Promise<BrowserLease>;
+  /** Ends a browser of which only the id is known. Never throws, like `BrowserLease.close`. */
+  close(sessionId: string): Promise<void>;
+}
+
+/** A browser that is ours until `close`. */
+export interface BrowserLease {
+  readonly sessionId: string;
+  readonly page: BrowserPage;
+  /** Was it taken up (true), or is it new, with the state restored (false)? */
+  readonly resumed: boolean;
+  /** False once the browser or its page is gone (crashed, closed, disconnected): lease again, with the last checkpoint. */
+  readonly alive: boolean;
+  /** Address, cookies and storage, enough to go on in another browser. */
+  checkpoint(): Promise<BrowserState>;
+  /** Lets go and leaves the browser running, to be taken up again by its session id until it idles out. */
+  disconnect(): Promise<void>;
+  /** Ends the browser. Never throws: a browser that cannot be closed is already gone or will idle out. */
+  close(): Promise<void>;
+}
+
+/**
+ * A page as the blocks see it. Every method gives up after its time-out, rejects with the signal's reason as soon as it is aborted, and
+ * otherwise throws `PageError`, whose message says what was found instead. Dialogs are dismissed (a `beforeunload` is accepted).
+ */
+export interface BrowserPage {
+  /** The address now. */
+  url(): string;
+  /** The address and the title now. */
+  where(options: PageOptions): Promise<{ url: string; title: string }>;
+  /** `status` is null where there was no HTTP response (`about:blank`). A status of 400 or more is not an error here. */
+  goto(url: string, options: PageOptions & { readonly waitUntil: LoadState }): Promise<{ url: string; status: number | null; title: string }>;
+  /**
+   * Does the actions in their order. Each waits until its element is there, visible, enabled, at rest and not covered; one that leads to
+   * another document waits until that has loaded. One list costs fewer round trips than many: give together what belongs together.
+   * @throws PageError with `actionIndex`; the actions before it are done
+   */
+  perform(actions: readonly PageAction[], options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Reads everything in one visit, after waiting for what is required; what is still missing when the time is up is reported, not thrown.
+   * @param options.changed wait also until it differs from what was last read in this document
+   */
+  read(query: PageQuery, options: PageOptions & { readonly changed?: boolean }): Promise<PageFindings>;
+  /** Can this be clicked to go on? No when it is missing, hidden or disabled (also by `aria-disabled` or a class `disabled`). */
+  canClick(target: BrowserTarget, options: PageOptions): Promise<boolean>;
+  /** Runs a script in the page's own world. `args` is a variable in it. */
+  evaluate(script: string, args: JsonObject, options: PageOptions): Promise<Json>;
+  /** PNG. */
+  screenshot(options: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array>;
+  /** Clicks what starts a download and answers with the file. */
+  download(target: BrowserTarget, options: PageOptions): Promise<Download>;
+}
+
+export interface PageOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+// ----------------------------------------------------------------------------------------------------- Artifacts
+
+/** A stored file. */
+export interface SavedArtifact {
+  readonly artifactId: ArtifactId;
+  readonly type: string;
+  readonly name: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly createdAt: number;
+}
+
+/** Files of runs. Keys are `org/<organization>/run/<run>/<artifact>/<name>`, so that one organization can never name another's. */
+export interface Artifacts {
+  save(owner: { organizationId: OrganizationId; runId: RunId }, file: { artifactId: ArtifactId; type: string; name: string; contentType: string; bytes: Uint8Array }): Promise<SavedArtifact>;
+  /** Oldest first. */
+  list(organizationId: OrganizationId, runId: RunId): Promise<SavedArtifact[]>;
+  /** @returns null when this organization has no such artifact */
+  open(organizationId: OrganizationId, artifactId: ArtifactId): Promise<{ artifact: SavedArtifact; body: ReadableStream } | null>;
+}
+
+// -------------------------------------------------------------------------------------------------------- Secrets
+
+/** Encryption of what is stored: AES-GCM under the service's key, bound to a purpose so that a ciphertext cannot be moved elsewhere. */
+export interface Vault {
+  seal(purpose: string, text: string): Promise<string>;
+  /** @throws when the text was not sealed for this purpose by this key */
+  open(purpose: string, sealed: string): Promise<string>;
+}
+
+// ---------------------------------------------------------------------------------------------------- Deliveries
+
+/** Webhook deliveries, in D1: the record. The queue below only says when to look at it. */
+export interface Deliveries {
+  /** Adds those whose id is new, due at once; the others stay as they are. */
+  add(deliveries: readonly NewDelivery[], at: number): Promise<void>;
+  /**
+   * Takes a delivery for its next attempt, which is counted. Of several that claim it at the same time, one gets it.
+   * @param leaseUntil when another may take it, should this attempt never be settled
+   * @returns null when there is nothing to do now: it is not due, is settled, is being attempted, or does not exist
+   */
+  claim(deliveryId: DeliveryId, now: number, leaseUntil: number): Promise<ClaimedDelivery | null>;
+  /** Ends a claimed attempt. @returns false when a later attempt was claimed meanwhile: nothing is changed then */
+  settle(claimed: ClaimedDelivery, settlement: Settlement, at: number): Promise<boolean>;
+  /** Pending deliveries of any organization that were due before this instant and are not being attempted, the longest due first. */
+  overdue(dueBefore: number, now: number, limit: number): Promise<DeliveryId[]>;
+  /** The newest first. */
+  list(organizationId: OrganizationId, filter: { readonly workflowRunId?: RunId }, page: Page): Promise<DeliveryReport[]>;
+  get(organizationId: OrganizationId, deliveryId: DeliveryId): Promise<DeliveryReport | null>;
+  /** Makes one more attempt due at `now`, whatever came of the delivery. @returns false when an attempt is under way, or there is no such delivery */
+  replay(organizationId: OrganizationId, deliveryId: DeliveryId, now: number): Promise<boolean>;
+}
+
+/** Asks, through a queue, that deliveries be attempted. May be lost, late, repeated or out of order. */
+export interface DeliveryQueue {
+  /** @param delaySeconds whole, at most 43,200: the longest that a queue holds a message back */
+  send(deliveryIds: readonly DeliveryId[], delaySeconds: number): Promise<void>;
+}
+
+/** A message as a queue's consumer gets it; one that is neither acknowledged nor retried counts as acknowledged. */
+export interface QueueMessage {
+  readonly body: unknown;
+  ack(): void;
+  retry(options?: { readonly delaySeconds?: number }): void;
+}
+
+/**
+ * Signs a message by Standard Webhooks 1.0.
+ * @param secret `whsec_` and the key in base64
+ * @param message.at when this attempt is made, in milliseconds since the epoch
+ * @returns the headers that carry the signature
+ */
+export type SignWebhook = (secret: string, message: { readonly id: string; readonly at: number; readonly body: string }) => Promise<Record<string, string>>;
+
+// --------------------------------------------------------------------------------------------------------- Stores
+// Of D1. Each method is one round trip. Everything that belongs to an organization is asked for with its id: what is another's does not exist.
+
+export interface StoredOrganization extends Organization {
+  /** `whsec_…`, sealed by the vault for `webhookSecretPurpose`. */
+  readonly sealedWebhookSecret: string;
+}
+
+export interface Organizations {
+  /** @returns false when the id is taken; nothing is changed then */
+  insert(organization: StoredOrganization): Promise<boolean>;
+  get(organizationId: OrganizationId): Promise<StoredOrganization | null>;
+}
+
+/** An API key as it is kept: never the key itself. */
+export interface StoredApiKey {
+  readonly apiKeyId: ApiKeyId;
+  readonly organizationId: OrganizationId;
+  /** What it is looked up by. Not secret, and not promised to be unique. */
+  readonly prefix: string;
+  /** SHA-256 of the whole key, hexadecimal. */
+  readonly hash: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export interface ApiKeys {
+  /** Stores the key, unless a key with this hash is live already. @returns the live key with this hash: this one or the other */
+  insert(key: StoredApiKey): Promise<StoredApiKey>;
+  /** The live keys with this prefix, each with its organization. */
+  findLive(prefix: string): Promise<{ readonly hash: string; readonly organization: Organization }[]>;
+  /** @returns false when this organization has no such live key */
+  revoke(organizationId: OrganizationId, apiKeyId: ApiKeyId, at: number): Promise<boolean>;
+}
+
+/** One immutable version of a workflow. */
+export interface StoredWorkflow {
+  readonly organizationId: OrganizationId;
+  readonly workflowPermanentId: WorkflowId;
+  readonly workflowId: WorkflowVersionId;
+  readonly version: number;
+  readonly title: string;
+  /** The whole definition as it was posted. */
+  readonly definition: JsonObject;
+  /** When this version was made. */
+  readonly createdAt: number;
+}
+
+export interface Workflows {
+  /** Stores version 1. @returns false when the workflow exists; nothing is changed then */
+  create(workflow: Omit<StoredWorkflow, "version">): Promise<boolean>;
+  /** Stores the next version; of several at once each gets its own number. @returns the number, null when there is no such workflow */
+  addVersion(workflow: Omit<StoredWorkflow, "version">): Promise<number | null>;
+  /** The number of the latest version, null when there is no such workflow or it was deleted. */
+  latestVersion(organizationId: OrganizationId, workflowId: WorkflowId): Promise<number | null>;
+  /** One version, also of a deleted workflow. */
+  version(organizationId: OrganizationId, workflowId: WorkflowId, version: number): Promise<StoredWorkflow | null>;
+  /** Newest first, without deleted workflows. */
+  versions(organizationId: OrganizationId, workflowId: WorkflowId, page: Page): Promise<StoredWorkflow[]>;
+  /** The latest version of each workflow, last changed first. @param search a part of the title, in any case; empty for all */
+  list(organizationId: OrganizationId, search: string, page: Page): Promise<StoredWorkflow[]>;
+  /** @returns false when there was none */
+  delete(organizationId: OrganizationId, workflowId: WorkflowId, at: number): Promise<boolean>;
+}
+
+/** A part of a list. */
+export interface Page {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface RunIndex {
+  /** Writes them all or none. A row replaces only one with a smaller `seq`, so that late and repeated projections change nothing. */
+  upsert(rows: readonly RunIndexRow[]): Promise<void>;
+  get(organizationId: OrganizationId, runId: RunId): Promise<RunIndexRow | null>;
+  /** Newest first. */
+  list(
+    organizationId: OrganizationId,
+    filter: {
+      readonly workflowPermanentId?: WorkflowId;
+      /** Any of these; empty or absent for all. */
+      readonly statuses?: readonly RunIndexRow["status"][];
+      /** Only runs created before this one: the last of the page before. */
+      readonly before?: RunId;
+    },
+    page: Page,
+  ): Promise<RunIndexRow[]>;
+  /** Runs of any organization that are not final and have not changed since `modifiedBefore`, the stillest first. */
+  unfinished(modifiedBefore: number, limit: number): Promise<RunIndexRow[]>;
+}
+
+/** Which resource a request with an `Idempotency-Key` makes. */
+interface IdempotencyClaim {
+  readonly organizationId: OrganizationId;
+  /** What the key is for; the same key may be used once in each scope. */
+  readonly scope: string;
+  readonly key: string;
+  readonly requestHash: string;
+  readonly resourceId: string;
+  readonly createdAt: number;
+}
+
+export interface IdempotencyKeys {
+  /**
+   * Stores the claim, unless there is one for its organization, scope and key that was made at `freeBefore` or later.
+   * @returns the claim that holds: this one or the earlier
+   */
+  claim(claim: IdempotencyClaim, freeBefore: number): Promise<IdempotencyClaim>;
+  /** Forgets claims made before this instant, at most `limit` of them. @returns how many */
+  purge(madeBefore: number, limit: number): Promise<number>;
+}
+
+/** Global templates, in R2. What it returns may be up to a minute old. */
+export interface Templates {
+  /** Skyvern's `retrieve_global_workflows`: the ids that may be used, in the order of the file; none when the file is missing. */
+  retrieveGlobalWorkflows(): Promise<readonly WorkflowId[]>;
+  /** @returns null when there is no such template */
+  index(workflowId: WorkflowId): Promise<TemplateIndex | null>;
+  version(workflowId: WorkflowId, version: number): Promise<TemplateVersion | null>;
+  /**
+   * Makes this the latest version, unless the latest has the same hash, and lists the template. Safe to repeat after a crash at any point.
+   * @returns the version that now is the latest, and whether it is new
+   */
+  publish(template: Omit<TemplateVersion, "version">): Promise<{ version: number; changed: boolean }>;
+}
+
+// --------------------------------------------------------------------------------------------------- Runs at work
+
+/** What a run is started with. Starting the same run id again changes nothing: it answers with the run that is there. */
+export interface RunStart {
+  readonly facts: RunFacts;
+  readonly plan: Plan;
+  /** False when the organization's gate put it into the queue. */
+  readonly admitted: boolean;
+}
+
+/** A run as its object tells it. */
+export interface RunReport {
+  readonly status: RunStatus;
+  /** The API's response, as JSON text: it crosses objects unread, however deep it is. */
+  readonly json: string;
+}
+
+/** The object of one run. Null everywhere means that there is no such run. */
+export interface RunObject {
+  /** @param waitMs how long to wait for a final status before answering */
+  start(start: RunStart, waitMs: number): Promise<RunReport>;
+  report(waitMs: number): Promise<RunReport | null>;
+  /** @returns the timeline as JSON text */
+  timeline(): Promise<string | null>;
+  /** @returns the report after canceling; a finished run stays as it is */
+  cancel(reason: string): Promise<RunReport | null>;
+  /** The gate has a slot for it. @returns false when it does not want one: it has ended or does not exist */
+  admit(): Promise<boolean>;
+  /** Wakes the object, which goes on with what it owes. @returns whether the run is still live */
+  wake(): Promise<boolean>;
+  /** Events for webhooks that are not acknowledged, each with the run as it was then, as JSON text. */
+  webhookEvents(): Promise<RunWebhookEvent[]>;
+  /** What the run told up to this event of its journal is recorded. */
+  acknowledge(seq: number): Promise<void>;
+}
+
+/** Finds the object of a run. Another organization's run is another, empty object. */
+export interface RunObjects {
+  get(organizationId: OrganizationId, runId: RunId): RunObject;
+}
+
+export interface RunWebhookEvent {
+  readonly seq: number;
+  readonly type: "workflow_run.started" | `workflow_run.${FinalStatus}`;
+  readonly at: number;
+  readonly url: string;
+  /** Skyvern's flat run fields. */
+  readonly json: string;
+}
+
+/** News of a run, for the index and the webhooks. The queue is transport: the run sends it again until it is acknowledged. */
+export interface RunNews {
+  readonly row: RunIndexRow;
+  /** Are there events for a webhook to be fetched? */
+  readonly hasWebhook: boolean;
+}
+export interface RunNewsQueue {
+  send(news: RunNews): Promise<void>;
+}
+
+/** Admission of an organization's runs. Every call may be repeated. */
+export interface Gate {
+  /** @param limit how many runs of the organization may be at work @returns 0 when admitted, else the place in the queue, from 1 */
+  admit(runId: RunId, limit: number): Promise<number>;
+  /** Gives the slot, or the place in the queue, back. */
+  release(runId: RunId): Promise<void>;
+}
+export interface Gates {
+  get(organizationId: OrganizationId): Gate;
+}
