@@ -1,0 +1,107 @@
+import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
+import { type BrowserState, BrowserUnavailable, PageError } from "../../domain/browser.ts";
+import type { Fault } from "../../domain/error.ts";
+import type { BrowserLease, Browsers } from "../../ports.ts";
+import { Deadline, TimeUp } from "./deadline.ts";
+import { Lease } from "./lease.ts";
+import { readRefusal } from "./unavailable.ts";
+
+/**
+ * How long the platform keeps a browser that nobody talks to: long enough for what a run does between two browser blocks and for an evicted
+ * object to come back; a browser that was forgotten costs no more than this.
+ */
+const KEEP_ALIVE_MS = 180_000;
+
+/** A new browser takes 2 to 4 s on the platform. */
+const LAUNCH_MS = 60_000;
+
+/** A browser that still lives answers at once. */
+const TAKE_UP_MS = 10_000;
+
+const CLOSE_MS = 10_000;
+
+/** Browser Rendering, by way of its binding. */
+export function createBrowsers(binding: BrowserWorker): Browsers {
+  return {
+    async lease({ sessionId, state, check, signal }) {
+      signal.throwIfAborted();
+      const taken = sessionId === null ? null : await takeUp(binding, sessionId, check, signal);
+      return taken ?? (await launch(binding, state, check, signal));
+    },
+    close: (sessionId) => end(binding, sessionId),
+  };
+}
+
+/** @returns null when that browser is gone, or of no use any more; then it is ended */
+async function takeUp(binding: BrowserWorker, sessionId: string, check: (url: string) => Fault | null, signal: AbortSignal): Promise<BrowserLease | null> {
+  const deadline = new Deadline(TAKE_UP_MS, signal);
+  let browser: Browser | undefined;
+  try {
+    const sessions = await deadline.wait(puppeteer.sessions(binding));
+    if (!sessions.some((session) => session.sessionId === sessionId)) return null;
+    browser = await deadline.wait(puppeteer.connect(binding, sessionId));
+    return await Lease.open(browser, { check, resumed: true, end: endOf(binding, browser) }, deadline);
+  } catch {
+    await (browser === undefined ? end(binding, sessionId) : endOf(binding, browser)());
+    signal.throwIfAborted();
+    return null;
+  }
+}
+
+/** @throws BrowserUnavailable, PageError, or the signal's reason; then nothing is left running */
+async function launch(binding: BrowserWorker, state: BrowserState | null, check: (url: string) => Fault | null, signal: AbortSignal): Promise<BrowserLease> {
+  const deadline = new Deadline(LAUNCH_MS, signal);
+  const sessionId = await acquire(binding, deadline);
+  let lease: Lease;
+  try {
+    const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
+    lease = await Lease.open(browser, { check, resumed: false, end: endOf(binding, browser) }, deadline);
+  } catch (error) {
+    await end(binding, sessionId);
+    if (signal.aborted || error instanceof PageError) throw error;
+    throw new PageError("a new browser was started but could not be reached", { errorClass: "temporary", cause: error });
+  }
+  try {
+    if (state !== null) await lease.restore(state, signal);
+    return lease;
+  } catch (error) {
+    await lease.close();
+    throw error;
+  }
+}
+
+async function acquire(binding: BrowserWorker, deadline: Deadline): Promise<string> {
+  const acquiring = puppeteer.acquire(binding, { keep_alive: KEEP_ALIVE_MS });
+  try {
+    return (await deadline.wait(acquiring)).sessionId;
+  } catch (error) {
+    if (deadline.signal.aborted || error instanceof TimeUp) {
+      acquiring.then(({ sessionId }) => end(binding, sessionId)).catch(() => undefined); // it comes too late, or not at all
+      if (deadline.signal.aborted) throw error;
+      throw new PageError(`no browser was started within ${LAUNCH_MS / 1000} s`, { errorClass: "temporary", cause: error });
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    const limits = await puppeteer.limits(binding).catch(() => null);
+    const refusal = readRefusal(message, limits);
+    if (refusal === null) throw new PageError(`the browser could not be started: ${message}`, { errorClass: "temporary", cause: error });
+    throw new BrowserUnavailable(`no browser is to be had just now: ${message}`, { retryAfterMs: refusal.retryAfterMs, cause: error });
+  }
+}
+
+/** Ends a browser by its connection where that still works, otherwise by its id. */
+function endOf(binding: BrowserWorker, browser: Browser): () => Promise<void> {
+  return async () => {
+    try {
+      await new Deadline(CLOSE_MS / 2, new AbortController().signal).wait(browser.close());
+    } catch {
+      await browser.disconnect().catch(() => undefined); // it has no connection any more
+      await end(binding, browser.sessionId());
+    }
+  };
+}
+
+/** Ends a browser of which only the id is known. Never throws: one that cannot be ended is gone, or will idle out. */
+async function end(binding: BrowserWorker, sessionId: string): Promise<void> {
+  const ending = binding.fetch(`https://browser.internal/v1/devtools/browser/${encodeURIComponent(sessionId)}`, { method: "DELETE" });
+  await new Deadline(CLOSE_MS, new AbortController().signal).wait(ending.then((response) => response.body?.cancel())).catch(() => undefined);
+}

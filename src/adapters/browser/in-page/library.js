@@ -1,0 +1,29 @@
+/**
+ * What the Worker calls in the page. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./act.js").act>} actor
+ * @param {ReturnType<typeof import("./read.js").read>} reader
+ * @returns {import("./protocol.ts").PageLibrary}
+ */
+export function library(actor, reader) {
+  return {
+    run: actor.run,
+    canClick: actor.canClick,
+    settle: actor.nextTask,
+    read: reader.readPage,
+    cancel() {
+      actor.cancel();
+      reader.cancel();
+    },
+    where() {
+      const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+      return { url: location.href, title: document.title, status: navigation?.responseStatus ?? 0 };
+    },
+    storage() {
+      try {
+        return { origin: location.origin, local: { ...localStorage }, session: { ...sessionStorage } };
+      } catch {
+        return null; // sandboxed documents and those of `about:` and `data:` have none
+      }
+    },
+  };
+}

@@ -1,0 +1,260 @@
+/**
+ * From a target to elements, and words for what is there instead. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./elements.js").elements>} elements
+ */
+export function locate(elements) {
+  const { fold, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
+  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+  /** @typedef {Document | Element} Scope */
+
+  /** A target that can never match, such as a selector with a syntax error. */
+  class BadTarget extends Error {
+    name = "BadTarget";
+  }
+
+  /** Elements that have a role without saying so (HTML-AAM). */
+  const IMPLICIT_ROLES = /** @type {Record<string, string>} */ ({
+    article: "article",
+    banner: "header",
+    blockquote: "blockquote",
+    button: "button, input:is([type=button], [type=submit], [type=reset], [type=image]), summary",
+    cell: "td",
+    checkbox: "input[type=checkbox]",
+    columnheader: "thead th, th[scope=col]",
+    combobox: "select:not([multiple], [size]), input[list]",
+    complementary: "aside",
+    contentinfo: "footer",
+    dialog: "dialog",
+    figure: "figure",
+    form: "form",
+    group: "fieldset, details, optgroup",
+    heading: "h1, h2, h3, h4, h5, h6",
+    img: "img",
+    link: "a[href], area[href]",
+    list: "ul, ol, menu",
+    listbox: "select[multiple], select[size]",
+    listitem: "li",
+    main: "main",
+    meter: "meter",
+    navigation: "nav",
+    option: "option",
+    paragraph: "p",
+    progressbar: "progress",
+    radio: "input[type=radio]",
+    region: "section",
+    row: "tr",
+    rowgroup: "tbody, thead, tfoot",
+    rowheader: "tbody th:not([scope=col])",
+    searchbox: "input[type=search]",
+    separator: "hr",
+    slider: "input[type=range]",
+    spinbutton: "input[type=number]",
+    status: "output",
+    table: "table",
+    term: "dt, dfn",
+    textbox: "input:not([type]), input:is([type=text], [type=email], [type=tel], [type=url], [type=password], [type='']), textarea, [contenteditable=''], [contenteditable=true]",
+  });
+
+  const LABELLED = "input:not([type=hidden]), select, textarea, button, meter, progress, output, [contenteditable], [role], [aria-label], [aria-labelledby]";
+
+  /**
+   * Every element that the target names, in the order of the document.
+   * @param {Target} target
+   * @param {Scope} root
+   * @returns {Element[]}
+   */
+  function findAll(target, root = document) {
+    const wanted = typeof target === "string" ? { css: target } : target;
+    const scopes = wanted.within === undefined ? [root] : findAll(wanted.within, root);
+    const found = [...new Set(scopes.flatMap((scope) => findIn(wanted, scope)))];
+    if (wanted.nth === undefined) return found;
+    const picked = found.at(wanted.nth);
+    return picked === undefined ? [] : [picked];
+  }
+
+  /**
+   * @param {Exclude<Target, string>} wanted
+   * @param {Scope} scope
+   * @returns {Element[]}
+   */
+  function findIn(wanted, scope) {
+    if (wanted.css !== undefined) return queryAll(scope, wanted.css);
+    if (wanted.text !== undefined) return findByText(wanted.text, scope);
+    if (wanted.role !== undefined) {
+      const withRole = findByRole(wanted.role, scope);
+      return wanted.name === undefined ? withRole : matchNames(withRole, wanted.name, (element) => [nameOf(element)]);
+    }
+    if (wanted.label !== undefined) return findByLabel(wanted.label, scope);
+    if (wanted.placeholder !== undefined) {
+      return matchNames(queryAll(scope, "[placeholder]"), wanted.placeholder, (element) => [fold(element.getAttribute("placeholder"))]);
+    }
+    if (wanted.test_id !== undefined) {
+      const id = CSS.escape(wanted.test_id);
+      return queryAll(scope, `[data-testid="${id}"], [data-test-id="${id}"], [data-test="${id}"]`);
+    }
+    return findByXpath(wanted.xpath ?? "", scope);
+  }
+
+  /**
+   * @param {Scope} scope
+   * @param {string} selector
+   */
+  function queryAll(scope, selector) {
+    try {
+      return [...scope.querySelectorAll(selector)];
+    } catch {
+      throw new BadTarget(`"${selector}" is not a CSS selector`);
+    }
+  }
+
+  /**
+   * @param {string} role
+   * @param {Scope} scope
+   */
+  function findByRole(role, scope) {
+    const implicit = IMPLICIT_ROLES[role];
+    const explicit = `[role~="${CSS.escape(role)}"]`;
+    const candidates = queryAll(scope, implicit === undefined ? explicit : `${explicit}, ${implicit}`);
+    return candidates.filter((element) => (element.getAttribute("role")?.split(/\s+/)[0] ?? role) === role);
+  }
+
+  /**
+   * A form control by its label: the control itself, also where only its wrapper has the label.
+   * @param {string} label
+   * @param {Scope} scope
+   */
+  function findByLabel(label, scope) {
+    return matchNames(queryAll(scope, LABELLED), label, (element) => [...labelsOf(element), ariaLabelOf(element)]);
+  }
+
+  /**
+   * Those whose name is the wanted text; where there is none, those whose name contains it. Case and white space do not matter.
+   * @param {Element[]} candidates
+   * @param {string} wanted
+   * @param {(element: Element) => string[]} namesOf
+   */
+  function matchNames(candidates, wanted, namesOf) {
+    const text = fold(wanted).toLowerCase();
+    const named = candidates.map((element) => ({ element, names: namesOf(element).map((name) => name.toLowerCase()) }));
+    const exact = named.filter(({ names }) => names.includes(text));
+    const matching = exact.length > 0 ? exact : named.filter(({ names }) => names.some((name) => name.includes(text)));
+    return matching.map(({ element }) => element);
+  }
+
+  /**
+   * The smallest elements with this text.
+   * @param {string} wanted
+   * @param {Scope} scope
+   */
+  function findByText(wanted, scope) {
+    const text = fold(wanted).toLowerCase();
+    const exact = /** @type {Element[]} */ ([]);
+    const containing = /** @type {Element[]} */ ([]);
+    /** @param {Element} element @returns {boolean} is the text in it? */
+    const visit = (element) => {
+      if (["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD"].includes(element.tagName)) return false;
+      const isButton = element instanceof HTMLInputElement && ["button", "submit", "reset"].includes(element.type);
+      const own = fold(isButton ? element.value : element.textContent).toLowerCase();
+      if (!own.includes(text)) return [...element.querySelectorAll("input")].filter(visit).length > 0;
+      const inChild = [...element.children].filter(visit).length > 0;
+      if (!inChild) (own === text ? exact : containing).push(element);
+      return true;
+    };
+    if (scope instanceof Document) visit(scope.documentElement);
+    else visit(scope);
+    return exact.length > 0 ? exact : containing;
+  }
+
+  /**
+   * @param {string} expression
+   * @param {Scope} scope
+   */
+  function findByXpath(expression, scope) {
+    let nodes;
+    try {
+      nodes = document.evaluate(expression, scope, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
+    } catch {
+      throw new BadTarget(`"${expression}" is not an XPath expression for elements`);
+    }
+    return Array.from({ length: nodes.snapshotLength }, (_, index) => nodes.snapshotItem(index)).filter((node) => node instanceof Element);
+  }
+
+  /**
+   * What to say when nothing matches: what is there that is like it.
+   * @param {Target} target
+   * @returns {string}
+   */
+  function describeMiss(target) {
+    const wanted = typeof target === "string" ? { css: target } : target;
+    const page = `${location.href} "${shorten(document.title, 60)}"`;
+    if (wanted.within !== undefined && findAll(wanted.within).length === 0) return `nothing matches its \`within\` on ${page}${nearMisses(wanted.within)}`;
+    if (wanted.nth !== undefined) {
+      const { nth: _, ...all } = wanted;
+      const count = findAll(all).length;
+      if (count > 0) return `only ${count} ${count === 1 ? "element matches" : "elements match"}, so there is no nth ${wanted.nth}, on ${page}`;
+    }
+    const frames = document.querySelectorAll("iframe, frame").length;
+    const hint = frames === 0 ? "" : `; its ${frames} frame${frames === 1 ? " was" : "s were"} not searched`;
+    return `no element matches on ${page}${nearMisses(wanted)}${hint}`;
+  }
+
+  /**
+   * @param {Target} target
+   * @returns {string}
+   */
+  function nearMisses(target) {
+    const wanted = typeof target === "string" ? { css: target } : target;
+    if (wanted.css !== undefined) return nearSelector(wanted.css);
+    if (wanted.role !== undefined) {
+      const names = findByRole(wanted.role, document).filter(isVisible).map(nameOf);
+      if (names.length > 0) return list(`elements of role ${wanted.role} there`, names);
+      const roles = Object.keys(IMPLICIT_ROLES).filter((role) => findByRole(role, document).some(isVisible));
+      return list(`there is no ${wanted.role}; roles there`, roles, 30);
+    }
+    if (wanted.label !== undefined) return list("labels there", queryAll(document, LABELLED).flatMap((element) => [...labelsOf(element), ariaLabelOf(element)]));
+    if (wanted.placeholder !== undefined) return list("placeholders there", attributeValues("placeholder"));
+    if (wanted.test_id !== undefined) return list("test ids there", ["data-testid", "data-test-id", "data-test"].flatMap(attributeValues));
+    if (wanted.text !== undefined) return list("buttons and links there", [...findByRole("button", document), ...findByRole("link", document)].filter(isVisible).map(nameOf));
+    return "";
+  }
+
+  /** @param {string} name */
+  function attributeValues(name) {
+    return queryAll(document, `[${name}]`).map((element) => element.getAttribute(name) ?? "");
+  }
+
+  /**
+   * How far a selector with several steps comes.
+   * @param {string} selector
+   */
+  function nearSelector(selector) {
+    const steps = /["'()[\]]/.test(selector) ? [selector] : selector.split(/(?=[\s>+~]+[^\s>+~])/);
+    for (let length = steps.length - 1; length > 0; length--) {
+      const prefix = steps.slice(0, length).join("").trim();
+      const count = queryAll(document, prefix).length;
+      if (count > 0) return `; ${count} ${count === 1 ? "matches" : "match"} "${prefix}"`;
+    }
+    return "";
+  }
+
+  /**
+   * @param {string} what
+   * @param {string[]} names
+   */
+  function list(what, names, most = 8) {
+    const different = [...new Set(names.filter((name) => name !== ""))];
+    if (different.length === 0) return "";
+    const shown = different.slice(0, most).map((name) => `"${shorten(name, 40)}"`);
+    return `; ${what}: ${shown.join(", ")}${different.length > most ? ", …" : ""}`;
+  }
+
+  /**
+   * @param {Element[]} found
+   */
+  function describeSeveral(found) {
+    const shown = found.slice(0, 4).map(describe);
+    return `${found.length} elements match: ${shown.join(", ")}${found.length > 4 ? ", …" : ""}`;
+  }
+
+  return { BadTarget, findAll, describeMiss, describeSeveral };
+}

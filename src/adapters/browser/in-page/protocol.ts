@@ -1,0 +1,69 @@
+import type { BrowserTarget, PageFindings, PageQuery } from "../../../domain/browser.ts";
+
+/** What the library in the page can do by itself, or make ready for real input. */
+export type PageOp =
+  /** Brings the element into view and says where the pointer has to go. `first`: of several, the first that can be acted on. */
+  | { readonly do: "point"; readonly target: BrowserTarget; readonly first: boolean }
+  | { readonly do: "focus"; readonly target: BrowserTarget }
+  | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
+  | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
+  | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
+  | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly { name: string; contentType: string; base64: string }[] }
+  | { readonly do: "scroll"; readonly target: BrowserTarget }
+  | { readonly do: "scroll_to"; readonly edge: "top" | "bottom" }
+  | { readonly do: "scroll_by"; readonly x: number; readonly y: number }
+  | { readonly do: "wait_visible" | "wait_hidden"; readonly target: BrowserTarget }
+  | { readonly do: "wait_text"; readonly text: string }
+  /** Where an element is in the whole page, for a screenshot of it. */
+  | { readonly do: "box"; readonly target: BrowserTarget };
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How far a list of operations came. */
+export type RunAnswer = { readonly done: number } & (
+  | { readonly state: "complete"; /** Of the last operation: where to point, or its box. */ readonly box: Box | null }
+  /** The operation after `done` is not possible yet; `seen` says why: a sentence about what was found instead. */
+  | { readonly state: "waiting"; readonly seen: string }
+  /** It will not become possible by waiting. */
+  | { readonly state: "failed"; readonly seen: string }
+  /** An operation has set off for another document: the rest is for that one. */
+  | { readonly state: "leaving" }
+);
+
+export interface ReadAnswer {
+  readonly findings: PageFindings;
+  /** Is all there that is required, and changed if that was asked for? */
+  readonly satisfied: boolean;
+}
+
+export interface Whereabouts {
+  readonly url: string;
+  readonly title: string;
+  /** HTTP status of the document, 0 when it has none. */
+  readonly status: number;
+}
+
+/**
+ * What is put into the page's isolated world as `pilotfish`. Waiting calls return after at most `waitMs`, so that the caller can tell a
+ * page that does not answer from one that does not have what is wanted.
+ */
+export interface PageLibrary {
+  /**
+   * Does operations in their order. Only the first waits for what it needs; when a later one would have to, the answer is `waiting`. So a call
+   * that dies with its document while waiting has done nothing.
+   */
+  run(ops: readonly PageOp[], waitMs: number): Promise<RunAnswer>;
+  read(query: PageQuery, changed: boolean, waitMs: number): Promise<ReadAnswer>;
+  canClick(target: BrowserTarget): boolean;
+  where(): Whereabouts;
+  storage(): { origin: string; local: Record<string, string>; session: Record<string, string> } | null;
+  /** Lets the page do what it has already set out to do. */
+  settle(): Promise<void>;
+  /** Ends what waits. */
+  cancel(): void;
+}

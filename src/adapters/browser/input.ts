@@ -1,0 +1,47 @@
+import type { CDPSession } from "@cloudflare/puppeteer";
+import type { KeyPress } from "./keys.ts";
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** So many keys are under way at once. */
+const KEYS_AT_ONCE = 100;
+
+/**
+ * Moves the pointer there, presses and releases. The three travel together: they are handled in their order anyway.
+ * @returns when the page has handled them
+ */
+export async function clickAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
+  const button = { button: "left", clickCount: 1 } as const;
+  await Promise.all([
+    cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y }),
+    cdp.send("Input.dispatchMouseEvent", { type: "mousePressed", x, y, ...button }),
+    cdp.send("Input.dispatchMouseEvent", { type: "mouseReleased", x, y, ...button }),
+  ]);
+}
+
+export async function moveTo(cdp: CDPSession, { x, y }: Point): Promise<void> {
+  await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y });
+}
+
+/** @returns when the page has handled all */
+export async function pressKeys(cdp: CDPSession, keys: readonly KeyPress[]): Promise<void> {
+  for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
+    await Promise.all(keys.slice(from, from + KEYS_AT_ONCE).flatMap((key) => press(cdp, key)));
+  }
+}
+
+function press(cdp: CDPSession, { key, code, keyCode, text, modifiers }: KeyPress): Promise<void>[] {
+  if (code === "") return [cdp.send("Input.insertText", { text })];
+  const event = { key, code, windowsVirtualKeyCode: keyCode, modifiers };
+  const down = text === "" ? { type: "rawKeyDown" as const, ...event, ...editingCommands(key, modifiers) } : { type: "keyDown" as const, ...event, text, unmodifiedText: text };
+  return [cdp.send("Input.dispatchKeyEvent", down), cdp.send("Input.dispatchKeyEvent", { type: "keyUp", ...event })];
+}
+
+/** Shortcuts that the browser's window handles, and so a page without one does not know. */
+function editingCommands(key: string, modifiers: number): { commands?: string[] } {
+  const commands = modifiers === 2 ? ({ a: "selectAll", c: "copy", x: "cut", v: "paste", z: "undo", y: "redo" } as Record<string, string>)[key] : undefined;
+  return commands === undefined ? {} : { commands: [commands] };
+}

@@ -1,0 +1,129 @@
+import type { CDPSession } from "@cloudflare/puppeteer";
+import type { LoadState } from "../../domain/browser.ts";
+import { type Deadline, TimeUp } from "./deadline.ts";
+
+const LIFECYCLE_NAME = { domcontentloaded: "DOMContentLoaded", load: "load", networkidle: "networkIdle" } as const satisfies Record<LoadState, string>;
+
+/** A navigation that was asked for begins within this time, or never (`mailto:`, an answer without content). */
+const START_MS = 1000;
+
+/** After an act that led to another document: how long its images and the like may take beyond the document itself. */
+const LOAD_GRACE_MS = 5000;
+
+/** Where a tab was in its navigations before an act. */
+export interface NavigationMark {
+  readonly starts: number;
+  readonly loaderId: string;
+}
+
+/** The life of a tab's main frame: which document it shows, how far that has loaded, and whether another is on its way. */
+export class Navigation {
+  #url: string;
+  #loaderId: string;
+  readonly #reached = new Set<string>();
+  #requested = false;
+  #loading = false;
+  #starts = 0;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(cdp: CDPSession, frame: { id: string; url: string; loaderId: string }) {
+    this.#url = frame.url;
+    this.#loaderId = frame.loaderId;
+    const on = <E extends { frameId: string }>(handle: (event: E) => void) => (event: E) => {
+      if (event.frameId !== frame.id) return;
+      handle(event);
+      this.#wake();
+    };
+    cdp.on("Page.frameRequestedNavigation", on(({ disposition }) => disposition === "currentTab" && this.#begin()));
+    cdp.on("Page.frameStartedLoading", on(() => {
+      this.#loading = true;
+      this.#begin();
+    }));
+    cdp.on("Page.frameStoppedLoading", on(() => {
+      this.#loading = false;
+      this.#requested = false;
+    }));
+    cdp.on("Page.navigatedWithinDocument", on(({ url }) => (this.#url = url)));
+    cdp.on("Page.lifecycleEvent", on(({ name, loaderId }) => loaderId === this.#loaderId && this.#reached.add(name)));
+    cdp.on("Page.frameNavigated", ({ frame: { id, url, urlFragment = "", loaderId, unreachableUrl } }) => {
+      if (id !== frame.id) return;
+      this.#url = unreachableUrl ?? url + urlFragment;
+      if (loaderId !== this.#loaderId) this.#reached.clear();
+      this.#loaderId = loaderId;
+      this.#wake();
+    });
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Changes with the document. */
+  get loaderId(): string {
+    return this.#loaderId;
+  }
+
+  /** To be taken before an act and given to `settled` after it. */
+  mark(): NavigationMark {
+    return { starts: this.#starts, loaderId: this.#loaderId };
+  }
+
+  /** Has a navigation begun since? */
+  hasBegun(mark: NavigationMark): boolean {
+    return this.#starts !== mark.starts;
+  }
+
+  /**
+   * Waits for the navigation that an act has set off: until the new document has loaded (or has its DOM, and 5 s for the rest), or until it
+   * came to nothing. Returns at once when there is none.
+   * @throws TimeUp
+   */
+  async settled(mark: NavigationMark, deadline: Deadline): Promise<void> {
+    if (!this.hasBegun(mark)) return;
+    if (!(await this.#within(START_MS, deadline, () => this.#loading || !this.#requested))) {
+      this.#requested = false;
+      return;
+    }
+    const isUsable = () => this.#loaderId !== mark.loaderId && this.#reached.has(LIFECYCLE_NAME.domcontentloaded);
+    await this.#when(deadline, () => !this.#loading || isUsable());
+    if (this.#loading && deadline.remainingMs > 0) await this.#within(Math.min(LOAD_GRACE_MS, deadline.remainingMs - 1), deadline, () => !this.#loading);
+  }
+
+  /**
+   * @param loaderId of the document that is waited for; null: of whichever is there
+   * @throws TimeUp
+   */
+  async reached(state: LoadState, loaderId: string | null, deadline: Deadline): Promise<void> {
+    await this.#when(deadline, () => (loaderId === null || loaderId === this.#loaderId) && this.#reached.has(LIFECYCLE_NAME[state]));
+  }
+
+  /** @throws TimeUp */
+  async arrivedAt(matches: (url: string) => boolean, deadline: Deadline): Promise<void> {
+    await this.#when(deadline, () => matches(this.#url));
+  }
+
+  #begin(): void {
+    this.#requested = true;
+    this.#starts++;
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async #when(deadline: Deadline, condition: () => boolean): Promise<void> {
+    while (!condition()) await deadline.wait(this.#changed.promise);
+  }
+
+  /** @returns did it become so within this time? @throws TimeUp when the deadline itself has passed */
+  async #within(ms: number, deadline: Deadline, condition: () => boolean): Promise<boolean> {
+    try {
+      await this.#when(deadline.atMost(ms), condition);
+      return true;
+    } catch (error) {
+      if (error instanceof TimeUp && deadline.remainingMs > 0) return false;
+      throw error;
+    }
+  }
+}

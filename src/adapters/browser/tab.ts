@@ -1,0 +1,64 @@
+import type { Browser, CDPSession } from "@cloudflare/puppeteer";
+import { PageError } from "../../domain/browser.ts";
+import type { Deadline } from "./deadline.ts";
+
+/** The connection to the browser, of which a tab's session is a part. */
+export type Connection = NonNullable<ReturnType<CDPSession["connection"]>>;
+
+/** The document went away while it was asked: ask the next one. */
+export class ContextLost extends Error {
+  override readonly name = "ContextLost";
+}
+
+const GONE_WITH_DOCUMENT = /Cannot find context|context was destroyed|navigated or closed|No frame|Frame with the given|Promise was collected|not attached to an active page/;
+const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection closed|Session with given id not found|detached/;
+
+/** One tab over CDP: knows whether it is still there, and lets no call wait for a tab that is not. */
+export class Tab {
+  /** Of the target and of its main frame: Chromium gives both the same. */
+  readonly id: string;
+  readonly cdp: CDPSession;
+  #gone: PageError | null = null;
+  readonly #lost = Promise.withResolvers<never>();
+
+  constructor(id: string, cdp: CDPSession, browser: Browser) {
+    this.id = id;
+    this.cdp = cdp;
+    this.#lost.promise.catch(() => undefined); // it is also told to whoever waits
+    browser.on("disconnected", () => this.lose("the connection to the browser was lost"));
+    const connection = cdp.connection();
+    connection?.on("Target.targetCrashed", ({ targetId }) => targetId === id && this.lose("the page crashed"));
+    connection?.on("Target.targetDestroyed", ({ targetId }) => targetId === id && this.lose("the page was closed"));
+  }
+
+  /** Why there is nothing to be had from this tab any more; null while it lives. */
+  get gone(): PageError | null {
+    return this.#gone;
+  }
+
+  /** Gives the tab up: what waits for it and what comes later fails with this. */
+  lose(reason: string): PageError {
+    this.#gone ??= new PageError(reason, { errorClass: "temporary" });
+    this.#lost.reject(this.#gone);
+    return this.#gone;
+  }
+
+  /**
+   * Waits for the answer to something that was sent.
+   * @throws PageError when the tab is gone, ContextLost when only its document is, TimeUp, or the signal's reason
+   */
+  async wait<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
+    if (this.#gone !== null) {
+      work.catch(() => undefined);
+      throw this.#gone;
+    }
+    try {
+      return await deadline.wait(Promise.race([work, this.#lost.promise]));
+    } catch (error) {
+      if (error instanceof PageError || !(error instanceof Error)) throw error;
+      if (GONE_WITH_DOCUMENT.test(error.message)) throw new ContextLost(error.message, { cause: error });
+      if (GONE_WITH_SESSION.test(error.message)) throw this.lose("the connection to the browser was lost");
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import { eq } from "drizzle-orm";
+import type { Organizations } from "../../ports.ts";
+import type { Database } from "./database.ts";
+import { organizations } from "./schema.ts";
+
+export function createOrganizations(db: Database): Organizations {
+  return {
+    async insert(organization) {
+      const inserted = await db
+        .insert(organizations)
+        .values({ ...organization, allowedHosts: [...organization.allowedHosts] })
+        .onConflictDoNothing()
+        .returning({ organizationId: organizations.organizationId });
+      return inserted.length > 0;
+    },
+
+    async get(organizationId) {
+      return (await db.select().from(organizations).where(eq(organizations.organizationId, organizationId)).get()) ?? null;
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * The tables of D1. Instants are integers, milliseconds since the epoch. Where a row belongs to an organization its id leads the key, so that
+ * every lookup names the organization and one can never read another's. Each index is there for one query, named beside it. SQLite uses a
+ * partial index only for a query that states the same condition literally, not by a parameter.
+ */
+import { sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { ApiKeyId, DeliveryId, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "../../domain/id.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import type { RunIndexRow } from "../../domain/run-view.ts";
+
+/** A tenant. */
+export const organizations = sqliteTable("organizations", {
+  organizationId: text("organization_id").$type<OrganizationId>().primaryKey(),
+  name: text("name").notNull(),
+  /** Hosts that the outbound guard lets through although they are private, as `host` or `host:port`. */
+  allowedHosts: text("allowed_hosts", { mode: "json" }).$type<string[]>().notNull(),
+  maxConcurrentRuns: integer("max_concurrent_runs").notNull().default(100),
+  /** `whsec_…`, sealed by the vault for `webhookSecretPurpose`. */
+  sealedWebhookSecret: text("webhook_secret").notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    apiKeyId: text("api_key_id").$type<ApiKeyId>().primaryKey(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    /** What a key is looked up by: the public part of a key of our form, else the beginning of its digest. */
+    prefix: text("prefix").notNull(),
+    /** SHA-256 of the whole key, hexadecimal. */
+    hash: text("hash").notNull(),
+    name: text("name").notNull(),
+    createdAt: integer("created_at").notNull(),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [
+    index("api_keys_by_prefix").on(table.prefix), // who is calling?
+    uniqueIndex("api_keys_live_hash")
+      .on(table.hash)
+      .where(sql`revoked_at is null`), // a live key names one organization
+  ],
+);
+
+export const workflows = sqliteTable(
+  "workflows",
+  {
+    workflowPermanentId: text("workflow_permanent_id").$type<WorkflowId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    latestVersion: integer("latest_version").notNull(),
+    /** Of the latest version. */
+    title: text("title").notNull(),
+    createdAt: integer("created_at").notNull(),
+    /** When the latest version was made. */
+    modifiedAt: integer("modified_at").notNull(),
+    deletedAt: integer("deleted_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.workflowPermanentId] }),
+    index("workflows_newest")
+      .on(table.organizationId, table.modifiedAt, table.workflowPermanentId)
+      .where(sql`deleted_at is null`), // the list
+  ],
+);
+
+/** Immutable: a row is written once and never changed. */
+export const workflowVersions = sqliteTable(
+  "workflow_versions",
+  {
+    workflowId: text("workflow_id").$type<WorkflowVersionId>().notNull(),
+    workflowPermanentId: text("workflow_permanent_id").$type<WorkflowId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    /** From 1. */
+    version: integer("version").notNull(),
+    /** The whole definition (title, settings, `workflow_definition`) as it was posted. */
+    definition: text("definition", { mode: "json" }).$type<JsonObject>().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.workflowPermanentId, table.version] })],
+);
+
+/**
+ * The index of runs, for lists and for the sweeper. The run object owns the truth; this is its projection and may be a moment behind.
+ * Run ids are ULIDs, so that their order is the order of creation.
+ */
+export const runs = sqliteTable(
+  "runs",
+  {
+    workflowRunId: text("workflow_run_id").$type<RunId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    workflowPermanentId: text("workflow_permanent_id").$type<WorkflowId>().notNull(),
+    workflowId: text("workflow_id").$type<WorkflowVersionId>().notNull(),
+    version: integer("version").notNull(),
+    workflowTitle: text("workflow_title").notNull(),
+    status: text("status").$type<RunIndexRow["status"]>().notNull(),
+    failureReason: text("failure_reason"),
+    /** Skyvern's `trigger_type`: `api`, `manual`, … */
+    triggerType: text("trigger_type").$type<RunIndexRow["triggerType"]>().notNull(),
+    createdAt: integer("created_at").notNull(),
+    queuedAt: integer("queued_at"),
+    startedAt: integer("started_at"),
+    /** Set exactly when the status is final. */
+    finishedAt: integer("finished_at"),
+    modifiedAt: integer("modified_at").notNull(),
+    /** The last event of the run's journal that this row reflects: an older projection never overwrites a newer one. */
+    seq: integer("seq").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.workflowRunId] }), // one run; an organization's runs, newest first
+    index("runs_by_workflow").on(table.organizationId, table.workflowPermanentId, table.workflowRunId), // a workflow's runs, newest first
+    index("runs_by_status").on(table.organizationId, table.status, table.workflowRunId), // the runs of one status, newest first
+    index("runs_unfinished")
+      .on(table.modifiedAt)
+      .where(sql`finished_at is null`), // the sweeper: which runs have been still for too long?
+  ],
+);
+
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    /** What the key is for: `create_workflow`, `create_run`. */
+    scope: text("scope").notNull(),
+    key: text("key").notNull(),
+    /** Of the request that first used the key; another request under the same key is refused. */
+    requestHash: text("request_hash").notNull(),
+    /** The id of what that request creates, fixed before it is created. */
+    resourceId: text("resource_id").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.scope, table.key] }),
+    index("idempotency_keys_by_age").on(table.createdAt), // the purge
+  ],
+);
+
+/** One message to one URL, with its attempts. */
+export const webhookDeliveries = sqliteTable(
+  "webhook_deliveries",
+  {
+    /** Also the `webhook-id` that the receiver sees, the same on every attempt. */
+    deliveryId: text("delivery_id").$type<DeliveryId>().primaryKey(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    workflowRunId: text("workflow_run_id").$type<RunId>().notNull(),
+    eventType: text("event_type").notNull(),
+    url: text("url").notNull(),
+    /** The exact bytes that are signed and sent. */
+    body: text("body").notNull(),
+    status: text("status", { enum: ["pending", "delivered", "failed"] }).notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    /** When the next attempt is due; null when there is none to come. */
+    nextAttemptAt: integer("next_attempt_at"),
+    /** Until then the attempt belongs to whoever claimed it. */
+    leaseUntil: integer("lease_until"),
+    lastStatusCode: integer("last_status_code"),
+    lastError: text("last_error"),
+    createdAt: integer("created_at").notNull(),
+    deliveredAt: integer("delivered_at"),
+  },
+  (table) => [
+    index("webhook_deliveries_by_run").on(table.organizationId, table.workflowRunId, table.deliveryId), // the deliveries of a run
+    index("webhook_deliveries_due")
+      .on(table.nextAttemptAt)
+      .where(sql`status = 'pending'`), // what is to be sent now
+  ],
+);

@@ -1,0 +1,29 @@
+import type { Gates, RunNews, RunNewsQueue, RunObject, RunObjects, Gate } from "../ports.ts";
+
+/** Runs by their objects. The name holds the organization: with another's run id one finds an empty object. */
+export function createRunObjects(namespace: DurableObjectNamespace): RunObjects {
+  return {
+    get(organizationId, runId) {
+      const stub: unknown = namespace.get(namespace.idFromName(`${organizationId}:${runId}`));
+      return stub as RunObject; // `WorkflowRun` implements it; the generated stub type cannot see through recursive JSON
+    },
+  };
+}
+
+/** Gates by their organization. */
+export function createGates(namespace: DurableObjectNamespace): Gates {
+  return {
+    get(organizationId) {
+      const stub: unknown = namespace.get(namespace.idFromName(organizationId));
+      return stub as Gate;
+    },
+  };
+}
+
+export function createNewsQueue(queue: Queue<RunNews>): RunNewsQueue {
+  return {
+    async send(news) {
+      await queue.send(news, { contentType: "json" });
+    },
+  };
+}
