@@ -1,0 +1,90 @@
+import type { z } from "zod";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { BrowserPage, HttpClient, SavedArtifact } from "../ports.ts";
+
+/** What kind of block it is, for the documentation and for what a run must lease. */
+export type BlockCategory = "browser" | "data" | "control";
+
+/** Everything a block may use. It knows nothing of storage, queues or retries. */
+export interface BlockContext {
+  /** Aborted when the run is canceled or the block is out of time. Pass it on to everything that waits. */
+  readonly signal: AbortSignal;
+  /** Which try this is, from 1. */
+  readonly attempt: number;
+  /** The same for every attempt at this block in this run: what an outside system can recognise a repeat by. */
+  readonly idempotencyKey: string;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** The run's page; the first call leases a browser. Later blocks go on where this one left the page. */
+  page(): Promise<BrowserPage>;
+  /** HTTP by way of the outbound guard. */
+  readonly http: HttpClient;
+  /** Stores a file beside the run: `saveArtifact({ type: "screenshot", name: "order.png", contentType: "image/png", bytes })`. */
+  saveArtifact(file: NewArtifact): Promise<SavedArtifact>;
+}
+
+/** A file that a block made. */
+export interface NewArtifact {
+  /** Skyvern's artifact types where one fits: `screenshot`, `pdf`, `download`, `html`, `har`. */
+  readonly type: string;
+  /** File name with its ending, no folders. */
+  readonly name: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A block type: one file in this folder and one line in `registry.ts`. Validation, the HTTP schema and `docs/blocks.md` read it.
+ * `config` holds the fields of this type only (the fields that every block has are in `domain/workflow.ts`); every string in it may hold
+ * expressions, which are filled in before `execute` is called with the checked result.
+ */
+export interface BlockType<Config = unknown, Output = unknown> {
+  readonly type: string;
+  readonly category: BlockCategory;
+  /** One sentence, for the documentation. */
+  readonly summary: string;
+  /** May it be run again when nobody knows whether it ran? False for what changes the outside world: clicking, submitting, e-mail. */
+  readonly repeatable: boolean | ((config: JsonObject) => boolean);
+  readonly config: z.ZodType<Config>;
+  readonly output: z.ZodType<Output>;
+  /** A whole block as a caller would write it, for the documentation; a test saves it. */
+  readonly example: JsonObject;
+  /** @throws BlockError for what the workflow's author can act on; anything else is a bug and fails the run */
+  execute(context: BlockContext, config: Config): Promise<Output | Sleep>;
+}
+
+/** Keeps the types of a block's config and output while it is defined; the registry holds them all as `BlockType`. */
+export function defineBlock<Config, Output>(block: BlockType<Config, Output>): BlockType {
+  return block as BlockType; // sound: `execute` is given what `config` has parsed
+}
+
+/** Ends an attempt without holding anything: the run sleeps until then and the block completes with `output`. */
+export class Sleep {
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  readonly output: Json;
+  constructor(until: number, output: Json) {
+    this.until = until;
+    this.output = output;
+  }
+}
+
+/**
+ * Why a block failed, which decides what the engine does: `temporary` may go away by itself (a time-out, a 5xx, a crashed browser),
+ * `block` will not (no such element, a 404), `resource` means there is no browser to be had just now.
+ */
+export type BlockErrorClass = "temporary" | "block" | "resource";
+
+/** A failure that the author of the workflow can act on. The message is shown to them: what happened, on what, and what was found instead. */
+export class BlockError extends Error {
+  override readonly name = "BlockError";
+  readonly errorClass: BlockErrorClass;
+  /** For `resource`: when to try again, in milliseconds, if the platform named it. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { errorClass?: BlockErrorClass; retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.errorClass = options.errorClass ?? "block";
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

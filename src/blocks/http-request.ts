@@ -1,0 +1,272 @@
+import { z } from "zod";
+import { type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
+import { isSecretHeader, MAX_URL_LENGTH, OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
+import { parseRetryAfter } from "../domain/retry-after.ts";
+import type { HttpResponse } from "../ports.ts";
+import { type BlockContext, BlockError, type BlockErrorClass, defineBlock } from "./block.ts";
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const MAX_TIMEOUT_SECONDS = 600;
+/** How much of a refusal's body goes into the error message. */
+const EXCERPT_LENGTH = 500;
+const MAX_FILE_NAME_LENGTH = 150;
+const REDACTED = "[REDACTED]";
+
+const json: z.ZodType<Json> = z.json();
+
+const config = z
+  .strictObject({
+    method: z.string().toUpperCase().pipe(z.enum(METHODS)).default("GET").describe("HTTP method, in any case."),
+    url: z.string().min(1).max(MAX_URL_LENGTH).describe("Absolute http(s) address."),
+    headers: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+      .nullable()
+      .default(null)
+      .describe("Header names to values. Without an `Idempotency-Key` of yours, one is sent that is the same on every attempt."),
+    body: z
+      .union([z.record(z.string(), z.json()), z.array(z.json()), z.string()])
+      .nullable()
+      .default(null)
+      .describe(
+        "An object or a list is sent as JSON (an object as a form where the content-type header says `application/x-www-form-urlencoded`); a text as it is.",
+      ),
+    timeout: z.number().positive().max(MAX_TIMEOUT_SECONDS).default(30).describe("Seconds until the whole answer must be there."),
+    follow_redirects: z.boolean().default(true).describe("Follow up to 5 redirects; otherwise a redirect fails the block."),
+    save_response_as_file: z
+      .boolean()
+      .default(false)
+      .describe("Store the answer's body as an artifact instead of putting it into the output."),
+    download_filename: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe("Name of the stored file; otherwise the server's name for it, or the address's."),
+  })
+  .refine(({ method, body }) => mayHaveBody(method) || isEmpty(body), {
+    path: ["body"],
+    message: "must be empty: GET and HEAD requests have no body",
+  });
+
+type Config = z.infer<typeof config>;
+
+const headersSchema = z.record(z.string(), z.string());
+const answerSchema = z.object({
+  status_code: z.int(),
+  response_headers: headersSchema.describe(
+    "Lower-case names. Values of headers that hold credentials, `set-cookie` among them, are redacted.",
+  ),
+  response_body: json.describe("Parsed where the answer's content-type is JSON, otherwise its text."),
+  request_method: z.string(),
+  request_url: z.string(),
+  request_headers: headersSchema,
+  request_body: json,
+  headers: headersSchema.describe("As `response_headers`."),
+  body: json.describe("As `response_body`."),
+  url: z.string().describe("As `request_url`."),
+});
+const fileSchema = z.object({
+  status_code: z.int(),
+  artifact_id: z.string(),
+  file_path: z.string().describe("The artifact's id, by which later blocks name the file."),
+  file_name: z.string(),
+  file_size: z.int().describe("Bytes."),
+  content_type: z.string(),
+  sha256: z.string().describe("Hexadecimal."),
+});
+
+export const httpRequest = defineBlock({
+  type: "http_request",
+  category: "data",
+  summary: "Send an HTTP request and take in the answer.",
+  repeatable: true, // by the idempotency key, which is the same on every attempt
+  config,
+  output: z.union([answerSchema, fileSchema]),
+  example: {
+    block_type: "http_request",
+    label: "post_order",
+    method: "POST",
+    url: "https://api.example.com/orders",
+    headers: { "x-source": "pilotfish" },
+    body: { sku: "A-17", quantity: 2 },
+  },
+  async execute(context, request) {
+    const headers = requestHeaders(request, context.idempotencyKey);
+    const body = requestBody(request, headers["content-type"]);
+    const response = await send(context, request, headers, body);
+    if (response.status < 200 || response.status >= 300) throw refusal(request, response, context.now());
+    return request.save_response_as_file ? await saveFile(context, request, response) : answer(request, headers, response);
+  },
+});
+
+function mayHaveBody(method: string): boolean {
+  return method !== "GET" && method !== "HEAD";
+}
+
+/** Skyvern's editor writes `{}` where there is no body. */
+function isEmpty(body: Json): boolean {
+  return body === null || body === "" || (typeof body === "object" && Object.keys(body).length === 0);
+}
+
+/** Lower-case names; what the author set comes before the defaults. */
+function requestHeaders({ method, headers, body }: Config, idempotencyKey: string): Record<string, string> {
+  const own = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)] as const);
+  const sendsJson = mayHaveBody(method) && body !== null && typeof body !== "string";
+  return { "idempotency-key": idempotencyKey, ...(sendsJson ? { "content-type": "application/json" } : {}), ...Object.fromEntries(own) };
+}
+
+/** @returns undefined where there is nothing to send */
+function requestBody({ method, body }: Config, contentType: string | undefined): string | undefined {
+  if (body === null || !mayHaveBody(method)) return undefined;
+  if (typeof body === "string") return body;
+  if (Array.isArray(body) || mediaType(contentType) !== "application/x-www-form-urlencoded") return JSON.stringify(body);
+  const fields = Object.entries(body).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+  return new URLSearchParams(fields).toString();
+}
+
+/** Which failures go away by themselves. */
+const CLASS_OF_KIND = {
+  timeout: "temporary",
+  network: "temporary",
+  aborted: "temporary",
+  refused: "block",
+  too_large: "block",
+  too_many_redirects: "block",
+} as const satisfies Record<OutboundErrorKind, BlockErrorClass>;
+
+async function send(
+  context: BlockContext,
+  request: Config,
+  headers: Record<string, string>,
+  body: string | undefined,
+): Promise<HttpResponse> {
+  try {
+    return await context.http.send({
+      method: request.method,
+      url: request.url,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      timeoutMs: request.timeout * 1000,
+      followRedirects: request.follow_redirects,
+      signal: context.signal,
+    });
+  } catch (error) {
+    if (error instanceof OutboundError) throw new BlockError(error.message, { errorClass: CLASS_OF_KIND[error.kind], cause: error });
+    throw error;
+  }
+}
+
+/** @param now milliseconds since the epoch, to read a `Retry-After` date by */
+function refusal({ method, follow_redirects }: Config, response: HttpResponse, now: number): BlockError {
+  const { status, headers, url } = response;
+  const target = new URL(url);
+  const excerpt = decode(response).trim().slice(0, EXCERPT_LENGTH);
+  const redirect =
+    status >= 300 && status < 400 && headers["location"] !== undefined
+      ? ` (a redirect to ${headers["location"]}${follow_redirects ? "" : "; follow_redirects is off"})`
+      : "";
+  const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
+  return new BlockError(
+    `${method} ${target.origin}${target.pathname} answered ${status}${redirect}${excerpt === "" ? "" : `: ${excerpt}`}`,
+    {
+      errorClass: status >= 500 || [408, 425, 429].includes(status) ? "temporary" : "block",
+      ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    },
+  );
+}
+
+function answer(request: Config, sent: Record<string, string>, response: HttpResponse): z.infer<typeof answerSchema> {
+  const headers = redact(response.headers);
+  const body = parseBody(response);
+  return {
+    status_code: response.status,
+    response_headers: headers,
+    response_body: body,
+    request_method: request.method,
+    request_url: request.url,
+    request_headers: redact(sent),
+    request_body: request.body,
+    headers,
+    body,
+    url: request.url,
+  };
+}
+
+async function saveFile(context: BlockContext, request: Config, response: HttpResponse): Promise<z.infer<typeof fileSchema>> {
+  const file = await context.saveArtifact({
+    type: "download",
+    name: fileName(request.download_filename, response),
+    contentType: response.headers["content-type"] ?? "application/octet-stream",
+    bytes: response.body,
+  });
+  return {
+    status_code: response.status,
+    artifact_id: file.artifactId,
+    file_path: file.artifactId,
+    file_name: file.name,
+    file_size: file.sizeBytes,
+    content_type: file.contentType,
+    sha256: file.sha256,
+  };
+}
+
+/** The wanted name, else that of `Content-Disposition`, else the last part of the address; always one that is safe as a file's. */
+export function fileName(wanted: string | null, { headers, url }: Pick<HttpResponse, "headers" | "url">): string {
+  const disposition = headers["content-disposition"] ?? "";
+  const encoded = /filename\*=(?:UTF-8)''([^;]+)/i.exec(disposition)?.[1];
+  const plain = /filename=("[^"]*"|[^;]*)/i.exec(disposition)?.[1]?.replaceAll('"', "");
+  const fromUrl = new URL(url).pathname.split("/").at(-1);
+  const names = [wanted, encoded && decodeUri(encoded), plain, fromUrl && decodeUri(fromUrl)].map((name) => sanitize(name ?? ""));
+  return names.find((name) => name !== "") ?? "response";
+}
+
+function sanitize(name: string): string {
+  const base = name.split(/[/\\]/).at(-1) ?? "";
+  return base
+    .replaceAll(/[\p{Cc}<>:"|?*]/gu, "_")
+    .trim()
+    .replace(/^\.+/, "")
+    .slice(0, MAX_FILE_NAME_LENGTH);
+}
+
+function decodeUri(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function redact(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, isSecretHeader(name) ? REDACTED : value]));
+}
+
+/** JSON where the answer says so, can be parsed and is not nested too deep to be stored; otherwise the text. */
+export function parseBody(response: Pick<HttpResponse, "headers" | "body">): Json {
+  const text = decode(response);
+  if (!/^(application|text)\/([\w.-]+\+)?json$/.test(mediaType(response.headers["content-type"]))) return text;
+  try {
+    const value = JSON.parse(text) as Json;
+    return isNestedDeeper(value, JSON_LIMITS.depth) ? text : value;
+  } catch {
+    return text;
+  }
+}
+
+function isNestedDeeper(value: Json, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value as JsonObject).some((element) => isNestedDeeper(element, levels - 1));
+}
+
+/** As text in the charset that the answer names, or UTF-8. */
+function decode({ headers, body }: Pick<HttpResponse, "headers" | "body">): string {
+  const charset = /charset="?([^";\s]+)/i.exec(headers["content-type"] ?? "")?.[1];
+  try {
+    return new TextDecoder(charset).decode(body);
+  } catch {
+    return new TextDecoder().decode(body); // a charset that nobody knows
+  }
+}
+
+function mediaType(contentType: string | undefined): string {
+  return contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
+}

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { checkDefinition } from "../domain/workflow.ts";
+import { blockCatalog, blockTypes } from "./registry.ts";
+
+const project = join(import.meta.dirname, "..", "..");
+
+const faultsOf = (input: unknown) => {
+  const checked = checkDefinition(input, blockCatalog);
+  return checked.ok ? checked.warnings : checked.faults;
+};
+
+describe("the documentation shows workflows that can be saved", () => {
+  it.each(blockTypes.map((blockType) => [blockType.type, blockType.example] as const))("the example of %s", (type, example) => {
+    expect(example.block_type).toBe(type);
+    expect(faultsOf({ title: "Example", workflow_definition: { blocks: [example] } })).toEqual([]);
+  });
+
+  const examples = join(project, "docs", "examples");
+  it.each(readdirSync(examples))("docs/examples/%s", (file) => {
+    expect(faultsOf(JSON.parse(readFileSync(join(examples, file), "utf8")))).toEqual([]);
+  });
+
+  it("the workflow in twenty lines of the README", () => {
+    const [, source] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(project, "README.md"), "utf8")) ?? [];
+    expect(faultsOf(parse(source ?? ""))).toEqual([]);
+  });
+});
+
+describe("the registry", () => {
+  it("has each type once, and says what each field is for", () => {
+    expect(new Set(blockTypes.map(({ type }) => type)).size).toBe(blockTypes.length);
+    for (const { type, config } of blockTypes) {
+      const fields = (config as unknown as { shape: Record<string, { description?: string }> }).shape;
+      for (const [field, schema] of Object.entries(fields)) expect(schema.description, `${type}.${field}`).toBeTruthy();
+    }
+  });
+});

@@ -1,0 +1,45 @@
+import type { Fault } from "../domain/error.ts";
+import { findExpressions } from "../domain/expression.ts";
+import { formatPath, type JsonObject } from "../domain/json.ts";
+import { faultsOf } from "../domain/schema-faults.ts";
+import type { BlockCatalog } from "../domain/workflow.ts";
+import { actions } from "./actions.ts";
+import type { BlockType } from "./block.ts";
+import { extraction } from "./extraction.ts";
+import { gotoUrl } from "./goto-url.ts";
+import { httpRequest } from "./http-request.ts";
+import { screenshot } from "./screenshot.ts";
+import { set } from "./set.ts";
+import { wait } from "./wait.ts";
+
+/** Every block type there is. A new one is a file in this folder and a line here. */
+export const blockTypes: readonly BlockType[] = [gotoUrl, actions, extraction, screenshot, set, httpRequest, wait];
+
+const byType = new Map(blockTypes.map((blockType) => [blockType.type, blockType]));
+
+/** @returns undefined when there is no such type */
+export function findBlockType(type: string): BlockType | undefined {
+  return byType.get(type);
+}
+
+/** May this block run again when nobody knows whether it ran? */
+export function isRepeatable(blockType: BlockType, config: JsonObject): boolean {
+  return typeof blockType.repeatable === "function" ? blockType.repeatable(config) : blockType.repeatable;
+}
+
+/** The block types as the domain sees them. */
+export const blockCatalog: BlockCatalog = {
+  types: blockTypes.map(({ type }) => type),
+  find(type) {
+    const blockType = findBlockType(type);
+    return blockType && { isRepeatable: (config) => isRepeatable(blockType, config), checkConfig: (config, path) => checkConfig(blockType, config, path) };
+  },
+};
+
+function checkConfig(blockType: BlockType, config: JsonObject, path: readonly PropertyKey[]): Fault[] {
+  const result = blockType.config.safeParse(config);
+  if (result.success) return [];
+  // A field that holds an expression is checked when it has been filled in.
+  const waiting = new Set([...findExpressions(config, path)].map((found) => formatPath(found.path)));
+  return faultsOf(result.error, blockType.config, path).filter((fault) => !waiting.has(fault.path));
+}
