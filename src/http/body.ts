@@ -1,0 +1,70 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { parseJson, parseYaml, type ParsedDocument } from "../domain/parse-document.ts";
+import { faultsOf } from "../domain/schema-faults.ts";
+
+/** Bytes that a request's body may have. */
+export const BODY_LIMITS = { definition: 1_048_576, request: 262_144 } as const;
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/;
+const YAML_TYPE = /^(?:application|text)\/(?:x-|vnd\.)?yaml$/;
+
+/**
+ * The body as JSON, or as YAML where its content type says so. A body without a content type is taken for JSON.
+ * @param maxBytes counted while it is read: a larger body is not read to its end
+ * @throws ServiceError `unsupported_media_type`, `body_too_large`, `malformed_body` (with line and column)
+ */
+export async function readBody(c: Context, maxBytes: number): Promise<ParsedDocument & { ok: true }> {
+  const type = (c.req.header("content-type") ?? "application/json").split(";")[0]!.trim().toLowerCase();
+  if (!JSON_TYPE.test(type) && !YAML_TYPE.test(type)) {
+    throw new ServiceError(
+      "unsupported_media_type",
+      `The content type "${type}" is not supported. Send application/json or application/x-yaml.`,
+    );
+  }
+  const text = await readText(c.req.raw, maxBytes);
+  return requireDocument(YAML_TYPE.test(type) ? parseYaml(text) : parseJson(text), "The body");
+}
+
+/**
+ * The body, checked. Unknown fields are refused, if the schema is strict, with the nearest name that there is.
+ * @throws ServiceError as `readBody`, and `invalid_input` with every fault
+ */
+export async function readBodyAs<Schema extends z.ZodType>(c: Context, schema: Schema, maxBytes: number): Promise<z.infer<Schema>> {
+  const document = await readBody(c, maxBytes);
+  const parsed = schema.safeParse(document.value);
+  if (parsed.success) return parsed.data;
+  throw invalidInput("The body is not valid", document.locate(faultsOf(parsed.error, schema)));
+}
+
+/** @param what begins the sentence: `The body`, `yaml_definition` */
+export function requireDocument(parsed: ParsedDocument, what: string): ParsedDocument & { ok: true } {
+  if (parsed.ok) return parsed;
+  throw new ServiceError("malformed_body", describeFaults(`${what} cannot be read`, parsed.faults), { faults: parsed.faults });
+}
+
+/** @param what begins the sentence: `The query is not valid` */
+export function invalidInput(what: string, faults: readonly Fault[]): ServiceError {
+  return new ServiceError("invalid_input", describeFaults(what, faults), { faults });
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const tooLarge = () => new ServiceError("body_too_large", `The body may have ${maxBytes} bytes and has more.`);
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
+  let size = 0;
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.byteLength;
+      if (size > maxBytes) throw tooLarge();
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    if (error instanceof ServiceError) throw error;
+    if (error instanceof TypeError) throw new ServiceError("malformed_body", "The body cannot be read: it is not UTF-8.", { cause: error });
+    throw error;
+  }
+}

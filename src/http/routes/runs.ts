@@ -1,0 +1,135 @@
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { isId, type WorkflowId } from "../../domain/id.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import type { RunIndexRow } from "../../domain/run-view.ts";
+import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
+import type { Artifacts, SavedArtifact } from "../../ports.ts";
+import { listArtifacts, openArtifact } from "../../services/artifacts.ts";
+import { cancelRun, getRun, getTimeline, listRuns, RUN_STATUSES, type StartDeps, startRun } from "../../services/runs.ts";
+import type { AppEnv } from "../auth.ts";
+import { BODY_LIMITS, readBody } from "../body.ts";
+import { pageFields, query, templateField, toPage } from "../query.ts";
+
+/** The longest that `Prefer: wait` holds an answer back, in seconds. */
+const MAX_WAIT_SECONDS = 60;
+
+const startQuery = z.object({ template: templateField });
+
+const listQuery = z.object({
+  ...pageFields,
+  status: z.preprocess((value) => (value === undefined ? [] : [value].flat()), z.array(z.enum(RUN_STATUSES))),
+  workflow_permanent_id: z
+    .custom<WorkflowId>((id) => typeof id === "string" && isId("workflow", id), "must be a workflow's id, such as wpid_01JD…")
+    .optional(),
+});
+
+export interface RunRouteDeps extends StartDeps {
+  readonly artifacts: Artifacts;
+}
+
+/** Runs and what they leave behind. Mounted under `/v1`. */
+export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  for (const path of ["/run/workflows", "/run/agents"]) {
+    app.post(path, query(startQuery), async (c) => {
+      const { value } = await readBody(c, BODY_LIMITS.request);
+      const waitSeconds = preferredWait(c.req.header("prefer"));
+      const { json } = await startRun(deps, c.get("organization"), value, {
+        template: c.req.valid("query").template,
+        idempotencyKey: c.req.header("idempotency-key") ?? null,
+        waitMs: waitSeconds * 1000,
+      });
+      if (waitSeconds > 0) c.header("Preference-Applied", `wait=${waitSeconds}`);
+      return jsonText(c, json);
+    });
+  }
+  return app
+    .get("/runs", query(listQuery), async (c) => {
+      const { status: statuses, workflow_permanent_id: workflowPermanentId, ...page } = c.req.valid("query");
+      const filter = { statuses, ...(workflowPermanentId === undefined ? {} : { workflowPermanentId }) };
+      const rows = await listRuns(deps, c.get("organization"), filter, toPage(page));
+      return c.json(rows.map(runListItem));
+    })
+    .get("/runs/:id", async (c) => {
+      const { json } = await getRun(deps, c.get("organization"), c.req.param("id"), preferredWait(c.req.header("prefer")) * 1000);
+      return jsonText(c, json);
+    })
+    .get("/runs/:id/timeline", async (c) => jsonText(c, await getTimeline(deps, c.get("organization"), c.req.param("id"))))
+    .post("/runs/:id/cancel", async (c) => {
+      await cancelRun(deps, c.get("organization"), c.req.param("id"));
+      return c.json(null);
+    })
+    .get("/runs/:id/artifacts", async (c) => {
+      const organization = c.get("organization");
+      const artifacts = await listArtifacts(deps, organization, c.req.param("id"));
+      return c.json(artifacts.map((artifact) => artifactResponse(artifact, c.req.param("id"), organization.organizationId)));
+    })
+    .get("/artifacts/:id/content", async (c) => {
+      const { artifact, body } = await openArtifact(deps, c.get("organization"), c.req.param("id"));
+      return c.body(body, 200, {
+        "content-type": artifact.contentType,
+        "content-length": String(artifact.sizeBytes),
+        // Never shown inside our own origin: it is a file that some page made.
+        "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name)}`,
+        "content-security-policy": "sandbox; default-src 'none'",
+        etag: `"${artifact.sha256}"`,
+      });
+    });
+}
+
+/** RFC 7240's `wait`, in seconds, cut to the longest that is granted; 0 when it is not asked for. */
+export function preferredWait(header: string | undefined): number {
+  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?(?=$|[,;\s])/i.exec(header ?? "") ?? [];
+  return Math.min(Number(seconds ?? 0), MAX_WAIT_SECONDS);
+}
+
+/** The body is JSON already: the run's object wrote it. */
+function jsonText(c: Context<AppEnv>, json: string): Response {
+  return c.body(json, 200, { "content-type": "application/json" });
+}
+
+/** Skyvern's `TaskRunListItem`. */
+function runListItem(row: RunIndexRow): JsonObject {
+  return {
+    task_run_id: row.workflowRunId,
+    run_id: row.workflowRunId,
+    task_run_type: "workflow_run",
+    status: row.status,
+    title: row.workflowTitle,
+    failure_reason: row.failureReason,
+    workflow_permanent_id: row.workflowPermanentId,
+    workflow_deleted: false,
+    script_run: false,
+    trigger_type: row.triggerType,
+    created_at: formatInstant(row.createdAt),
+    started_at: formatInstantOrNull(row.startedAt),
+    finished_at: formatInstantOrNull(row.finishedAt),
+  };
+}
+
+/** Skyvern's `Artifact`; `file_name` and `content_type` are ours. */
+function artifactResponse(artifact: SavedArtifact, runId: string, organizationId: string): JsonObject {
+  const createdAt = formatInstant(artifact.createdAt);
+  return {
+    artifact_id: artifact.artifactId,
+    artifact_type: artifact.type,
+    uri: `/v1/artifacts/${artifact.artifactId}/content`,
+    bundle_key: null,
+    checksum: artifact.sha256,
+    file_size: artifact.sizeBytes,
+    task_id: null,
+    step_id: null,
+    workflow_run_id: runId,
+    workflow_run_block_id: null,
+    run_id: runId,
+    browser_session_id: null,
+    signed_url: null,
+    archived: false,
+    organization_id: organizationId,
+    created_at: createdAt,
+    modified_at: createdAt,
+    file_name: artifact.name,
+    content_type: artifact.contentType,
+  };
+}

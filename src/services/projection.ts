@@ -1,0 +1,61 @@
+import { webhookBody } from "../domain/delivery.ts";
+import { deliveryIdOf, eventIdOf } from "../domain/id.ts";
+import type { Log, QueueMessage, RunIndex, RunNews, RunObjects } from "../ports.ts";
+import { type DeliveryDeps, recordDeliveries } from "./deliveries.ts";
+
+interface ProjectionDeps extends Pick<DeliveryDeps, "deliveries" | "deliveryQueue" | "clock" | "log"> {
+  readonly runIndex: RunIndex;
+  readonly runs: RunObjects;
+}
+
+/**
+ * Takes news of runs into the index and makes webhook deliveries of it; then tells each run that it is recorded. Everything may be repeated.
+ * @returns for each of `batch`, whether it is done; what is not may be tried again
+ * @throws when the index cannot be written: nothing of the batch is done then
+ */
+export async function projectRuns(deps: ProjectionDeps, batch: readonly RunNews[]): Promise<boolean[]> {
+  const rows = new Map(batch.toSorted((a, b) => a.row.seq - b.row.seq).map(({ row }) => [row.workflowRunId, row]));
+  await deps.runIndex.upsert([...rows.values()]);
+  const results = await Promise.allSettled(
+    batch.map(async ({ row, hasWebhook }) => {
+      const run = deps.runs.get(row.organizationId, row.workflowRunId);
+      if (hasWebhook) {
+        const events = await run.webhookEvents();
+        const due = events.filter(({ seq }) => seq <= row.seq);
+        await recordDeliveries(
+          deps,
+          due.map((event) => ({
+            deliveryId: deliveryIdOf(row.workflowRunId, event.seq),
+            organizationId: row.organizationId,
+            workflowRunId: row.workflowRunId,
+            eventType: event.type,
+            url: event.url,
+            body: webhookBody({ eventId: eventIdOf(row.workflowRunId, event.seq), type: event.type, at: event.at, run: JSON.parse(event.json) }),
+          })),
+        );
+      }
+      await run.acknowledge(row.seq);
+    }),
+  );
+  for (const result of results) if (result.status === "rejected") deps.log.error("news of a run were not taken in", result.reason);
+  return results.map(({ status }) => status === "fulfilled");
+}
+
+/** The consumer of the queue `run-events`: what was taken in is settled, the rest is given again. */
+export async function consumeNews(batch: { readonly messages: readonly QueueMessage[] }, deps: ProjectionDeps): Promise<void> {
+  const done = await projectRuns(deps, batch.messages.map(({ body }) => body as RunNews)); // only run objects write to this queue
+  for (const [index, message] of batch.messages.entries()) if (done[index]) message.ack();
+  else message.retry();
+}
+
+/** Runs of which nothing was heard for this long are woken. */
+const STALE_MS = 60_000;
+const SWEEP_LIMIT = 500;
+
+/** Wakes the runs that should be at work and have been silent: whatever stranded them, they go on. @returns how many were woken */
+export async function wakeSilentRuns(deps: { runIndex: RunIndex; runs: RunObjects; log: Log }, now: number): Promise<number> {
+  const silent = await deps.runIndex.unfinished(now - STALE_MS, SWEEP_LIMIT);
+  const results = await Promise.allSettled(silent.map(({ organizationId, workflowRunId }) => deps.runs.get(organizationId, workflowRunId).wake()));
+  for (const result of results) if (result.status === "rejected") deps.log.error("a silent run could not be woken", result.reason);
+  return silent.length;
+}
