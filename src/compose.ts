@@ -1,0 +1,120 @@
+import { createBrowsers } from "./adapters/browser/browsers.ts";
+import { createApiKeys } from "./adapters/d1/api-keys.ts";
+import { openDatabase } from "./adapters/d1/database.ts";
+import { createDeliveries } from "./adapters/d1/deliveries.ts";
+import { createIdempotencyKeys } from "./adapters/d1/idempotency-keys.ts";
+import { createOrganizations } from "./adapters/d1/organizations.ts";
+import { createRunIndex } from "./adapters/d1/runs.ts";
+import { createWorkflows } from "./adapters/d1/workflows.ts";
+import { createHttpClient } from "./adapters/http-client.ts";
+import { createIds } from "./adapters/ids.ts";
+import { createLog } from "./adapters/log.ts";
+import { createDeliveryQueue } from "./adapters/queue-deliveries.ts";
+import { createArtifacts } from "./adapters/r2-artifacts.ts";
+import { createTemplates } from "./adapters/r2-templates.ts";
+import { createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
+import { createVault } from "./adapters/vault.ts";
+import { signWebhook } from "./adapters/webhook-signature.ts";
+import { readSettings } from "./env.ts";
+import { createApp } from "./http/app.ts";
+import type { Artifacts, Browsers, Clock, Gates, HttpClientFor, Ids, Log, RunNewsQueue, RunObjects, Vault } from "./ports.ts";
+import { consumeDeadDeliveries, consumeDeliveries, sweepDeliveries } from "./services/deliveries.ts";
+import { purgeIdempotencyKeys } from "./services/idempotency.ts";
+import { consumeNews, wakeSilentRuns } from "./services/projection.ts";
+
+/** What the run objects and the gates work with. */
+export interface EngineDeps {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly browsers: Browsers;
+  readonly vault: Vault;
+  readonly artifacts: Artifacts;
+  readonly httpFor: HttpClientFor;
+  readonly gates: Gates;
+  readonly runs: RunObjects;
+  readonly news: RunNewsQueue;
+}
+
+const clock: Clock = { now: () => Date.now() };
+
+/** One of everything for an isolate: adapters hold no state but caches. */
+const composed = new WeakMap<Env, { engine: EngineDeps; worker: ReturnType<typeof makeWorker> | null }>();
+
+export function composeEngine(env: Env): EngineDeps {
+  return entryOf(env).engine;
+}
+
+export function composeWorker(env: Env): ReturnType<typeof makeWorker> {
+  const entry = entryOf(env);
+  entry.worker ??= makeWorker(env, entry.engine);
+  return entry.worker;
+}
+
+function entryOf(env: Env): { engine: EngineDeps; worker: ReturnType<typeof makeWorker> | null } {
+  let entry = composed.get(env);
+  if (entry === undefined) {
+    entry = { engine: makeEngine(env), worker: null };
+    composed.set(env, entry);
+  }
+  return entry;
+}
+
+function makeEngine(env: Env): EngineDeps {
+  const settings = readSettings(env);
+  return {
+    clock,
+    ids: createIds(clock.now),
+    log: createLog(settings.logLevel),
+    browsers: createBrowsers(env.BROWSER),
+    vault: createVault(settings.encryptionKey),
+    artifacts: createArtifacts(env.ARTIFACTS, clock.now),
+    httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
+    gates: createGates(env.ORGANIZATION_GATE),
+    runs: createRunObjects(env.WORKFLOW_RUN),
+    news: createNewsQueue(env.RUN_EVENTS),
+  };
+}
+
+function makeWorker(env: Env, engine: EngineDeps) {
+  const db = openDatabase(env.DB);
+  const deps = {
+    ...engine,
+    settings: readSettings(env),
+    organizations: createOrganizations(db),
+    apiKeys: createApiKeys(db),
+    workflows: createWorkflows(db),
+    runIndex: createRunIndex(db),
+    idempotencyKeys: createIdempotencyKeys(db),
+    deliveries: createDeliveries(db),
+    deliveryQueue: createDeliveryQueue(env.WEBHOOK_DELIVERIES),
+    templates: createTemplates(env.TEMPLATES, clock.now),
+    sign: signWebhook,
+    random: Math.random,
+    probes: { d1: () => env.DB.prepare("select 1").run(), r2: () => env.TEMPLATES.head("global_workflows.txt") },
+  };
+  const app = createApp(deps);
+  return {
+    fetch: app.fetch,
+
+    async queue(batch: MessageBatch): Promise<void> {
+      switch (batch.queue) {
+        case "pilotfish-webhook-deliveries":
+          return await consumeDeliveries(batch, deps);
+        case "pilotfish-webhook-deliveries-dlq":
+          return await consumeDeadDeliveries(batch, deps);
+        default:
+          return await consumeNews(batch, deps);
+      }
+    },
+
+    /** Every minute. One job that fails does not keep the others from their work. */
+    async scheduled(at: number): Promise<void> {
+      const jobs = { wakeSilentRuns, sweepDeliveries, purgeIdempotencyKeys };
+      const results = await Promise.allSettled(Object.values(jobs).map((job) => job(deps, at)));
+      for (const [index, result] of results.entries()) {
+        if (result.status === "rejected") engine.log.error(`the job ${Object.keys(jobs)[index]} failed`, result.reason);
+      }
+    },
+  };
+}

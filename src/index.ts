@@ -1,0 +1,10 @@
+import { composeWorker } from "./compose.ts";
+
+export { OrganizationGate } from "./engine/gate-object.ts";
+export { WorkflowRun } from "./engine/run-object.ts";
+
+export default {
+  fetch: (request, env, ctx) => composeWorker(env).fetch(request, env, ctx),
+  queue: (batch, env) => composeWorker(env).queue(batch),
+  scheduled: (controller, env) => composeWorker(env).scheduled(controller.scheduledTime),
+} satisfies ExportedHandler<Env>;
