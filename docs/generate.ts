@@ -1,0 +1,92 @@
+/** `npm run docs`: writes the documents that are made from the code. With `--check` it writes nothing and fails when one is out of date. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { z } from "zod";
+import type { BlockType } from "../src/blocks/block.ts";
+import { blockTypes } from "../src/blocks/registry.ts";
+import { blockSchema } from "../src/domain/workflow.ts";
+
+const documents: Record<string, string> = { "blocks.md": blocksPage() };
+
+const stale: string[] = [];
+for (const [name, text] of Object.entries(documents)) {
+  const path = join(import.meta.dirname, name);
+  if ((await readFile(path, "utf8").catch(() => "")) === text) continue;
+  if (process.argv.includes("--check")) stale.push(name);
+  else await writeFile(path, text);
+}
+if (stale.length > 0) {
+  console.error(`Out of date: docs/${stale.join(", docs/")}. Run \`npm run docs\` and commit the result.`);
+  process.exitCode = 1;
+}
+
+function blocksPage(): string {
+  const categories = { browser: "Browser", data: "Data", control: "Control" } as const;
+  const sections = Object.entries(categories).flatMap(([category, title]) => [
+    `## ${title}`,
+    ...blockTypes.filter((blockType) => blockType.category === category).map(blockSection),
+  ]);
+  return [
+    "# Block types",
+    "<!-- Generated from src/blocks by `npm run docs`; do not edit. -->",
+    "A workflow is a list of blocks. Every string in a block may hold expressions (`{{ }}`), which are filled in just before the block runs.",
+    "## Fields of every block",
+    fieldsTable(z.toJSONSchema(blockSchema, { io: "input", unrepresentable: "any" }) as Schema),
+    ...sections,
+    "",
+  ].join("\n\n").trimEnd().concat("\n");
+}
+
+function blockSection(blockType: BlockType): string {
+  const repeatable =
+    typeof blockType.repeatable === "function"
+      ? "It depends on its fields whether it is run again after an interruption."
+      : blockType.repeatable
+        ? "Repeatable: run again after an interruption."
+        : "Not repeatable: after an interruption its outcome is unknown and it is not run again, unless `on_interrupted` says so.";
+  return [
+    `### \`${blockType.type}\``,
+    `${blockType.summary} ${repeatable}`,
+    fieldsTable(z.toJSONSchema(blockType.config, { io: "input", unrepresentable: "any" }) as Schema),
+    `\`\`\`yaml\n${stringify([blockType.example], { lineWidth: 120 })}\`\`\``,
+  ].join("\n\n");
+}
+
+interface Schema {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: Schema | boolean;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+function fieldsTable(schema: Schema): string {
+  const rows = Object.entries(schema.properties ?? {}).map(([name, field]) => {
+    const need = schema.required?.includes(name) ? "required" : field.default === undefined ? "" : `\`${JSON.stringify(field.default)}\``;
+    return `| \`${name}\` | ${typeOf(field)} | ${need} | ${escape(field.description ?? "")} |`;
+  });
+  return ["| field | type | default | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+function typeOf(schema: Schema): string {
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
+  if (schema.enum) return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(" or ");
+  const options = schema.anyOf ?? schema.oneOf;
+  if (options) return [...new Set(options.map(typeOf))].join(" or ");
+  if (schema.type === "array") return `list of ${schema.items ? typeOf(schema.items) : "values"}`;
+  if (schema.type === "object") return "object";
+  return schema.type === undefined ? "any" : [schema.type].flat().join(" or ");
+}
+
+function escape(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}

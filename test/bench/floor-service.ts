@@ -1,0 +1,48 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PROJECT, wranglerCommand, wranglerEnvironment } from "../../src/cli/wrangler.ts";
+
+/** The floor, served as the service is: `wrangler dev`, trace store off, state on disk. */
+export async function startFloor(): Promise<{ url: string; state: string; stop(): Promise<void> }> {
+  const state = await mkdtemp(join(tmpdir(), "pilotfish-floor-"));
+  const port = await freePort();
+  const [command, ...args] = wranglerCommand(
+    "dev", "--local", "--config", join(PROJECT, "test/bench/floor.wrangler.toml"), "--ip", "127.0.0.1", "--port", String(port),
+    "--inspector-port", "0", "--persist-to", state, "--show-interactive-dev-session=false",
+  ); // prettier-ignore
+  // The hard limit of open files: every live object costs three.
+  const child = spawn("sh", ["-c", 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$@"', "sh", command, ...args], {
+    cwd: PROJECT,
+    env: wranglerEnvironment({ CLOUDFLARE_DEV_REGISTRY_PATH: join(state, "registry") }),
+    stdio: "ignore",
+    detached: true,
+  });
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; !(await fetch(url).then((response) => response.ok, () => false)); tries++) {
+    if (child.exitCode !== null || tries > 600) throw new Error("the floor did not start");
+    await sleep(100);
+  }
+  return {
+    url,
+    state,
+    async stop() {
+      const exited = new Promise((resolve) => child.once("exit", resolve));
+      process.kill(-child.pid!, "SIGTERM");
+      await exited;
+      await rm(state, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}

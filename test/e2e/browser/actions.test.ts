@@ -1,0 +1,347 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { actions } from "../../../src/blocks/actions.ts";
+import type { Json, JsonObject } from "../../../src/domain/json.ts";
+import type { BrowserLease, BrowserPage } from "../../../src/ports.ts";
+import { at, evaluate, html, leaseBrowser, runBlock, show } from "./harness.ts";
+
+let lease: BrowserLease;
+let page: BrowserPage;
+beforeAll(async () => {
+  lease = await leaseBrowser();
+  page = lease.page;
+});
+afterAll(() => lease.close());
+
+/** Runs steps on the page as it is. */
+const run = (...steps: JsonObject[]) => runBlock(actions, page, { steps });
+/** Every event that reached an element of the page, as `<id>:<type>`. */
+const EVENTS = `<script>window.events = []; for (const type of ["input", "change", "keydown", "mouseover", "click"]) {
+  document.addEventListener(type, (event) => { if (event.target.id) window.events.push(event.target.id + ":" + type); }, true);
+}</script>`;
+const value = (id: string): Promise<Json> => evaluate(page, `document.getElementById("${id}").value`);
+
+describe("goto", () => {
+  it("opens an address and tells where it arrived", async () => {
+    const { output } = await run({ action: "goto", url: at(`/redirect?to=${encodeURIComponent("/list?page=2")}`) });
+    expect(output).toEqual({ url: at("/list?page=2"), title: "List 2" });
+  });
+
+  it.each([
+    [404, "block"],
+    [503, "temporary"],
+  ])("fails on a page with status %i: %s", async (code, errorClass) => {
+    const message = `steps[0] goto ${at(`/status?code=${code}`)}: ${at(`/status?code=${code}`)} answered with status ${code} ("Status ${code}")`;
+    await expect(run({ action: "goto", url: at(`/status?code=${code}`) })).rejects.toMatchObject({ name: "BlockError", errorClass, message });
+  });
+});
+
+describe("fill", () => {
+  it.each([
+    ["text", "<input id=a value=old>", "new"],
+    ["an empty text", "<input id=a value=old>", ""],
+    ["a number", "<input id=a type=number>", "12.5"],
+    ["a date", "<input id=a type=date>", "2026-11-22"],
+    ["a text area", "<textarea id=a>old</textarea>", "two\nlines"],
+    ["a colour", "<input id=a type=color>", "#00ff00"],
+    ["what its label names", "<label id=l>Name <input id=a></label>", "Ann"],
+  ])("puts %s in", async (_, markup, text) => {
+    await show(page, markup + EVENTS);
+    await run({ action: "fill", target: "#a", value: text });
+    expect(await value("a")).toBe(text);
+    expect(await evaluate(page, "window.events")).toEqual(expect.arrayContaining(["a:input", "a:change"]));
+  });
+
+  it("takes a number, as a whole expression gives it", async () => {
+    await show(page, "<input id=a>");
+    await run({ action: "fill", target: "#a", value: 7 });
+    expect(await value("a")).toBe("7");
+  });
+
+  it("replaces the content of an editable element", async () => {
+    await show(page, "<div id=a contenteditable>old</div>");
+    await run({ action: "fill", target: "#a", value: "new" });
+    expect(await evaluate(page, "document.getElementById('a').textContent")).toBe("new");
+  });
+
+  it.each([
+    ["<div id=a>x</div>", /<div id="a">x<\/div> is not a field/],
+    ["<input id=a type=checkbox>", /is not a field; use check/],
+    ["<select id=a></select>", /use select/],
+    ["<input id=a type=date>", /does not take this value: it is no date \(such as 2026-01-31\)/],
+  ])("refuses %s", async (markup, message) => {
+    await show(page, markup);
+    await expect(run({ action: "fill", target: "#a", value: "x" })).rejects.toThrow(message);
+  });
+
+  it("never shows the value in a failure", async () => {
+    await show(page, "<title>x</title>");
+    await expect(run({ action: "fill", target: "#a", value: "s3cret", timeout_seconds: 0.3 })).rejects.not.toThrow("s3cret");
+  });
+});
+
+describe("type and press", () => {
+  it("types key by key at the end of a field", async () => {
+    await show(page, `<input id=a value="x-">${EVENTS}`);
+    await run({ action: "type", target: "#a", text: "Aé!9" });
+    expect(await value("a")).toBe("x-Aé!9");
+    expect(await evaluate(page, "window.events.filter((event) => event === 'a:keydown').length")).toBe(3);
+  });
+
+  it("types where the focus is", async () => {
+    await show(page, "<input id=a><input id=b>");
+    await run({ action: "click", target: "#b" }, { action: "type", text: "here" });
+    expect(await value("b")).toBe("here");
+  });
+
+  it("presses chords", async () => {
+    await show(page, "<input id=a value=old>");
+    await run({ action: "press", target: "#a", key: "Control+A" }, { action: "press", key: "Backspace" }, { action: "type", text: "new" });
+    expect(await value("a")).toBe("new");
+  });
+
+  it("submits a form by Enter and waits for what it leads to", async () => {
+    await show(page, "<form action=/submit method=post><input name=q></form>");
+    const { output } = await run({ action: "fill", target: { role: "textbox" }, value: "desk" }, { action: "press", key: "Enter" });
+    expect(output).toEqual({ url: at("/submit"), title: "Received" });
+    expect(await evaluate(page, "form.textContent")).toBe("q=desk");
+  });
+
+  it("names a key that does not exist", async () => {
+    await show(page, "<input>");
+    await expect(run({ action: "press", key: "Entr" })).rejects.toThrow('steps[0] press Entr: there is no key "Entr"');
+  });
+});
+
+describe("select", () => {
+  const SELECT = `<select id=a><option value=s>Small</option><option value=l>Very  large</option><option value=x disabled>Gone</option></select>${EVENTS}`;
+  it.each([
+    ["value", { value: "l" }],
+    ["label", { label: "very large" }],
+  ])("chooses by %s", async (_, choice) => {
+    await show(page, SELECT);
+    await run({ action: "select", target: "#a", ...choice });
+    expect(await value("a")).toBe("l");
+    expect(await evaluate(page, "window.events")).toEqual(["a:input", "a:change"]);
+  });
+
+  it("says which options there are, and that one is disabled", async () => {
+    await show(page, SELECT);
+    await expect(run({ action: "select", target: "#a", label: "Medium", timeout_seconds: 0.3 })).rejects.toThrow(
+      'has no option with the label "Medium"; it has "Small", "Very large", "Gone"',
+    );
+    await expect(run({ action: "select", target: "#a", value: "x", timeout_seconds: 0.3 })).rejects.toThrow('the option "x" of <select id="a"');
+  });
+
+  it("goes on in the page that the choice leads to", async () => {
+    await show(page, "<form action=/submit method=post><select name=size onchange='form.submit()'><option>S<option>L</select><input name=late></form>");
+    const { output } = await run({ action: "select", target: "select", label: "L" }, { action: "extract", name: "sent", fields: { form: "#form" } });
+    expect(output["sent"]).toEqual({ form: "size=L&late=" });
+  });
+
+  it("does not do the next step in the page that it is leaving", async () => {
+    await show(page, "<form action=/submit method=post><select name=size onchange='form.submit()'><option>S<option>L</select><input name=late></form>");
+    const steps = [{ action: "select", target: "select", label: "L" }, { action: "fill", target: "[name=late]", value: "x", timeout_seconds: 0.5 }];
+    await expect(run(...steps)).rejects.toThrow(/steps\[1\] fill \[name=late\]: no element matches on .*\/submit/);
+  });
+});
+
+describe("check and uncheck", () => {
+  const BOXES = `<label><input id=a type=checkbox>Terms</label><input id=b type=checkbox checked><input id=r type=radio name=r>
+    <label><input id=h type=checkbox style="opacity:0;position:absolute;width:0;height:0">Hidden</label><span id=s role=switch aria-checked=false onclick="setAttribute('aria-checked', 'true')">On</span>${EVENTS}`;
+  beforeEach(() => show(page, BOXES));
+
+  it("ticks and clears, and leaves alone what is so already", async () => {
+    await run({ action: "check", target: { label: "Terms" } }, { action: "uncheck", target: "#b" }, { action: "check", target: "#r" }, { action: "check", target: "#a" });
+    expect(await evaluate(page, "[a.checked, b.checked, r.checked]")).toEqual([true, false, true]);
+    expect(await evaluate(page, "window.events.filter((event) => event === 'a:click').length")).toBe(1);
+  });
+
+  it("ticks a box that is hidden behind its label, and a switch of the page's own making", async () => {
+    await run({ action: "check", target: { label: "Hidden" } }, { action: "check", target: { role: "switch" } });
+    expect(await evaluate(page, "[h.checked, s.getAttribute('aria-checked')]")).toEqual([true, "true"]);
+  });
+
+  it("says that a radio button cannot be cleared", async () => {
+    await run({ action: "check", target: "#r" });
+    await expect(run({ action: "uncheck", target: "#r" })).rejects.toThrow("is a radio button: check another of its group");
+  });
+});
+
+it("hovers", async () => {
+  await show(page, "<style>#menu { display: none } nav:hover #menu { display: block }</style><nav>Menu<button id=menu onclick='window.done = true'>Item</button></nav>");
+  await run({ action: "hover", target: "nav" }, { action: "click", target: { text: "Item" } });
+  expect(await evaluate(page, "window.done")).toBe(true);
+});
+
+describe("scroll", () => {
+  const position = () => evaluate(page, "[scrollX, scrollY]");
+  beforeEach(() => show(page, "<div style='width:3000px;height:3000px'></div><p id=end>End</p>"));
+
+  it("brings an element into view", async () => {
+    await run({ action: "scroll", target: "#end" });
+    expect(await evaluate(page, "end.getBoundingClientRect().top < innerHeight")).toBe(true);
+  });
+
+  it("goes to an end and by an amount", async () => {
+    await run({ action: "scroll", to: "bottom" });
+    expect(await evaluate(page, "scrollY + innerHeight >= document.documentElement.scrollHeight - 1")).toBe(true);
+    await run({ action: "scroll", to: "top" }, { action: "scroll", by: { x: 30, y: 200 } });
+    expect(await position()).toEqual([30, 200]);
+  });
+});
+
+describe("upload", () => {
+  const INPUT = "<input id=a type=file style='display:none'><input id=many type=file multiple>";
+  const names = (id: string) => evaluate(page, `Promise.all([...${id}.files].map(async (file) => [file.name, file.type, await file.text()]))`);
+  beforeEach(() => show(page, INPUT));
+
+  it("gives text, Base64 and fetched files to an input, hidden or not", async () => {
+    await run({ action: "upload", target: "#a", files: [{ name: "a.txt", text: "häll" }] });
+    expect(await names("a")).toEqual([["a.txt", "text/plain", "häll"]]);
+    const files = [{ name: "b.bin", base64: btoa("b"), content_type: "application/x-b" }, { url: at("/report.csv") }];
+    await run({ action: "upload", target: "#many", files });
+    expect(await names("many")).toEqual([
+      ["b.bin", "application/x-b", "b"],
+      ["report.csv", "text/csv", "sku,price\nA-1,9\n"],
+    ]);
+  });
+
+  it("fails at the step whose file is not to be had, after the steps before it", async () => {
+    const steps = [{ action: "scroll", to: "bottom" }, { action: "upload", target: "#a", files: [{ url: at("/status?code=404") }] }];
+    await expect(run(...steps)).rejects.toThrow(`steps[1] upload #a: ${at("/status?code=404")} answered with status 404`);
+  });
+
+  it("refuses several files where one is wanted", async () => {
+    await expect(run({ action: "upload", target: "#a", files: [{ text: "1" }, { text: "2" }] })).rejects.toThrow("takes one file, not 2");
+  });
+});
+
+describe("wait_for", () => {
+  it.each([
+    ["a visible element", "document.body.innerHTML = '<p id=x>x</p>'", { target: "#x" }],
+    ["an element to go", "y.remove()", { target: "#y", state: "hidden" }],
+    ["a text", "document.body.append('All  Done')", { text: "all done" }],
+    ["an address", "history.pushState({}, '', '/orders/7?x=1')", { url: "/orders/*" }],
+    ["an address of another page", "location.href = '/list?page=2'", { url: "**/list" }],
+    ["a load state", "", { load_state: "networkidle" }],
+  ])("%s", async (_, script, condition) => {
+    await show(page, `<p id=y>y</p><script>setTimeout(() => { ${script} }, 200)</script>`);
+    await run({ action: "wait_for", ...condition, timeout_seconds: 5 });
+  });
+
+  it.each([
+    ["#y", { target: "#y", state: "hidden" }, /still visible: .*<p id="y">/],
+    ['"later"', { text: "later" }, /does not show this text/],
+    ["/orders/*", { url: "/orders/*" }, /the address is still http/],
+  ])("says what is so instead, for %s", async (name, condition, message) => {
+    await show(page, "<p id=y>y</p>");
+    const failure = run({ action: "wait_for", ...condition, timeout_seconds: 0.4 });
+    await expect(failure).rejects.toThrow(message);
+    await expect(failure).rejects.toThrow(`steps[0] wait_for ${name}: `);
+  });
+});
+
+describe("evaluate", () => {
+  beforeEach(() => show(page, "<title>Here</title>"));
+
+  it.each<[string, string, Json]>([
+    ["an expression", "document.title", "Here"],
+    ["the last of several statements", "const a = 2; a * 21", 42],
+    ["an awaited promise", "const list = await new Promise((done) => setTimeout(() => done([1, null]), 20)); list", [1, null]],
+    ["a promise", "new Promise((done) => setTimeout(() => done({ a: new Date(0) }), 20))", { a: "1970-01-01T00:00:00.000Z" }],
+    ["a promise of nothing", "Promise.resolve()", null],
+    ["null", "null", null],
+    ["nothing", "undefined", null],
+    ["arguments as data", "args.text + args.list.length", '`"</script>2'],
+  ])("gives the value of %s", async (_, script, result) => {
+    const { output } = await run({ action: "evaluate", script, args: { text: '`"</script>', list: [1, 2] }, name: "answer" });
+    expect(output["answer"]).toEqual(result);
+  });
+
+  it("may be repeated with the same declarations", async () => {
+    const step = { action: "evaluate", script: "const once = 1; once", name: "a" };
+    await run(step);
+    await expect(run(step)).resolves.toMatchObject({ output: { a: 1 } });
+  });
+
+  it.each([
+    ["throw new Error('boom')", "the script threw Error: boom"],
+    ["throw 'boom'", 'the script threw "boom"'],
+    ["Promise.reject(new TypeError('later'))", "the script threw TypeError: later"],
+    ["() => 1", "the script's value is no JSON: () => 1"],
+    ["document.querySelector('title')", "the script's value is no JSON: title"],
+    ["0 / 0", "the script's value is no JSON: NaN"],
+    ["const a = []; a.push(a); a", "the script threw TypeError: Converting circular structure to JSON"],
+    ["(", "the script threw SyntaxError"],
+  ])("tells what is wrong with %s", async (script, message) => {
+    await expect(run({ action: "evaluate", script })).rejects.toThrow(`steps[0] evaluate: ${message}`);
+  });
+
+  it("waits for the page that it leads to", async () => {
+    const { output } = await run({ action: "evaluate", script: "location.href = '/list?page=3'" });
+    expect(output["title"]).toBe("List 3");
+  });
+});
+
+it("extracts typed values, keeps screenshots, and names the failing step after the ones that worked", async () => {
+  await show(page, "<h1>Order 7</h1><i class=total>€ 1.234,50</i>");
+  const { output, artifacts } = await run(
+    { action: "extract", name: "order", fields: { heading: "h1", total: { target: ".total", type: "number" } } },
+    { action: "screenshot", name: "order/7", full_page: true },
+    { action: "screenshot", target: "h1" },
+  );
+  expect(output["order"]).toEqual({ heading: "Order 7", total: 1234.5 });
+  expect(artifacts.map(({ type, name, contentType }) => [type, name, contentType])).toEqual([
+    ["screenshot", "order_7.png", "image/png"],
+    ["screenshot", "screenshot.png", "image/png"],
+  ]);
+  const failing = run({ action: "scroll", to: "top" }, { action: "hover", target: "h1" }, { action: "click", target: { role: "button", name: "Order" }, timeout_seconds: 0.3 });
+  await expect(failing).rejects.toThrow('steps[2] click {"role":"button","name":"Order"}: no element matches');
+});
+
+describe("download", () => {
+  it.each([
+    ["a link to an attachment", "<a id=d href=/report.csv>CSV</a>", "report.csv"],
+    ["a link with a name of its own", "<a id=d href=/report.csv download=mine.csv>CSV</a>", "report.csv"],
+    ["a form", "<form action=/report.csv method=post><button id=d>CSV</button></form>", "report.csv"],
+    ["a link to another tab", "<a id=d href=/report.csv target=_blank>CSV</a>", "report.csv"],
+    [
+      "a file that the page makes and forgets at once",
+      "<button id=d>CSV</button><script>d.onclick = async () => { const text = await (await fetch('/report.csv')).text(); const a = document.createElement('a'); a.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' })); a.download = 'made.csv'; a.click(); URL.revokeObjectURL(a.href); }</script>",
+      "made.csv",
+    ],
+    ["a data link", "<a id=d download=data.csv href='data:text/csv,sku%2Cprice%0AA-1%2C9%0A'>CSV</a>", "data.csv"],
+  ])("takes the file of %s, and stays on the page", async (_, markup, name) => {
+    await show(page, markup);
+    const { output, artifacts } = await run({ action: "download", name: "report", target: "#d" });
+    const text = "sku,price\nA-1,9\n";
+    expect(output["report"]).toMatchObject({ file_name: name, content_type: "text/csv", size_bytes: 16, artifact_id: "a_1", text });
+    expect(artifacts.map(({ type, bytes }) => [type, new TextDecoder().decode(bytes)])).toEqual([["download", text]]);
+    expect(output["url"]).toBe(html(markup));
+  });
+
+  it("keeps a large text out of the output", async () => {
+    await show(page, "<a id=d href='/report.csv?digits=3000000'>CSV</a>");
+    const { output, artifacts } = await run({ action: "download", name: "report", target: "#d" });
+    expect(output["report"]).not.toHaveProperty("text");
+    expect(artifacts[0]?.bytes.byteLength).toBe(3_000_015);
+  });
+
+  it("refuses a file that is too large", async () => {
+    await show(page, "<a id=d href='/report.csv?digits=27000000'>CSV</a>");
+    await expect(run({ action: "download", name: "report", target: "#d" })).rejects.toThrow("the file is larger than 25 MB");
+  });
+
+  it("says where the click led when it starts no download", async () => {
+    await show(page, "<a id=d href='/list'>List</a>");
+    await expect(run({ action: "download", name: "report", target: "#d", timeout_seconds: 0.8 })).rejects.toThrow(
+      `steps[0] download #d: the click started no download within 0.8 s; the page is now ${at("/list")}`,
+    );
+  });
+
+  it("leaves the page usable, with other downloads saved nowhere", async () => {
+    await show(page, "<a id=d href=/report.csv>CSV</a><button onclick='window.done = true'>Go on</button>");
+    await run({ action: "click", target: "#d" }, { action: "click", target: { text: "Go on" } });
+    expect(await evaluate(page, "window.done")).toBe(true);
+  });
+});

@@ -1,0 +1,73 @@
+import { env } from "cloudflare:workers";
+import { inject } from "vitest";
+import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
+import type { BlockContext, BlockType, NewArtifact } from "../../../src/blocks/block.ts";
+import { Sleep } from "../../../src/blocks/block.ts";
+import type { PageAction } from "../../../src/domain/browser.ts";
+import type { Json, JsonObject } from "../../../src/domain/json.ts";
+import type { BrowserLease, BrowserPage, Browsers } from "../../../src/ports.ts";
+
+/** A signal that never aborts. */
+export const NEVER = new AbortController().signal;
+
+/** Time enough for everything that is to work, and short enough to see what does not. */
+export const SOON = { timeoutMs: 5000, signal: NEVER };
+
+export const browsers: Browsers = createBrowsers(env.BROWSER);
+
+/** An address of the test site. */
+export function at(path: string): string {
+  return new URL(path, inject("pagesOrigin")).href;
+}
+
+/** The address of a page with this HTML. */
+export function html(markup: string): string {
+  return at(`/html?${new URLSearchParams({ html: markup })}`);
+}
+
+/** Leases a new browser that may go anywhere. */
+export function leaseBrowser(options: Partial<Parameters<Browsers["lease"]>[0]> = {}): Promise<BrowserLease> {
+  return browsers.lease({ sessionId: null, state: null, check: () => null, signal: NEVER, ...options });
+}
+
+/** Opens a page with this HTML. */
+export async function show(page: BrowserPage, markup: string): Promise<void> {
+  await page.goto(html(markup), { ...SOON, waitUntil: "load" });
+}
+
+type Undated<T> = T extends PageAction ? Omit<T, "timeoutMs"> & { timeoutMs?: number } : never;
+
+/** Does these actions, each with 5 s unless it says otherwise. */
+export function perform(page: BrowserPage, ...actions: readonly Undated<PageAction>[]): Promise<void> {
+  return page.perform(actions.map((action) => ({ timeoutMs: SOON.timeoutMs, ...action }) as PageAction), { signal: NEVER });
+}
+
+/** What a script in the page answers. */
+export function evaluate(page: BrowserPage, script: string): Promise<Json> {
+  return page.evaluate(script, {}, SOON);
+}
+
+/** Runs a block on a page as the engine would, and keeps its artifacts. */
+export async function runBlock(block: BlockType, page: BrowserPage, config: JsonObject, signal = NEVER): Promise<{ output: JsonObject; artifacts: NewArtifact[] }> {
+  const artifacts: NewArtifact[] = [];
+  const context: BlockContext = {
+    signal,
+    attempt: 1,
+    idempotencyKey: "k",
+    now: () => Date.now(),
+    page: async () => page,
+    http: {
+      async send({ url }) {
+        const response = await fetch(url);
+        return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.bytes(), url: response.url };
+      },
+    },
+    async saveArtifact(file) {
+      artifacts.push(file);
+      return { ...file, artifactId: `a_${artifacts.length}`, sizeBytes: file.bytes.byteLength, sha256: "f".repeat(64) };
+    },
+  };
+  const output = await block.execute(context, block.config.parse(config));
+  if (output instanceof Sleep) throw new Error("a browser block does not sleep");
+  return { output: block.output.parse(output) as JsonObject, artifacts };
+}

@@ -1,0 +1,81 @@
+/**
+ * The site that the browser tests visit, on loopback: mostly pages whose HTML the test itself writes, so that it stands beside what is
+ * expected of it. Runs in Node, as a global setup; `harness.ts` makes the addresses.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** `http://127.0.0.1:<port>` */
+    pagesOrigin: string;
+  }
+}
+
+export default async function serve({ provide }: TestProject): Promise<() => Promise<void>> {
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : new Error(String(error))));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  provide("pagesOrigin", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://site");
+  const query = (name: string) => searchParams.get(name) ?? "";
+  switch (pathname) {
+    case "/html": // the page that the test wrote
+      return html(response, query("html"));
+    case "/submit": // what a form sent
+      return html(response, `<title>Received</title><h1>Received</h1><pre id=form>${new URLSearchParams(await text(request))}</pre>`);
+    case "/slow": // a page that takes its time
+      await new Promise((resolve) => setTimeout(resolve, Number(query("ms"))));
+      return html(response, "<title>Slow</title><h1>Here at last</h1>");
+    case "/silent": // never answers
+      return;
+    case "/endless": // a document with a picture that never comes
+      return html(response, "<title>Endless</title><h1>Here</h1><img src=/silent>");
+    case "/redirect":
+      response.writeHead(302, { location: query("to") }).end();
+      return;
+    case "/status":
+      response.statusCode = Number(query("code"));
+      return html(response, `<title>Status ${query("code")}</title>`);
+    case "/broken":
+      request.socket.destroy();
+      return;
+    case "/set-cookie":
+      response.setHeader("set-cookie", [`visitor=${query("value")}; Path=/; HttpOnly`, `kept=${query("value")}; Path=/; Max-Age=3600; SameSite=Lax`]);
+      return html(response, "<title>Set</title>");
+    case "/cookies": // what the browser sent
+      return html(response, `<title>Cookies</title><pre id=cookies>${request.headers.cookie ?? ""}</pre>`);
+    case "/report.csv": {
+      const body = `sku,price\nA-1,${"9".repeat(Number(query("digits") || 1))}\n`;
+      response.writeHead(200, { "content-type": "text/csv", "content-disposition": 'attachment; filename="report.csv"' }).end(body);
+      return;
+    }
+    case "/list": // a list of five entries on three pages
+      return html(response, listPage(Number(query("page") || 1)));
+    default:
+      response.statusCode = 404;
+      return html(response, "<title>Nothing here</title>");
+  }
+}
+
+function html(response: ServerResponse, body: string): void {
+  response.setHeader("content-type", "text/html; charset=utf-8");
+  response.end(`<!doctype html>${body}`);
+}
+
+function listPage(page: number): string {
+  const entries = [1, 2, 3, 4, 5].slice((page - 1) * 2, page * 2);
+  const rows = entries.map((entry) => `<tr><td class=name>Entry ${entry}</td><td class=price>€ ${entry}.5${entry},00</td></tr>`);
+  const next = page < 3 ? `<a class=next href="/list?page=${page + 1}">Next</a>` : "<a class='next disabled'>Next</a>";
+  return `<title>List ${page}</title><h1>Page ${page}</h1><nav hidden>${next}</nav><table>${rows.join("")}</table><nav>${next}</nav>`;
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { BrowserTarget } from "../../../src/domain/browser.ts";
+import type { BrowserLease, BrowserPage } from "../../../src/ports.ts";
+import { evaluate, leaseBrowser, perform, show } from "./harness.ts";
+
+let lease: BrowserLease;
+let page: BrowserPage;
+beforeAll(async () => {
+  lease = await leaseBrowser();
+  page = lease.page;
+});
+afterAll(() => lease.close());
+
+const FORM = `<title>Form</title>
+<form>
+  <label for=mail>E-mail *</label><input id=mail>
+  <label>Password <input id=pass type=password></label>
+  <input id=search placeholder="Search the shop">
+  <span id=cap>Amount</span><input id=amount type=number aria-labelledby=cap>
+  <button id=save type=button data-testid=save-button>Save <b>now</b></button>
+  <button id=save-as type=button aria-label="Save as a draft">…</button>
+  <a id=help href="#help"><img alt="Help"></a>
+  <input id=send type=button value="Send it">
+  <ul><li id=one>One <button id=del-1 type=button>Delete</button></li><li id=two>Two <button id=del-2 type=button>Delete</button></li></ul>
+  <div id=tab role=tab>Details</div>
+</form>
+<script>document.addEventListener("click", (event) => { window.clicked = event.target.closest("[id]")?.id; });</script>`;
+
+describe("a target finds the element by", () => {
+  it.each<[string, BrowserTarget, string]>([
+    ["CSS", "#save", "save"],
+    ["CSS in an object", { css: "#save" }, "save"],
+    ["text, over inner elements and in any case", { text: "save NOW" }, "save"],
+    ["text of a button input", { text: "Send it" }, "send"],
+    ["part of the text, where nothing has it exactly", { text: "details" }, "tab"],
+    ["role and name from its content", { role: "button", name: "Save now" }, "save"],
+    ["role and exact name before a contained one", { role: "button", name: "save as a draft" }, "save-as"],
+    ["role and name from an image inside", { role: "link", name: "Help" }, "help"],
+    ["explicit role", { role: "tab", name: "Details" }, "tab"],
+    ["label with `for`", { label: "E-mail" }, "mail"],
+    ["label around it", { label: "Password" }, "pass"],
+    ["aria-labelledby", { label: "Amount" }, "amount"],
+    ["role with the name from its label", { role: "textbox", name: "Password" }, "pass"],
+    ["placeholder", { placeholder: "search the" }, "search"],
+    ["test id", { test_id: "save-button" }, "save"],
+    ["XPath", { xpath: "//li[2]/button" }, "del-2"],
+    ["nth", { text: "Delete", nth: 1 }, "del-2"],
+    ["nth from the end", { role: "button", name: "Delete", nth: -2 }, "del-1"],
+    ["within another target", { text: "Delete", within: { css: "li", nth: 1 } }, "del-2"],
+    ["within, by XPath", { xpath: ".//button", within: "#one" }, "del-1"],
+  ])("%s", async (_, target, id) => {
+    await show(page, FORM);
+    await perform(page, { do: "click", target });
+    expect(await evaluate(page, "window.clicked")).toBe(id);
+  });
+});
+
+describe("what cannot be clicked is told as it is:", () => {
+  const clickable = (markup: string) => `<title>Shop</title>${markup}`;
+  it.each<[string, string, BrowserTarget, RegExp]>([
+    ["no match, with the names that are there", "<button>Sign in</button><button>Cancel</button>", { role: "button", name: "Log in" }, /no element matches on http.*"Shop"; elements of role button there: "Sign in", "Cancel"/],
+    ["no such role, with the roles that are there", "<h1>Hi</h1><a href=/>x</a>", { role: "button" }, /there is no button; roles there: .*"heading".*"link"/],
+    ["no such label", "<label>Mail <input></label>", { label: "Phone" }, /labels there: "Mail"/],
+    ["no such text", "<button>Order</button>", { text: "Buy" }, /buttons and links there: "Order"/],
+    ["no such placeholder", "<input placeholder=Name>", { placeholder: "Mail" }, /placeholders there: "Name"/],
+    ["no such test id", "<i data-testid=a></i>", { test_id: "b" }, /test ids there: "a"/],
+    ["how far a selector comes", "<form><p></p><p></p></form>", "form p button", /no element matches .*; 2 match "form p"/],
+    ["too few for nth", "<button>A</button>", { css: "button", nth: 3 }, /only 1 element matches, so there is no nth 3/],
+    ["nothing to look within", "<button>A</button>", { css: "button", within: "form" }, /nothing matches its `within`/],
+    ["several matches", "<button id=a>A</button><button id=b>B</button>", "button", /2 elements match: <button id="a">A<\/button>, <button id="b">B<\/button>; say which by `nth`/],
+    ["hidden", "<div style='display:none'><button>A</button></div>", "button", /<button>A<\/button> is not visible \(display: none of <div>/],
+    ["invisible", "<button style='visibility:hidden'>A</button>", "button", /is not visible \(visibility: hidden\)/],
+    ["disabled", "<button disabled>A</button>", "button", /<button>A<\/button> is disabled/],
+    ["disabled by ARIA", "<button aria-disabled=true>A</button>", "button", /is disabled/],
+    ["covered", "<button>A</button><div id=veil style='position:fixed;inset:0'></div>", "button", /<button>A<\/button> is covered by <div id="veil">/],
+    ["moving", "<style>@keyframes m{to{margin-left:900px}}button{animation:m 1s linear infinite}</style><button>A</button>", "button", /keeps moving/],
+    ["a selector that is none", "", "button[", /"button\[" is not a CSS selector/],
+    ["an XPath that is none", "", { xpath: "//[" }, /"\/\/\[" is not an XPath/],
+    ["frames that are not searched", "<iframe srcdoc='<button>A</button>'></iframe>", "button", /its 1 frame was not searched/],
+  ])("%s", async (_, markup, target, message) => {
+    await show(page, clickable(markup));
+    await expect(perform(page, { do: "click", target, timeoutMs: 400 })).rejects.toMatchObject({ name: "PageError", errorClass: "block", actionIndex: 0, message: expect.stringMatching(message) });
+  });
+
+  it("fails at once when waiting cannot help", async () => {
+    await show(page, "<button>A</button><button>B</button>");
+    const before = Date.now();
+    await expect(perform(page, { do: "click", target: "button" })).rejects.toThrow("2 elements match");
+    expect(Date.now() - before).toBeLessThan(1500);
+  });
+});
+
+describe("an element is waited for until it", () => {
+  it.each([
+    ["appears", "setTimeout(() => document.body.append(b), 300)", ""],
+    ["becomes visible", "document.body.append(b); b.hidden = true; setTimeout(() => { b.hidden = false }, 300)", ""],
+    ["becomes enabled", "document.body.append(b); b.disabled = true; setTimeout(() => { b.disabled = false }, 300)", ""],
+    ["is uncovered", "document.body.append(b); setTimeout(() => veil.remove(), 300)", "<div id=veil style='position:fixed;inset:0'></div>"],
+    ["is alone", "document.body.append(b)", ""],
+  ])("%s", async (_, script, markup) => {
+    await show(page, `<body>${markup}<script>const b = document.createElement("button"); b.textContent = "Go"; b.onclick = () => { window.done = true }; ${script}</script>`);
+    await perform(page, { do: "click", target: { text: "Go" } });
+    expect(await evaluate(page, "window.done")).toBe(true);
+  });
+
+  it("comes into view", async () => {
+    await show(page, "<div style='height:5000px'></div><button onclick='window.done = scrollY > 0'>Far down</button>");
+    await perform(page, { do: "click", target: { text: "Far down" } });
+    expect(await evaluate(page, "window.done")).toBe(true);
+  });
+});

@@ -1,0 +1,114 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Shop, SHOP_ACCOUNT, startShop } from "../../src/cli/demo-shop.ts";
+import { connectService, type ServiceClient } from "../../src/cli/service-client.ts";
+import { type Service, startService } from "../../src/cli/service.ts";
+
+const API_KEY = "key-of-the-kill-test";
+const FINAL = ["completed", "failed", "canceled", "timed_out"];
+
+interface Block {
+  label: string;
+  status: string;
+  attempt: number;
+  outcome: string | null;
+  started_at: string;
+  finished_at: string | null;
+}
+interface Run {
+  run_id: string;
+  status: string;
+  failure_reason: string | null;
+}
+
+let state: string;
+let service: Service;
+let api: ServiceClient;
+let shop: Shop;
+
+async function start(): Promise<void> {
+  service = await startService({ state, devApiKey: API_KEY, quiet: true });
+  api = connectService(service.url, { apiKey: API_KEY });
+}
+
+beforeAll(async () => {
+  state = await mkdtemp(join(tmpdir(), "pilotfish-kill-"));
+  // Every page takes its time, so that a block can be caught at work.
+  [shop] = await Promise.all([startShop({ delayMs: 120 }), start()]);
+});
+
+afterAll(async () => {
+  await Promise.all([service.stop(), shop.close()]);
+  await rm(state, { recursive: true, force: true });
+});
+
+async function order(): Promise<string> {
+  const parameters = {
+    shop_url: shop.url,
+    ...SHOP_ACCOUNT,
+    search: "rope",
+    quantity: 2,
+    recipient: { name: "Ada Berg", email: "ada@example.com", street: "Quay 7", postcode: "24937", city: "Flensburg", country: "Germany" },
+    result_url: `${shop.url}/api/results`,
+  };
+  const request = { workflow_id: "wpid_template_shop_order", parameters };
+  return (await api.call<Run>("POST", "/v1/run/workflows?template=true", request)).run_id;
+}
+
+async function blocksOf(runId: string): Promise<Block[]> {
+  const timeline = await api.call<{ block: Block }[]>("GET", `/v1/runs/${runId}/timeline`);
+  return timeline.map(({ block }) => block).toReversed();
+}
+
+/** Kills the whole process tree as soon as this block is at work. @returns what was complete by then */
+async function killDuring(label: string, runId: string): Promise<Block[]> {
+  for (;;) {
+    const blocks = await blocksOf(runId);
+    const block = blocks.find((candidate) => candidate.label === label);
+    if (block?.status === "running") {
+      await service.kill();
+      return blocks.filter(({ status }) => status === "completed");
+    }
+    if (block !== undefined) throw new Error(`${label} was over before it could be killed: ${block.status}`);
+    await sleep(10);
+  }
+}
+
+async function finish(runId: string): Promise<Run> {
+  for (;;) {
+    const run = await api.call<Run>("GET", `/v1/runs/${runId}`);
+    if (FINAL.includes(run.status)) return run;
+    await sleep(100);
+  }
+}
+
+describe("a service that is killed in the middle of a run and started again on the same state", () => {
+  it.each(["sign_in", "search_products", "download_list", "open_product"])("completes the run after a kill during %s and repeats no completed block", async (label) => {
+    const [orders, results] = [shop.orders.length, shop.results.length];
+    const runId = await order();
+    const before = await killDuring(label, runId);
+    await start();
+    expect(await finish(runId)).toMatchObject({ status: "completed", failure_reason: null });
+    const after = await blocksOf(runId);
+    expect(after).toEqual(expect.arrayContaining(before)); // with the same times and attempts
+    expect(after.find((block) => block.label === label)).toMatchObject({ status: "completed", attempt: 2 });
+    expect(after.filter((block) => block.attempt > 1)).toHaveLength(1);
+    expect(shop.orders.length - orders).toBe(1);
+    expect(shop.results.length - results).toBe(1);
+  });
+
+  it("fails the run, its outcome unknown, after a kill during the one block that must not be repeated", async () => {
+    const orders = shop.orders.length;
+    const runId = await order();
+    await killDuring("place_order", runId);
+    await start();
+    const run = await finish(runId);
+    expect(run).toMatchObject({ status: "failed" });
+    expect(run.failure_reason).toMatch(/outcome unknown/i);
+    expect((await blocksOf(runId)).at(-1)).toMatchObject({ label: "place_order", status: "failed", outcome: "unknown", attempt: 1 });
+    expect(shop.orders.length - orders).toBeLessThanOrEqual(1);
+  });
+});

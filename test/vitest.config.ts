@@ -1,0 +1,28 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+import { prepareLocalBrowser } from "../src/cli/local-browser.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+process.env.XDG_CACHE_HOME = (await prepareLocalBrowser()).cacheHome; // where the local browser binding looks
+// Secrets that wrangler.toml asks for; of the tests only.
+process.env.PILOTFISH_ADMIN_TOKEN = "admin-token-of-the-tests";
+process.env.PILOTFISH_ENCRYPTION_KEY = btoa("0123456789abcdef0123456789abcdef");
+const migrations = await readD1Migrations(`${root}migrations`);
+
+/** Tests that run inside the Worker's own runtime, against real local bindings. */
+const inWorkerd = () =>
+  cloudflareTest({
+    wrangler: { configPath: `${root}wrangler.toml` },
+    miniflare: { bindings: { MIGRATIONS: migrations, LOG_LEVEL: "error" } },
+  });
+
+export default defineConfig({
+  test: {
+    projects: [
+      { root, test: { name: "unit", include: ["src/**/*.test.ts"] } },
+      { root, plugins: [inWorkerd()], test: { name: "workers", include: ["test/workers/**/*.test.ts"], setupFiles: ["test/workers/setup.ts"], globalSetup: ["test/workers/receiver.ts"] } },
+      { root, plugins: [inWorkerd()], test: { name: "browser", include: ["test/e2e/browser/**/*.test.ts"], globalSetup: ["test/e2e/browser/pages.ts"] } },
+      { root, test: { name: "e2e", include: ["test/e2e/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+    ],
+  },
+});

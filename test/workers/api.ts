@@ -1,0 +1,58 @@
+import { env, exports } from "cloudflare:workers";
+
+/** An answer of the service, read to its end. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The parsed JSON; null for an empty body. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape
+  readonly body: any;
+}
+
+/** Sends a request to the Worker under test. A body that is no text, bytes or stream is sent as JSON. */
+export async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const request = new Request(`https://pilotfish.test${path}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+    ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
+  });
+  const response = await exports.default.fetch(request);
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+}
+
+function isRaw(body: unknown): body is string | Uint8Array | ReadableStream {
+  return typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
+}
+
+/** As the administrator. */
+export async function asAdmin(method: string, path: string, body?: unknown): Promise<Answer> {
+  return await send(method, `/v1/admin${path}`, body, { authorization: `Bearer ${env.PILOTFISH_ADMIN_TOKEN}` });
+}
+
+/** An organization of its own for a test, and a caller with its key. */
+export interface Tenant {
+  readonly organizationId: string;
+  readonly key: string;
+  readonly call: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+}
+
+export async function createTenant(more: { allowed_hosts?: string[]; max_concurrent_runs?: number } = {}): Promise<Tenant> {
+  const organization = await asAdmin("POST", "/organizations", { name: "test", ...more });
+  const organizationId: string = organization.body.organization_id;
+  const { body } = await asAdmin("POST", `/organizations/${organizationId}/api-keys`, { name: "test" });
+  const key: string = body.key;
+  return { organizationId, key, call: (method, path, sent, headers = {}) => send(method, path, sent, { "x-api-key": key, ...headers }) };
+}
+
+/** A small workflow that can be saved and run. */
+export function definition(title = "Test", more: object = {}) {
+  return {
+    title,
+    workflow_definition: {
+      parameters: [{ parameter_type: "workflow", key: "count", workflow_parameter_type: "integer" }],
+      blocks: [{ block_type: "set", label: "first", values: { doubled: "{{ count * 2 }}" } }],
+      ...more,
+    },
+  };
+}

@@ -1,0 +1,180 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { blockCatalog } from "../../src/blocks/registry.ts";
+import type { WorkflowRun } from "../../src/engine/run-object.ts";
+import type { RunEvent } from "../../src/domain/run.ts";
+import { requireDefinition } from "../../src/domain/workflow.ts";
+import type { RunReport, RunStart } from "../../src/ports.ts";
+import { createIds } from "../../src/adapters/ids.ts";
+
+const ids = createIds(Date.now);
+
+/** A run object and what it is started with. */
+function prepare(blocks: readonly object[], more: Partial<RunStart["facts"]> = {}) {
+  const definition = { title: "Test", workflow_definition: { parameters: [], blocks } };
+  const { plan } = requireDefinition(definition, blockCatalog);
+  const facts: RunStart["facts"] = {
+    runId: ids.next("run"),
+    organizationId: ids.next("organization"),
+    workflowPermanentId: ids.next("workflow"),
+    workflowId: ids.next("workflowVersion"),
+    version: 1,
+    workflowTitle: "Test",
+    parameters: {},
+    request: {},
+    webhookUrl: null,
+    allowedHosts: [],
+    maxSeconds: 3600,
+    slotLimit: 100,
+    ...more,
+  };
+  const stub = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${facts.organizationId}:${facts.runId}`));
+  const start = (waitMs = 5_000, admitted = true): Promise<RunReport> => stub.start({ facts, plan, admitted }, waitMs);
+  return { facts, plan, stub, start };
+}
+
+async function journalOf(stub: DurableObjectStub<WorkflowRun>): Promise<RunEvent[]> {
+  return await runInDurableObject(stub, (_object, state) =>
+    state.storage.sql
+      .exec<{ event: string }>("SELECT event FROM journal ORDER BY seq")
+      .toArray()
+      .map(({ event }) => JSON.parse(event) as RunEvent),
+  );
+}
+
+const typesOf = (events: readonly RunEvent[]): string[] => events.map((event) => ("label" in event ? `${event.type} ${event.label}` : event.type));
+const set = (label: string, v: unknown = 1) => ({ block_type: "set", label, values: { v } });
+
+describe("a run", () => {
+  it("runs its blocks in order and writes each step down", async () => {
+    const { stub, start } = prepare([set("a", 1), set("b", "{{ a_output.v + 1 }}")]);
+    const report = await start();
+    expect(JSON.parse(report.json)).toMatchObject({ status: "completed", output: { a_output: { v: 1 }, b_output: { v: 2 } } });
+    expect(typesOf(await journalOf(stub))).toEqual([
+      "run_created", "run_started", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_completed",
+    ]); // prettier-ignore
+  });
+
+  it("skips a block whose condition is false", async () => {
+    const { start } = prepare([{ ...set("a"), condition: "{{ 1 > 2 }}" }, set("b", "{{ a_output }}")]);
+    expect(JSON.parse((await start()).json)).toMatchObject({ status: "completed", output: { b_output: { v: null } } });
+  });
+
+  it("fails with the block's reason, and says which value is undefined", async () => {
+    const { start } = prepare([set("a", 1), set("b", "{{ a_output.w }}")]);
+    const report = JSON.parse((await start()).json);
+    expect(report).toMatchObject({ status: "failed", failure_reason: `Block "b" (set) failed: values.v: 'a_output.w' is undefined` });
+  });
+
+  it("checks a field again when it has been filled in", async () => {
+    const { start } = prepare([set("a", "soon"), { block_type: "wait", label: "w", wait_sec: "{{ a_output.v }}" }]);
+    expect(JSON.parse((await start()).json).failure_reason).toMatch(/wait_sec: must be a number/);
+  });
+
+  it("is started once, however often it is asked to", async () => {
+    const { stub, start } = prepare([set("a")]);
+    await Promise.all([start(), start(), start()]);
+    expect(typesOf(await journalOf(stub)).filter((type) => type === "run_created")).toHaveLength(1);
+  });
+
+  it("answers before the end when the wait is over", async () => {
+    const { start } = prepare([{ block_type: "wait", label: "w", wait_sec: 3600 }]);
+    expect((await start(10)).status).toBe("running");
+  });
+
+  it("leaves nothing behind when it is asked for and does not exist", async () => {
+    const { stub } = prepare([set("a")]);
+    expect(await stub.report(0)).toBeNull();
+    expect(await stub.cancel("x")).toBeNull();
+    const tables = await runInDurableObject(stub, (_object, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray());
+    expect(tables).toEqual([]);
+  });
+});
+
+describe("canceling", () => {
+  it("ends a run that sleeps at once", async () => {
+    const { stub, start } = prepare([{ block_type: "wait", label: "w", wait_sec: 3600 }, set("b")]);
+    await start(10);
+    expect(JSON.parse((await stub.cancel("asked"))!.json)).toMatchObject({ status: "canceled", failure_reason: "asked" });
+    expect(typesOf(await journalOf(stub)).at(-1)).toBe("run_canceled");
+  });
+
+  it("changes nothing about a run that has ended", async () => {
+    const { stub, start } = prepare([set("a")]);
+    await start();
+    expect((await stub.cancel("late"))?.status).toBe("completed");
+  });
+});
+
+describe("waking", () => {
+  it("completes a block that slept when its time has come", async () => {
+    const { stub, start } = prepare([{ block_type: "wait", label: "w", wait_sec: 0.05 }, set("b")]);
+    expect((await start(10_000)).status).toBe("completed");
+    expect(typesOf(await journalOf(stub))).toContain("block_slept w");
+  });
+
+  it("keeps sleeping through an eviction", async () => {
+    const { stub, start } = prepare([{ block_type: "wait", label: "w", wait_sec: 1 }, set("b")]);
+    await start(10);
+    await evictDurableObject(stub);
+    expect((await stub.report(10_000))?.status).toBe("completed");
+  });
+
+  it("runs a repeatable block again that was interrupted, as a new attempt", async () => {
+    const { stub, start, facts, plan } = prepare([set("a"), set("b")]);
+    await runInDurableObject(stub, (_object, state) => {
+      const journal: RunEvent[] = [
+        { type: "run_created", at: 1, facts, plan },
+        { type: "run_started", at: Date.now() },
+        { type: "block_started", at: Date.now(), label: "a", attempt: 1 },
+      ];
+      state.storage.sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;");
+      for (const event of journal) state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
+    });
+    await evictDurableObject(stub);
+    expect((await start(10_000)).status).toBe("completed");
+    expect(typesOf(await journalOf(stub))).toEqual([
+      "run_created", "run_started", "block_started a", "block_interrupted a", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_completed",
+    ]); // prettier-ignore
+  });
+
+  it("takes up a run after an eviction by its alarm alone", async () => {
+    const { stub, facts, plan } = prepare([set("a")]);
+    await runInDurableObject(stub, (_object, state) => {
+      state.storage.sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;");
+      for (const event of [{ type: "run_created", at: 1, facts, plan }, { type: "run_started", at: Date.now() }, { type: "block_started", at: Date.now(), label: "a", attempt: 1 }]) {
+        state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
+      }
+      void state.storage.setAlarm(Date.now() + 60_000);
+    });
+    await evictDurableObject(stub);
+    await runDurableObjectAlarm(stub);
+    expect((await stub.report(10_000))?.status).toBe("completed");
+  });
+});
+
+describe("the gate", () => {
+  it("holds a run back that is over the limit and lets it go when another ends", async () => {
+    const first = prepare([{ block_type: "wait", label: "w", wait_sec: 3600 }], { slotLimit: 1 });
+    const second = prepare([set("a")], { slotLimit: 1, organizationId: first.facts.organizationId });
+    const gate = env.ORGANIZATION_GATE.get(env.ORGANIZATION_GATE.idFromName(first.facts.organizationId));
+    expect(await gate.admit(first.facts.runId, 1)).toBe(0);
+    expect(await gate.admit(first.facts.runId, 1)).toBe(0);
+    expect(await gate.admit(second.facts.runId, 1)).toBe(1);
+    await first.start(10);
+    expect((await second.start(10, false)).status).toBe("queued");
+    await first.stub.cancel("make room");
+    expect((await second.stub.report(10_000))?.status).toBe("completed");
+  });
+
+  it("finds the slot of a run that never came to be when its lease is over", async () => {
+    const { facts } = prepare([set("a")]);
+    const gate = env.ORGANIZATION_GATE.get(env.ORGANIZATION_GATE.idFromName(facts.organizationId));
+    await gate.admit(facts.runId, 1);
+    expect(await gate.admit(ids.next("run"), 1)).toBe(1);
+    await runInDurableObject(gate, (_object, state) => void state.storage.sql.exec("UPDATE slots SET expires_at = 0"));
+    await runDurableObjectAlarm(gate);
+    expect(await runInDurableObject(gate, (_object, state) => state.storage.sql.exec("SELECT run_id FROM slots").toArray())).not.toContainEqual({ run_id: facts.runId });
+  });
+});
