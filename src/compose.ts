@@ -36,7 +36,8 @@ export interface EngineDeps {
   readonly news: RunNewsQueue;
 }
 
-const clock: Clock = { now: () => Date.now() };
+const now = () => Date.now();
+const clock: Clock = { now };
 
 /** One of everything for an isolate: adapters hold no state but caches. */
 const composed = new WeakMap<Env, { engine: EngineDeps; worker: ReturnType<typeof makeWorker> | null }>();
@@ -64,11 +65,11 @@ function makeEngine(env: Env): EngineDeps {
   const settings = readSettings(env);
   return {
     clock,
-    ids: createIds(clock.now),
+    ids: createIds(now),
     log: createLog(settings.logLevel),
     browsers: createBrowsers(env.BROWSER),
     vault: createVault(settings.encryptionKey),
-    artifacts: createArtifacts(env.ARTIFACTS, clock.now),
+    artifacts: createArtifacts(env.ARTIFACTS, now),
     httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
     gates: createGates(env.ORGANIZATION_GATE),
     runs: createRunObjects(env.WORKFLOW_RUN),
@@ -88,7 +89,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
     idempotencyKeys: createIdempotencyKeys(db),
     deliveries: createDeliveries(db),
     deliveryQueue: createDeliveryQueue(env.WEBHOOK_DELIVERIES),
-    templates: createTemplates(env.TEMPLATES, clock.now),
+    templates: createTemplates(env.TEMPLATES, now),
     sign: signWebhook,
     random: Math.random,
     probes: { d1: () => env.DB.prepare("select 1").run(), r2: () => env.TEMPLATES.head("global_workflows.txt") },

@@ -55,7 +55,7 @@ export interface BlockType<Config = unknown, Output = unknown> {
 
 /** Keeps the types of a block's config and output while it is defined; the registry holds them all as `BlockType`. */
 export function defineBlock<Config, Output>(block: BlockType<Config, Output>): BlockType {
-  return block as BlockType; // sound: `execute` is given what `config` has parsed
+  return block; // sound: `execute` is given what `config` has parsed
 }
 
 /** Ends an attempt without holding anything: the run sleeps until then and the block completes with `output`. */

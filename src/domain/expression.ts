@@ -73,8 +73,8 @@ export function evaluateExpression(expression: Expression, scope: (name: string)
   }
   const interpreter = new StrictInterpreter(environment);
   try {
-    if (!expression.single) return String(interpreter.run(expression.program as never).value);
-    return toJson(interpreter.evaluate(withoutJsonFilter(expression.single) as never, environment));
+    if (!expression.single) return interpreter.run(expression.program as never).toString();
+    return toJson(interpreter.evaluate(withoutJsonFilter(expression.single), environment));
   } catch (error) {
     if (error instanceof ExpressionError) throw error;
     if (error instanceof RangeError) throw new ExpressionError("is nested too deeply", { cause: error });
@@ -281,7 +281,7 @@ class StrictInterpreter extends Interpreter {
     }
     if (value.type === "UndefinedValue" && this.#lenient === 0) throw new ExpressionError(`'${describe(node)}' is undefined`);
     if (value.type === "ArrayValue") this.#count((value.value as unknown[]).length);
-    if (value.type === "StringValue" && String(value.value).length > EXPRESSION_LIMITS.resultLength) {
+    if (value.type === "StringValue" && (value.value as string).length > EXPRESSION_LIMITS.resultLength) {
       throw new ExpressionError(`makes a text of more than ${EXPRESSION_LIMITS.resultLength} characters`);
     }
     return value;
@@ -327,7 +327,7 @@ function toJson(value: RuntimeValue): Json {
     case "ObjectValue":
     case "NamespaceValue":
     case "KeywordArgumentsValue":
-      return Object.fromEntries([...(value.value as Map<string, RuntimeValue>)].map(([key, item]) => [key, toJson(item)])) as JsonObject;
+      return Object.fromEntries([...(value.value as Map<string, RuntimeValue>)].map(([key, item]) => [key, toJson(item)]));
     case "NullValue":
       return null;
     default:

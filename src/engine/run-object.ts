@@ -166,7 +166,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   async #attempt(label: string, attempt: number, signal: AbortSignal): Promise<void> {
     // The block begins after the call that started it has returned to its caller: nothing here may run inside a commit.
-    await null;
+    await Promise.resolve();
     const run = this.#run;
     const node = run?.plan.nodes.find((candidate) => candidate.label === label);
     const block = run?.blocks.get(label);
