@@ -4,7 +4,7 @@
  * keep their type, limits. Results are data: they are never evaluated again.
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
-import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { isJsonObject, type Json } from "./json.ts";
 
 export const EXPRESSION_LIMITS = {
   /** Characters of one expression. */

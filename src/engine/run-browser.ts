@@ -57,11 +57,22 @@ export class RunBrowser {
     await lease?.then((held) => held.close()).catch(() => undefined); // it never opened: there is nothing to close
   }
 
+  /**
+   * An attempt was cut off and left the page anywhere: the next call of `page` opens another browser, in which the page is where the last block
+   * that ended left it.
+   */
+  async startOver(): Promise<void> {
+    const record = this.#store.browser;
+    if (record?.sessionId == null) return;
+    this.#store.browser = { ...record, sessionId: null };
+    await this.#deps.browsers.close(record.sessionId);
+  }
+
   /** Gives the browser back, also one that only the record knows of. May be repeated. */
   async release(): Promise<void> {
     const record = this.#store.browser;
     if (this.#lease !== null) await this.discard();
-    else if (record !== null) await this.#deps.browsers.close(record.sessionId);
+    else if (record?.sessionId) await this.#deps.browsers.close(record.sessionId);
     if (record !== null) this.#store.browser = null;
   }
 

@@ -151,7 +151,9 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     const run = this.#run;
     if (run === null || isFinal(run)) return;
     for (const { label, attempt } of runningBlocks(run)) {
-      if (!this.#live.has(label)) this.#apply({ type: "block_interrupted", at: this.#deps.clock.now(), label, attempt });
+      if (this.#live.has(label)) continue;
+      this.ctx.waitUntil(this.#browserOf(run).startOver());
+      this.#apply({ type: "block_interrupted", at: this.#deps.clock.now(), label, attempt });
     }
   }
 

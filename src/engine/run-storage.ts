@@ -76,7 +76,8 @@ export class RunStorage {
 }
 
 const browserRecordSchema = z.object({
-  sessionId: z.string(),
+  /** Null when the browser is gone and only the state is left. */
+  sessionId: z.string().nullable(),
   /** Sealed `BrowserState`; null before the first checkpoint. */
   state: z.string().nullable(),
 });

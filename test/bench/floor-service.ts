@@ -4,7 +4,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PROJECT, wranglerCommand, wranglerEnvironment } from "../../src/cli/wrangler.ts";
+import { PROJECT } from "../../src/cli/project.ts";
+import { wranglerCommand, wranglerEnvironment } from "../../src/cli/wrangler.ts";
 
 /** The floor, served as the service is: `wrangler dev`, trace store off, state on disk. */
 export async function startFloor(): Promise<{ url: string; state: string; stop(): Promise<void> }> {

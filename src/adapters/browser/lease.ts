@@ -128,7 +128,7 @@ async function prepareTab(tab: Tab, deadline: Deadline): Promise<Navigation> {
   ]);
   try {
     const [, mainFrame] = await tab.wait(ready, deadline);
-    const navigation = new Navigation(cdp, mainFrame);
+    const navigation = new Navigation(tab, mainFrame);
     await tab.wait(cdp.send("Page.setLifecycleEventsEnabled", { enabled: true }), deadline); // tells of what has been reached already
     return navigation;
   } catch (error) {

@@ -1,6 +1,6 @@
-import type { CDPSession } from "@cloudflare/puppeteer";
 import type { LoadState } from "../../domain/browser.ts";
 import { type Deadline, TimeUp } from "./deadline.ts";
+import type { Tab } from "./tab.ts";
 
 const LIFECYCLE_NAME = { domcontentloaded: "DOMContentLoaded", load: "load", networkidle: "networkIdle" } as const satisfies Record<LoadState, string>;
 
@@ -18,6 +18,7 @@ export interface NavigationMark {
 
 /** The life of a tab's main frame: which document it shows, how far that has loaded, and whether another is on its way. */
 export class Navigation {
+  readonly #tab: Tab;
   #url: string;
   #loaderId: string;
   readonly #reached = new Set<string>();
@@ -26,7 +27,10 @@ export class Navigation {
   #starts = 0;
   #changed = Promise.withResolvers<void>();
 
-  constructor(cdp: CDPSession, frame: { id: string; url: string; loaderId: string }) {
+  /** @param frame the tab's main frame as it is now */
+  constructor(tab: Tab, frame: { id: string; url: string; loaderId: string }) {
+    const { cdp } = tab;
+    this.#tab = tab;
     this.#url = frame.url;
     this.#loaderId = frame.loaderId;
     const on = <E extends { frameId: string }>(handle: (event: E) => void) => (event: E) => {
@@ -80,13 +84,11 @@ export class Navigation {
    */
   async settled(mark: NavigationMark, deadline: Deadline): Promise<void> {
     if (!this.hasBegun(mark)) return;
-    if (!(await this.#within(START_MS, deadline, () => this.#loading || !this.#requested))) {
-      this.#requested = false;
-      return;
-    }
+    await this.#within(deadline.atMost(START_MS), () => this.#loading || !this.#requested);
+    this.#requested = false;
     const isUsable = () => this.#loaderId !== mark.loaderId && this.#reached.has(LIFECYCLE_NAME.domcontentloaded);
     await this.#when(deadline, () => !this.#loading || isUsable());
-    if (this.#loading && deadline.remainingMs > 0) await this.#within(Math.min(LOAD_GRACE_MS, deadline.remainingMs - 1), deadline, () => !this.#loading);
+    await this.#within(deadline.atMost(LOAD_GRACE_MS), () => !this.#loading);
   }
 
   /**
@@ -113,17 +115,15 @@ export class Navigation {
   }
 
   async #when(deadline: Deadline, condition: () => boolean): Promise<void> {
-    while (!condition()) await deadline.wait(this.#changed.promise);
+    while (!condition()) await this.#tab.wait(this.#changed.promise, deadline);
   }
 
-  /** @returns did it become so within this time? @throws TimeUp when the deadline itself has passed */
-  async #within(ms: number, deadline: Deadline, condition: () => boolean): Promise<boolean> {
+  /** Waits for it, but does without when the time is up. */
+  async #within(deadline: Deadline, condition: () => boolean): Promise<void> {
     try {
-      await this.#when(deadline.atMost(ms), condition);
-      return true;
+      await this.#when(deadline, condition);
     } catch (error) {
-      if (error instanceof TimeUp && deadline.remainingMs > 0) return false;
-      throw error;
+      if (!(error instanceof TimeUp)) throw error;
     }
   }
 }

@@ -148,7 +148,7 @@ export class CdpPage implements BrowserPage {
     if (refusal !== null) throw new PageError(`${url} redirects to ${describeRefusal(refusal)}`, { errorClass: "block" });
     if (errorText === "net::ERR_ABORTED") throw new PageError(`${url} is a download or has no content; for a file use a download step or http_request`, { errorClass: "block" });
     if (errorText !== undefined) throw new PageError(`${url} could not be opened: ${describeNetError(errorText)}`, { errorClass: classOfNetError(errorText) });
-    if (loaderId !== undefined) await this.#tab.wait(this.#navigation.reached(waitUntil, loaderId, deadline), deadline);
+    if (loaderId !== undefined) await this.#navigation.reached(waitUntil, loaderId, deadline);
   }
 
   /**
@@ -157,7 +157,7 @@ export class CdpPage implements BrowserPage {
    */
   async #arrive(mark: NavigationMark, deadline: Deadline): Promise<void> {
     if (!this.#navigation.hasBegun(mark)) return;
-    await this.#tab.wait(this.#navigation.settled(mark, deadline), deadline);
+    await this.#navigation.settled(mark, deadline);
     const refusal = this.#guard.takeRefusal(this.#tab.id);
     if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
   }
@@ -214,9 +214,9 @@ export class CdpPage implements BrowserPage {
       case "press":
         return this.#press([parseKey(action.key)], deadline);
       case "wait_for_url":
-        return this.#tab.wait(this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline), deadline);
+        return this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline);
       case "wait_for_load":
-        return this.#tab.wait(this.#navigation.reached(action.state, null, deadline), deadline);
+        return this.#navigation.reached(action.state, null, deadline);
       default:
         return undefined;
     }
