@@ -35,7 +35,10 @@ function blocksPage(): string {
     fieldsTable(z.toJSONSchema(blockSchema, { io: "input", unrepresentable: "any" }) as Schema),
     ...sections,
     "",
-  ].join("\n\n").trimEnd().concat("\n");
+  ]
+    .join("\n\n")
+    .trimEnd()
+    .concat("\n");
 }
 
 function blockSection(blockType: BlockType): string {

@@ -114,7 +114,10 @@ export interface BrowserPage {
   /** The address and the title now. */
   where(options: PageOptions): Promise<{ url: string; title: string }>;
   /** `status` is null where there was no HTTP response (`about:blank`). A status of 400 or more is not an error here. */
-  goto(url: string, options: PageOptions & { readonly waitUntil: LoadState }): Promise<{ url: string; status: number | null; title: string }>;
+  goto(
+    url: string,
+    options: PageOptions & { readonly waitUntil: LoadState },
+  ): Promise<{ url: string; status: number | null; title: string }>;
   /**
    * Does the actions in their order. Each waits until its element is there, visible, enabled, at rest and not covered; one that leads to
    * another document waits until that has loaded. One list costs fewer round trips than many: give together what belongs together.
@@ -157,7 +160,10 @@ export interface SavedArtifact {
 
 /** Files of runs. Keys are `org/<organization>/run/<run>/<artifact>/<name>`, so that one organization can never name another's. */
 export interface Artifacts {
-  save(owner: { organizationId: OrganizationId; runId: RunId }, file: { artifactId: ArtifactId; type: string; name: string; contentType: string; bytes: Uint8Array }): Promise<SavedArtifact>;
+  save(
+    owner: { organizationId: OrganizationId; runId: RunId },
+    file: { artifactId: ArtifactId; type: string; name: string; contentType: string; bytes: Uint8Array },
+  ): Promise<SavedArtifact>;
   /** Oldest first. */
   list(organizationId: OrganizationId, runId: RunId): Promise<SavedArtifact[]>;
   /** @returns null when this organization has no such artifact */
@@ -215,7 +221,10 @@ export interface QueueMessage {
  * @param message.at when this attempt is made, in milliseconds since the epoch
  * @returns the headers that carry the signature
  */
-export type SignWebhook = (secret: string, message: { readonly id: string; readonly at: number; readonly body: string }) => Promise<Record<string, string>>;
+export type SignWebhook = (
+  secret: string,
+  message: { readonly id: string; readonly at: number; readonly body: string },
+) => Promise<Record<string, string>>;
 
 // --------------------------------------------------------------------------------------------------------- Stores
 // Of D1. Each method is one round trip. Everything that belongs to an organization is asked for with its id: what is another's does not exist.

@@ -20,8 +20,21 @@ export default defineConfig({
   test: {
     projects: [
       { root, test: { name: "unit", include: ["src/**/*.test.ts"] } },
-      { root, plugins: [inWorkerd()], test: { name: "workers", include: ["test/workers/**/*.test.ts"], setupFiles: ["test/workers/setup.ts"], globalSetup: ["test/workers/receiver.ts"] } },
-      { root, plugins: [inWorkerd()], test: { name: "browser", include: ["test/e2e/browser/**/*.test.ts"], globalSetup: ["test/e2e/browser/pages.ts"] } },
+      {
+        root,
+        plugins: [inWorkerd()],
+        test: {
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          setupFiles: ["test/workers/setup.ts"],
+          globalSetup: ["test/workers/receiver.ts"],
+        },
+      },
+      {
+        root,
+        plugins: [inWorkerd()],
+        test: { name: "browser", include: ["test/e2e/browser/**/*.test.ts"], globalSetup: ["test/e2e/browser/pages.ts"] },
+      },
       { root, test: { name: "e2e", include: ["test/e2e/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
     ],
   },

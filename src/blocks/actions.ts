@@ -18,7 +18,9 @@ export const actions = defineBlock({
   category: "browser",
   summary: "Drive the page by a list of steps: open, click, fill, choose, wait, read, download.",
   repeatable: (config) => onlyReads(config["steps"]),
-  config: z.strictObject({ steps: stepsSchema.describe("The steps, in their order. Each has an `action`. The first that fails ends the block.") }),
+  config: z.strictObject({
+    steps: stepsSchema.describe("The steps, in their order. Each has an `action`. The first that fails ends the block."),
+  }),
   output: z
     .object({ url: z.string().describe("Address of the page at the end."), title: z.string().describe("Its title.") })
     .catchall(z.json().describe("The results of `extract`, `evaluate` and `download` steps, by their `name`.")),
@@ -36,7 +38,7 @@ export const actions = defineBlock({
   execute(context, { steps }) {
     return onPage(context, async (page) => {
       const results: Record<string, Json> = {};
-      for (let index = 0; index < steps.length; ) {
+      for (let index = 0; index < steps.length;) {
         const batch = await locate(steps, index, () => takePageActions(context, steps.slice(index)));
         if (batch.length > 0) {
           await locate(steps, index, () => page.perform(batch, { signal: context.signal }));
@@ -92,7 +94,12 @@ async function toPageAction(context: BlockContext, step: Step): Promise<PageActi
       if (step.target !== undefined) return { do: "scroll", to: { target: step.target }, timeoutMs };
       return { do: "scroll", to: step.to === undefined ? { byX: step.by?.x ?? 0, byY: step.by?.y ?? 0 } : { edge: step.to }, timeoutMs };
     case "upload":
-      return { do: "upload", target: step.target, files: await Promise.all(step.files.map((file) => fetchFile(context, file, timeoutMs))), timeoutMs };
+      return {
+        do: "upload",
+        target: step.target,
+        files: await Promise.all(step.files.map((file) => fetchFile(context, file, timeoutMs))),
+        timeoutMs,
+      };
     case "wait_for":
       if (step.target !== undefined) return { do: "wait_for", target: step.target, state: step.state ?? "visible", timeoutMs };
       if (step.text !== undefined) return { do: "wait_for_text", text: step.text, timeoutMs };

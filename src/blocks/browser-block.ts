@@ -21,7 +21,11 @@ export async function onPage<T>(context: BlockContext, act: (page: BrowserPage) 
 export function asBlockError(error: unknown): unknown {
   if (error instanceof PageError) return new BlockError(error.message, { errorClass: error.errorClass, cause: error });
   if (error instanceof BrowserUnavailable) {
-    return new BlockError(error.message, { errorClass: "resource", ...(error.retryAfterMs !== null && { retryAfterMs: error.retryAfterMs }), cause: error });
+    return new BlockError(error.message, {
+      errorClass: "resource",
+      ...(error.retryAfterMs !== null && { retryAfterMs: error.retryAfterMs }),
+      cause: error,
+    });
   }
   return error;
 }
@@ -32,10 +36,18 @@ export function asBlockError(error: unknown): unknown {
  */
 export function assertPageStatus({ url, status, title }: { url: string; status: number | null; title: string }): void {
   if (status === null || status < 400) return;
-  throw new BlockError(`${url} answered with status ${status}${title === "" ? "" : ` ("${title}")`}`, { errorClass: status >= 500 ? "temporary" : "block" });
+  throw new BlockError(`${url} answered with status ${status}${title === "" ? "" : ` ("${title}")`}`, {
+    errorClass: status >= 500 ? "temporary" : "block",
+  });
 }
 
 /** What an output says of a stored file. */
 export function describeArtifact(artifact: SavedArtifact) {
-  return { artifact_id: artifact.artifactId, file_name: artifact.name, content_type: artifact.contentType, size_bytes: artifact.sizeBytes, sha256: artifact.sha256 };
+  return {
+    artifact_id: artifact.artifactId,
+    file_name: artifact.name,
+    content_type: artifact.contentType,
+    size_bytes: artifact.sizeBytes,
+    sha256: artifact.sha256,
+  };
 }

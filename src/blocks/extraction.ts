@@ -6,6 +6,9 @@ import { BlockError, defineBlock } from "./block.ts";
 import { onPage } from "./browser-block.ts";
 import { type Fields, fieldsSchema, toInformation, toQuery } from "./extraction/fields.ts";
 
+/** How long the click that leads to the next page and its loading may take. */
+const NEXT_PAGE_MS = 30_000;
+
 export const extraction = defineBlock({
   type: "extraction",
   category: "browser",
@@ -18,7 +21,9 @@ export const extraction = defineBlock({
       ),
       next: browserTargetSchema
         .exactOptional()
-        .describe("What to click for the next page. Lists and tables are joined over the pages; other fields are read from the first. Ends when it is missing, hidden or disabled."),
+        .describe(
+          "What to click for the next page. Lists and tables are joined over the pages; other fields are read from the first. Ends when it is missing, hidden or disabled.",
+        ),
       max_pages: z.int().min(1).max(1000).default(100).describe("With `next`: read at most so many pages."),
       wait_seconds: z.number().min(0).max(600).default(10).describe("How long to wait for what is required, and for the next page."),
     })
@@ -68,9 +73,15 @@ function isList(field: Fields[string]): boolean {
 }
 
 /** Goes to the next page and reads the lists there. */
-async function readNextPage(page: BrowserPage, next: BrowserTarget, lists: Fields, before: PageFindings, options: PageOptions): Promise<PageFindings> {
+async function readNextPage(
+  page: BrowserPage,
+  next: BrowserTarget,
+  lists: Fields,
+  before: PageFindings,
+  options: PageOptions,
+): Promise<PageFindings> {
   const from = page.url();
-  await page.perform([{ do: "click", target: next, first: true, timeoutMs: options.timeoutMs }], options);
+  await page.perform([{ do: "click", target: next, first: true, timeoutMs: NEXT_PAGE_MS }], options);
   const after = await page.read(toQuery(lists), { ...options, changed: true });
   if (Object.keys(lists).every((key) => JSON.stringify(after[key]) === JSON.stringify(before[key]))) {
     const waited = `within ${options.timeoutMs / 1000} s`;
@@ -83,6 +94,9 @@ async function readNextPage(page: BrowserPage, next: BrowserTarget, lists: Field
 }
 
 function joinLists(information: JsonObject, lists: JsonObject): JsonObject {
-  const joined = Object.entries(lists).map(([key, list]) => [key, [...(information[key] as readonly Json[]), ...(list as readonly Json[])]]);
+  const joined = Object.entries(lists).map(([key, list]) => [
+    key,
+    [...(information[key] as readonly Json[]), ...(list as readonly Json[])],
+  ]);
   return { ...information, ...Object.fromEntries(joined) };
 }

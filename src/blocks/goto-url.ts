@@ -13,7 +13,9 @@ export const gotoUrl = defineBlock({
     wait_until: z
       .enum(LOAD_STATES)
       .default("load")
-      .describe("What to wait for: the document (`domcontentloaded`), everything in it (`load`), or that and no request for half a second (`networkidle`)."),
+      .describe(
+        "What to wait for: the document (`domcontentloaded`), everything in it (`load`), or that and no request for half a second (`networkidle`).",
+      ),
   }),
   output: z.object({
     url: z.string().describe("Where the browser arrived, after redirects."),

@@ -32,7 +32,12 @@ export const blockCatalog: BlockCatalog = {
   types: blockTypes.map(({ type }) => type),
   find(type) {
     const blockType = findBlockType(type);
-    return blockType && { isRepeatable: (config) => isRepeatable(blockType, config), checkConfig: (config, path) => checkConfig(blockType, config, path) };
+    return (
+      blockType && {
+        isRepeatable: (config) => isRepeatable(blockType, config),
+        checkConfig: (config, path) => checkConfig(blockType, config, path),
+      }
+    );
   },
 };
 

@@ -22,9 +22,16 @@ export const screenshot = defineBlock({
   }),
   example: { block_type: "screenshot", label: "picture_of_order", full_page: true, name: "order" },
   async execute(context, config) {
-    const options = { fullPage: config.full_page, target: config.target ?? null, timeoutMs: AS_LONG_AS_THE_BLOCK_MS, signal: context.signal };
+    const options = {
+      fullPage: config.full_page,
+      target: config.target ?? null,
+      timeoutMs: AS_LONG_AS_THE_BLOCK_MS,
+      signal: context.signal,
+    };
     const bytes = await onPage(context, (page) => page.screenshot(options));
-    return describeArtifact(await context.saveArtifact({ type: "screenshot", name: pngName(config.name), contentType: "image/png", bytes }));
+    return describeArtifact(
+      await context.saveArtifact({ type: "screenshot", name: pngName(config.name), contentType: "image/png", bytes }),
+    );
   },
 });
 

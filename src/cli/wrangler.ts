@@ -2,7 +2,6 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { CACHE_HOME } from "./project.ts";
 
-
 /** The installed wrangler under the Node that runs this. */
 export function wranglerCommand(...args: string[]): [command: string, ...args: string[]] {
   const manifest = createRequire(import.meta.url).resolve("wrangler/package.json");

@@ -13,7 +13,6 @@ export type BrowserState = z.infer<typeof browserStateSchema>;
 
 /** The ways to name an element; a target uses exactly one. */
 export const TARGET_KINDS = ["css", "text", "role", "label", "placeholder", "test_id", "xpath"] as const;
-export type TargetKind = (typeof TARGET_KINDS)[number];
 
 /** A target written out. `name` goes with `role` only. */
 export interface TargetObject {
@@ -47,7 +46,10 @@ const targetObjectSchema: z.ZodType<TargetObject> = z
     placeholder: words("Form control by its placeholder."),
     test_id: words("Element by its `data-testid`, `data-test-id` or `data-test`."),
     xpath: words("XPath expression."),
-    nth: z.int().exactOptional().describe("Which of several matches: 0 is the first, -1 the last. Without it, more than one visible match is an error."),
+    nth: z
+      .int()
+      .exactOptional()
+      .describe("Which of several matches: 0 is the first, -1 the last. Without it, more than one visible match is an error."),
     within: browserTargetSchema.exactOptional().describe("Look only inside this element."),
   })
   .superRefine((target, context) => {
@@ -91,25 +93,32 @@ export interface Download {
 }
 
 /** One thing to do on a page, or to wait for. */
-export type PageAction = { readonly timeoutMs: number } & (
+export type PageAction = { readonly timeoutMs: number } &
   /** `first`: of several that match, the first that can be clicked, where any will do (a pager above and below a list). */
-  | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean }
-  | { readonly do: "hover"; readonly target: BrowserTarget }
-  | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
-  /** Key by key. Without a target, into what has the focus. */
-  | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string }
-  /** A key or a chord: `Enter`, `Control+A`. */
-  | { readonly do: "press"; readonly target: BrowserTarget | null; readonly key: string }
-  | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
-  | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
-  | { readonly do: "scroll"; readonly to: { readonly target: BrowserTarget } | { readonly edge: "top" | "bottom" } | { readonly byX: number; readonly byY: number } }
-  | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly PageFile[] }
-  | { readonly do: "wait_for"; readonly target: BrowserTarget; readonly state: "visible" | "hidden" }
-  | { readonly do: "wait_for_text"; readonly text: string }
-  /** `glob` is matched against the whole address: `*` within a path segment, `**` across. */
-  | { readonly do: "wait_for_url"; readonly glob: string }
-  | { readonly do: "wait_for_load"; readonly state: LoadState }
-);
+  (
+    | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean }
+    | { readonly do: "hover"; readonly target: BrowserTarget }
+    | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
+    /** Key by key. Without a target, into what has the focus. */
+    | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string }
+    /** A key or a chord: `Enter`, `Control+A`. */
+    | { readonly do: "press"; readonly target: BrowserTarget | null; readonly key: string }
+    | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
+    | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
+    | {
+        readonly do: "scroll";
+        readonly to:
+          | { readonly target: BrowserTarget }
+          | { readonly edge: "top" | "bottom" }
+          | { readonly byX: number; readonly byY: number };
+      }
+    | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly PageFile[] }
+    | { readonly do: "wait_for"; readonly target: BrowserTarget; readonly state: "visible" | "hidden" }
+    | { readonly do: "wait_for_text"; readonly text: string }
+    /** `glob` is matched against the whole address: `*` within a path segment, `**` across. */
+    | { readonly do: "wait_for_url"; readonly glob: string }
+    | { readonly do: "wait_for_load"; readonly state: LoadState }
+  );
 
 /**
  * What of an element is read: its text with white space folded (of a form control its value, of a checkbox `true` or `false`), its inner HTML,

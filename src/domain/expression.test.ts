@@ -3,7 +3,15 @@ import { evaluateExpression, EXPRESSION_LIMITS, ExpressionError, fillIn, findExp
 import type { Json } from "./json.ts";
 
 const values: Record<string, Json> = {
-  order: { id: 7, lines: [{ sku: "A", price: 1.5 }, { sku: "B", price: 2 }], note: null, items: "reachable" },
+  order: {
+    id: 7,
+    lines: [
+      { sku: "A", price: 1.5 },
+      { sku: "B", price: 2 },
+    ],
+    note: null,
+    items: "reachable",
+  },
   name: "Ada",
   list: [3, 1, 2],
   yes: true,
@@ -31,7 +39,10 @@ describe("evaluateExpression", () => {
     ["{{ list | tojson }}", "[3, 1, 2]"],
     ["as {{ order.lines | json }}", 'as [{"sku":"A","price":1.5},{"sku":"B","price":2}]'],
     ["{% for line in order.lines %}{{ line.sku }}{% if not loop.last %}, {% endif %}{% endfor %}", "A, B"],
-    ["{% set total = namespace(v=0) %}{% for line in order.lines %}{% set total.v = total.v + line.price %}{% endfor %}{{ total.v }}", "3.5"],
+    [
+      "{% set total = namespace(v=0) %}{% for line in order.lines %}{% set total.v = total.v + line.price %}{% endfor %}{{ total.v }}",
+      "3.5",
+    ],
     ["{{ name }}\n", "Ada"],
   ])("makes text of %s", (source, expected) => {
     expect(evaluate(source)).toBe(expected);
@@ -96,7 +107,10 @@ describe("parseExpression", () => {
 
 describe("fillIn", () => {
   it("fills in texts at any depth and leaves the rest", () => {
-    expect(fillIn({ a: ["{{ name }}", 1, null], b: { c: "plain", d: "{{ list }}" } }, scope)).toEqual({ a: ["Ada", 1, null], b: { c: "plain", d: [3, 1, 2] } });
+    expect(fillIn({ a: ["{{ name }}", 1, null], b: { c: "plain", d: "{{ list }}" } }, scope)).toEqual({
+      a: ["Ada", 1, null],
+      b: { c: "plain", d: [3, 1, 2] },
+    });
   });
 
   it("names the field in which an expression fails", () => {

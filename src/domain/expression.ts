@@ -51,7 +51,8 @@ export function parseExpression(source: string): Expression {
   }
   const program = parseProgram(source);
   const [only] = program.body;
-  const single = program.body.length === 1 && only !== undefined && !STATEMENTS.has(only.type) && source.trimStart().startsWith("{{") ? only : null;
+  const single =
+    program.body.length === 1 && only !== undefined && !STATEMENTS.has(only.type) && source.trimStart().startsWith("{{") ? only : null;
   const expression = { source, names: freeNames(program), program, single };
   if (parsed.size >= PARSED_KEPT) parsed.clear();
   parsed.set(source, expression);
@@ -100,7 +101,10 @@ export function fillIn(value: Json, scope: (name: string) => Json | undefined, p
 }
 
 /** Every expression in a value, with the steps of its path. */
-export function* findExpressions(value: unknown, path: readonly PropertyKey[] = []): Generator<{ source: string; path: readonly PropertyKey[] }> {
+export function* findExpressions(
+  value: unknown,
+  path: readonly PropertyKey[] = [],
+): Generator<{ source: string; path: readonly PropertyKey[] }> {
   if (typeof value === "string") {
     if (hasExpression(value)) yield { source: value, path };
   } else if (Array.isArray(value)) {
@@ -149,12 +153,14 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
 const BUILT_IN_NAMES = new Set([...Object.keys(GLOBALS), "namespace", "loop", "caller", "varargs", "kwargs"]);
 
 function parseProgram(source: string): Program {
-  if (nestingOf(source) > EXPRESSION_LIMITS.nesting) throw new ExpressionError(`is nested more than ${EXPRESSION_LIMITS.nesting} levels deep`);
+  if (nestingOf(source) > EXPRESSION_LIMITS.nesting)
+    throw new ExpressionError(`is nested more than ${EXPRESSION_LIMITS.nesting} levels deep`);
   try {
     return parse(tokenize(source)) as unknown as Program;
   } catch (error) {
     // The parser runs off the end of its tokens with a TypeError.
-    const reason = error instanceof TypeError ? "it ends too early; is a {{ or {% left open?" : error instanceof Error ? error.message : String(error);
+    const reason =
+      error instanceof TypeError ? "it ends too early; is a {{ or {% left open?" : error instanceof Error ? error.message : String(error);
     throw new ExpressionError(`is not a valid expression: ${reason}`, { cause: error });
   }
 }
@@ -269,9 +275,15 @@ class StrictInterpreter extends Interpreter {
     const node = statement as unknown as Node | undefined;
     if (!node) return super.evaluate(statement, environment);
     if (isFilter(node, "json")) {
-      return super.evaluate({ type: "StringLiteral", value: JSON.stringify(toJson(this.evaluate(node.operand as never, environment))) } as never, environment);
+      return super.evaluate(
+        { type: "StringLiteral", value: JSON.stringify(toJson(this.evaluate(node.operand as never, environment))) } as never,
+        environment,
+      );
     }
-    const asks = (node.type === "TestExpression" && ["defined", "undefined"].includes(String((node.test as Node).value))) || isFilter(node, "default") || isFilter(node, "d");
+    const asks =
+      (node.type === "TestExpression" && ["defined", "undefined"].includes(String((node.test as Node).value))) ||
+      isFilter(node, "default") ||
+      isFilter(node, "d");
     if (asks) this.#lenient += 1;
     let value: RuntimeValue;
     try {
@@ -308,7 +320,9 @@ function describe(node: Node): string {
   if (node.type === "Identifier") return String(node.value);
   if (node.type === "MemberExpression") {
     const property = node.property as Node;
-    return node.computed ? `${describe(node.object as Node)}[${describe(property)}]` : `${describe(node.object as Node)}.${String(property.value)}`;
+    return node.computed
+      ? `${describe(node.object as Node)}[${describe(property)}]`
+      : `${describe(node.object as Node)}.${String(property.value)}`;
   }
   if ("value" in node && ["string", "number"].includes(typeof node.value)) return JSON.stringify(node.value);
   return node.type === "CallExpression" ? `${describe(node.callee as Node)}()` : "the expression";

@@ -33,7 +33,15 @@ export interface PlanNode {
 export const BLOCK_TIMEOUT_SECONDS = { default: 120, max: 780 } as const;
 
 /** Fields that belong to every block and not to its type. */
-const COMMON_FIELDS = new Set(["block_type", "label", "next_block_label", "condition", "continue_on_failure", "timeout_seconds", "on_interrupted"]);
+const COMMON_FIELDS = new Set([
+  "block_type",
+  "label",
+  "next_block_label",
+  "condition",
+  "continue_on_failure",
+  "timeout_seconds",
+  "on_interrupted",
+]);
 
 /** The fields of a block that belong to its type. */
 export function configOf(block: Readonly<Record<string, unknown>>): JsonObject {

@@ -67,7 +67,11 @@ describe("transition", () => {
     created: created(chain),
     queued: history(created(chain), { type: "run_queued", at: 1 }),
     running: running(),
-    completed: history(running(), { type: "block_completed", ...block("a"), output: 1 }, { type: "block_completed", ...block("b"), output: 2 }),
+    completed: history(
+      running(),
+      { type: "block_completed", ...block("a"), output: 1 },
+      { type: "block_completed", ...block("b"), output: 2 },
+    ),
     failed: history(running(), { type: "block_failed", ...block("a"), failure }),
     canceled: history(running(), { type: "run_canceled", at: 2, reason: "asked" }),
     timed_out: history(running(), { type: "run_timed_out", at: 2, reason: "late" }),
@@ -92,7 +96,14 @@ describe("transition", () => {
     block_skipped: "finished", block_failed: "finished", block_interrupted: "finished", run_completed: "finished", run_failed: "finished",
     run_canceled: "finished", run_timed_out: "finished",
   }; // prettier-ignore
-  const beforeStart = { block_started: "stale", block_slept: "stale", block_completed: "stale", block_skipped: "stale", block_failed: "stale", block_interrupted: "stale" };
+  const beforeStart = {
+    block_started: "stale",
+    block_slept: "stale",
+    block_completed: "stale",
+    block_skipped: "stale",
+    block_failed: "stale",
+    block_interrupted: "stale",
+  };
   /** What each event makes of a run in each status. A status or an event without an entry does not compile. */
   const table: Record<RunStatus, Record<RunEvent["type"], string>> = {
     created: {
@@ -145,7 +156,11 @@ describe("advance", () => {
   });
 
   it("completes the run with the last block", () => {
-    const done = history(running(), { type: "block_completed", ...block("a"), output: 1 }, { type: "block_skipped", ...block("b"), reason: "no" });
+    const done = history(
+      running(),
+      { type: "block_completed", ...block("a"), output: 1 },
+      { type: "block_skipped", ...block("b"), reason: "no" },
+    );
     expect(done.status).toBe("completed");
     expect(outputsOf(done)).toEqual({ a_output: 1 });
   });
@@ -178,7 +193,8 @@ describe("interruption", () => {
 
   it("gives up on a block that is interrupted again and again", () => {
     let run = running();
-    for (let attempt = 1; attempt <= MAX_INTERRUPTIONS + 1; attempt++) run = history(run, { type: "block_interrupted", ...block("a", attempt) });
+    for (let attempt = 1; attempt <= MAX_INTERRUPTIONS + 1; attempt++)
+      run = history(run, { type: "block_interrupted", ...block("a", attempt) });
     expect(run.status).toBe("failed");
     expect(run.blocks.get("a")).toMatchObject({ status: "failed", failure: { kind: "interrupted", outcome: "failed" } });
   });
@@ -232,7 +248,17 @@ describe("random histories", () => {
       ),
     }),
   );
-  const answers = fc.constantFrom("block_completed", "block_failed", "block_skipped", "block_slept", "block_interrupted", "repeat", "late", "run_canceled", "due");
+  const answers = fc.constantFrom(
+    "block_completed",
+    "block_failed",
+    "block_skipped",
+    "block_slept",
+    "block_interrupted",
+    "repeat",
+    "late",
+    "run_canceled",
+    "due",
+  );
 
   it("end once, never go back, keep every attempt single, and are nothing but the fold of their journal", () => {
     fc.assert(
@@ -257,7 +283,8 @@ describe("random histories", () => {
           else if (kind === "due") for (const event of whatIsDue(run, (now += 100))) apply(event);
           else if (kind === "repeat") apply(journal[pick % journal.length]!);
           else if (target === undefined) continue;
-          else if (kind === "late") apply({ type: "block_completed", at: now, label: target.label, attempt: target.attempt - 1, output: null });
+          else if (kind === "late")
+            apply({ type: "block_completed", at: now, label: target.label, attempt: target.attempt - 1, output: null });
           else if (kind === "block_completed") apply({ type: kind, at: now, ...target, output: pick });
           else if (kind === "block_failed") apply({ type: kind, at: now, ...target, failure });
           else if (kind === "block_skipped") apply({ type: kind, at: now, ...target, reason: "x" });
@@ -279,7 +306,10 @@ describe("random histories", () => {
           const begun = journal.indexOf(starts[0]!);
           for (const before of dependsOn) {
             const ended = journal.findIndex(
-              (event) => "label" in event && event.label === before && ["block_completed", "block_failed", "block_skipped", "block_interrupted"].includes(event.type),
+              (event) =>
+                "label" in event &&
+                event.label === before &&
+                ["block_completed", "block_failed", "block_skipped", "block_interrupted"].includes(event.type),
             );
             expect(ended).toBeGreaterThan(-1);
             expect(ended).toBeLessThan(begun);

@@ -65,10 +65,35 @@ interface RunBase {
 export type BlockState =
   | { readonly status: "pending"; readonly attempts: number; readonly interruptions: number }
   | { readonly status: "running"; readonly attempt: number; readonly interruptions: number; readonly startedAt: number }
-  | { readonly status: "sleeping"; readonly attempt: number; readonly startedAt: number; readonly sleptAt: number; readonly until: number; readonly output: Json }
-  | { readonly status: "completed"; readonly attempt: number; readonly startedAt: number; readonly finishedAt: number; readonly output: Json }
-  | { readonly status: "failed"; readonly attempt: number; readonly startedAt: number; readonly finishedAt: number; readonly failure: BlockFailure }
-  | { readonly status: "skipped"; readonly attempt: number; readonly startedAt: number; readonly finishedAt: number; readonly reason: string }
+  | {
+      readonly status: "sleeping";
+      readonly attempt: number;
+      readonly startedAt: number;
+      readonly sleptAt: number;
+      readonly until: number;
+      readonly output: Json;
+    }
+  | {
+      readonly status: "completed";
+      readonly attempt: number;
+      readonly startedAt: number;
+      readonly finishedAt: number;
+      readonly output: Json;
+    }
+  | {
+      readonly status: "failed";
+      readonly attempt: number;
+      readonly startedAt: number;
+      readonly finishedAt: number;
+      readonly failure: BlockFailure;
+    }
+  | {
+      readonly status: "skipped";
+      readonly attempt: number;
+      readonly startedAt: number;
+      readonly finishedAt: number;
+      readonly reason: string;
+    }
   | { readonly status: "canceled"; readonly attempt: number; readonly startedAt: number; readonly finishedAt: number };
 
 /** Why a block failed. `outcome: "unknown"` means that nobody can tell whether the attempt took effect. */
@@ -176,7 +201,8 @@ export function advance(run: Run, event: RunEvent): { ok: true; run: Run; events
 /** What the passing of time brings: sleeping blocks that are due, and the run's deadline. */
 export function whatIsDue(run: Run, now: number): RunEvent[] {
   if (run.status !== "running") return [];
-  if (run.deadlineAt <= now && isAtWork(run)) return [{ type: "run_timed_out", at: now, reason: `The run took longer than its limit of ${run.facts.maxSeconds} seconds.` }];
+  if (run.deadlineAt <= now && isAtWork(run))
+    return [{ type: "run_timed_out", at: now, reason: `The run took longer than its limit of ${run.facts.maxSeconds} seconds.` }];
   const due: RunEvent[] = [];
   for (const [label, block] of run.blocks) {
     if (block.status === "sleeping" && block.until <= now) {
@@ -255,7 +281,12 @@ function blockStep(run: Run & { status: "running" }, event: BlockEvent): Step {
   if (!next) return STALE;
   const { status, queuedAt, startedAt } = run;
   const asleep = block.status === "sleeping" && !isAtWork(run) ? event.at - block.sleptAt : 0;
-  return moved(run, event.at, { status, queuedAt, startedAt, deadlineAt: run.deadlineAt + asleep }, new Map(run.blocks).set(event.label, next));
+  return moved(
+    run,
+    event.at,
+    { status, queuedAt, startedAt, deadlineAt: run.deadlineAt + asleep },
+    new Map(run.blocks).set(event.label, next),
+  );
 }
 
 /** @returns undefined when the event does not fit the block's live attempt */
@@ -278,7 +309,8 @@ function nextBlockState(block: BlockState, node: PlanNode, event: BlockEvent): B
       return { status: "failed", ...times, failure: event.failure };
     case "block_interrupted": {
       const interruptions = block.interruptions + 1;
-      if (node.onInterrupted === "retry" && interruptions <= MAX_INTERRUPTIONS) return { status: "pending", attempts: attempt, interruptions };
+      if (node.onInterrupted === "retry" && interruptions <= MAX_INTERRUPTIONS)
+        return { status: "pending", attempts: attempt, interruptions };
       return { status: "failed", ...times, failure: interruptedFailure(node, interruptions) };
     }
   }
@@ -286,7 +318,11 @@ function nextBlockState(block: BlockState, node: PlanNode, event: BlockEvent): B
 
 function interruptedFailure(node: PlanNode, interruptions: number): BlockFailure {
   if (node.onInterrupted === "retry") {
-    return { kind: "interrupted", outcome: "failed", message: `Given up: the service was interrupted ${interruptions} times while this block ran.` };
+    return {
+      kind: "interrupted",
+      outcome: "failed",
+      message: `Given up: the service was interrupted ${interruptions} times while this block ran.`,
+    };
   }
   return {
     kind: "interrupted",

@@ -51,7 +51,10 @@ const workflowSchema = z.strictObject({
   description: z.string().nullish().describe("For people."),
   webhook_callback_url: z.string().nullish().describe("Where the events of its runs go, unless a run names another address."),
   workflow_definition: z.strictObject({
-    version: z.literal(1, "must be 1: the blocks run in the order of the list").nullish().describe("1: blocks run in the order of the list."),
+    version: z
+      .literal(1, "must be 1: the blocks run in the order of the list")
+      .nullish()
+      .describe("1: blocks run in the order of the list."),
     parameters: z.array(z.unknown()).default([]).describe("The inputs of a run."),
     blocks: z.array(blockSchema).min(1).max(DEFINITION_LIMITS.blocks).describe("The steps."),
   }),
@@ -110,7 +113,12 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog): CheckedD
   const { title, description, webhook_callback_url, workflow_definition } = result.data;
   return {
     ok: true,
-    definition: { title, description: description ?? null, webhookCallbackUrl: webhook_callback_url ?? null, parameters: parameters.parameters },
+    definition: {
+      title,
+      description: description ?? null,
+      webhookCallbackUrl: webhook_callback_url ?? null,
+      parameters: parameters.parameters,
+    },
     plan: compile(workflow_definition.blocks, catalog),
     warnings,
   };
@@ -119,7 +127,10 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog): CheckedD
 /** The same for input that was checked before, as a stored version is. @throws ServiceError `invalid_definition` with every fault */
 export function requireDefinition(input: unknown, catalog: BlockCatalog): CheckedDefinition & { ok: true } {
   const checked = checkDefinition(input, catalog);
-  if (!checked.ok) throw new ServiceError("invalid_definition", describeFaults("The workflow definition is not valid", checked.faults), { faults: checked.faults });
+  if (!checked.ok)
+    throw new ServiceError("invalid_definition", describeFaults("The workflow definition is not valid", checked.faults), {
+      faults: checked.faults,
+    });
   return checked;
 }
 
@@ -142,7 +153,11 @@ function checkBlocks(blocks: readonly unknown[], parameters: readonly ParameterD
     const at = (field: PropertyKey) => formatPath([...path, field]);
     const label = labels[index] ?? null;
     if (label !== null && labels.indexOf(label) < index) {
-      faults.push({ path: at("label"), message: `the label "${label}" is used before, by blocks[${labels.indexOf(label)}]`, code: "duplicate" });
+      faults.push({
+        path: at("label"),
+        message: `the label "${label}" is used before, by blocks[${labels.indexOf(label)}]`,
+        code: "duplicate",
+      });
     }
     const clash = label === null ? undefined : parameters.find(({ key }) => key === outputName(label));
     if (clash) faults.push({ path: at("label"), message: `its output "${clash.key}" has the name of a parameter`, code: "duplicate" });
@@ -163,7 +178,12 @@ function unknownType(type: string, catalog: BlockCatalog): string {
 }
 
 /** @param later labels of blocks that have not run when these expressions are filled in */
-function checkExpressions(block: JsonObject, path: readonly PropertyKey[], known: ReadonlySet<string>, later: readonly (string | null)[]): Fault[] {
+function checkExpressions(
+  block: JsonObject,
+  path: readonly PropertyKey[],
+  known: ReadonlySet<string>,
+  later: readonly (string | null)[],
+): Fault[] {
   const faults: Fault[] = [];
   for (const { source, path: inner } of findExpressions(block)) {
     const at = formatPath([...path, ...inner]);

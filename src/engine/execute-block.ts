@@ -34,18 +34,23 @@ export async function executeBlock(
       return { type: "skipped", reason: `The condition is false: ${node.condition}` };
     }
     const config = blockType.config.safeParse(fillIn(node.config, scope));
-    if (!config.success) return failed("block", describeFaults("The fields do not fit after filling in", faultsOf(config.error, blockType.config)));
+    if (!config.success)
+      return failed("block", describeFaults("The fields do not fit after filling in", faultsOf(config.error, blockType.config)));
     const result = await withTimeout(node, context, (signal) => blockType.execute({ ...context, signal }, config.data));
     if (result instanceof Sleep) return { type: "slept", until: result.until, output: result.output };
     const size = JSON.stringify(result).length;
     if (size > MAX_OUTPUT_CHARACTERS) {
-      return failed("block", `The output is too large: ${size} characters of JSON, and ${MAX_OUTPUT_CHARACTERS} are allowed. Store it as an artifact, or extract less.`);
+      return failed(
+        "block",
+        `The output is too large: ${size} characters of JSON, and ${MAX_OUTPUT_CHARACTERS} are allowed. Store it as an artifact, or extract less.`,
+      );
     }
     return { type: "completed", output: result as Json }; // as the type's `output` describes it
   } catch (error) {
     if (error instanceof BlockError) return failed(error.errorClass, error.message);
     if (error instanceof ExpressionError) return failed("block", error.message);
     if (error instanceof BlockTimeout) return { type: "failed", failure: { kind: "timeout", outcome: "failed", message: error.message } };
+    if (context.signal.aborted) return failed("unknown", "The run ended meanwhile."); // nobody hears it
     onBug(error);
     return failed("unknown", `An error that should not happen: ${error instanceof Error ? error.message : String(error)}`);
   }

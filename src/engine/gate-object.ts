@@ -27,7 +27,10 @@ export class OrganizationGate extends DurableObject<Env> implements Gate {
 
   async admit(runId: RunId, limit: number): Promise<number> {
     if (this.#holdsSlot(runId)) return 0;
-    const ahead = this.#count("SELECT count(*) AS n FROM waiting WHERE place < ifnull((SELECT place FROM waiting WHERE run_id = ?), 9e18)", runId);
+    const ahead = this.#count(
+      "SELECT count(*) AS n FROM waiting WHERE place < ifnull((SELECT place FROM waiting WHERE run_id = ?), 9e18)",
+      runId,
+    );
     if (ahead === 0 && this.#count("SELECT count(*) AS n FROM slots") < limit) {
       this.#give(runId);
       return 0;
@@ -58,7 +61,9 @@ export class OrganizationGate extends DurableObject<Env> implements Gate {
   /** Gives free slots to those who wait, and tells them. Who cannot be told asks again by itself. */
   #fill(): void {
     for (;;) {
-      const [next] = this.#sql.exec<{ run_id: RunId; slot_limit: number }>("SELECT run_id, slot_limit FROM waiting ORDER BY place LIMIT 1").toArray();
+      const [next] = this.#sql
+        .exec<{ run_id: RunId; slot_limit: number }>("SELECT run_id, slot_limit FROM waiting ORDER BY place LIMIT 1")
+        .toArray();
       if (!next || this.#count("SELECT count(*) AS n FROM slots") >= next.slot_limit) return;
       this.#give(next.run_id);
       const told = this.#runs.get(this.#organizationId, next.run_id).admit();

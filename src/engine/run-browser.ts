@@ -20,7 +20,12 @@ export class RunBrowser {
   readonly #check: (url: string) => Fault | null;
   #lease: Promise<BrowserLease> | null = null;
 
-  constructor(deps: { browsers: Browsers; vault: Vault; log: Log }, store: BrowserRecordStore, runId: RunId, check: (url: string) => Fault | null) {
+  constructor(
+    deps: { browsers: Browsers; vault: Vault; log: Log },
+    store: BrowserRecordStore,
+    runId: RunId,
+    check: (url: string) => Fault | null,
+  ) {
     this.#deps = deps;
     this.#store = store;
     this.#runId = runId;
@@ -29,6 +34,7 @@ export class RunBrowser {
 
   /** @throws BrowserUnavailable */
   async page(signal: AbortSignal): Promise<BrowserPage> {
+    if (this.#lease !== null && !(await this.#lease).alive) await this.startOver(); // it died between two blocks
     this.#lease ??= this.#open(signal);
     try {
       return (await this.#lease).page;
@@ -63,9 +69,9 @@ export class RunBrowser {
    */
   async startOver(): Promise<void> {
     const record = this.#store.browser;
-    if (record?.sessionId == null) return;
-    this.#store.browser = { ...record, sessionId: null };
-    await this.#deps.browsers.close(record.sessionId);
+    if (record?.sessionId != null) this.#store.browser = { ...record, sessionId: null };
+    if (this.#lease !== null) await this.discard();
+    else if (record?.sessionId != null) await this.#deps.browsers.close(record.sessionId);
   }
 
   /** Gives the browser back, also one that only the record knows of. May be repeated. */

@@ -4,7 +4,18 @@ import { findBlockType } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
 import { artifactIdOf } from "../domain/id.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
-import { advance, createRun, isFinal, nextWakeAt, outputOf, replay, type Run, type RunEvent, runningBlocks, whatIsDue } from "../domain/run.ts";
+import {
+  advance,
+  createRun,
+  isFinal,
+  nextWakeAt,
+  outputOf,
+  replay,
+  type Run,
+  type RunEvent,
+  runningBlocks,
+  whatIsDue,
+} from "../domain/run.ts";
 import { indexRow, runResponse, systemValues, timeline, webhookFields } from "../domain/run-view.ts";
 import { labelOfOutput } from "../domain/workflow.ts";
 import type { RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports.ts";
@@ -93,7 +104,13 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     const url = run.facts.webhookUrl;
     const journal = this.#storage.events();
     return journal.flatMap(({ seq, event }): RunWebhookEvent[] => {
-      if (seq <= this.#storage.acknowledged || !event.type.startsWith("run_") || event.type === "run_created" || event.type === "run_queued") return [];
+      if (
+        seq <= this.#storage.acknowledged ||
+        !event.type.startsWith("run_") ||
+        event.type === "run_created" ||
+        event.type === "run_queued"
+      )
+        return [];
       const asItWas = replay(journal.slice(0, seq).map((row) => row.event));
       if (asItWas === null) return [];
       const type = event.type.replace("run_", "workflow_run.") as RunWebhookEvent["type"];
@@ -185,11 +202,17 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
         return this.#browserOf(run).page(signal);
       },
       http: this.#deps.httpFor(run.facts.allowedHosts),
-      saveArtifact: (file) => this.#deps.artifacts.save(run.facts, { artifactId: artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact")), ...file }),
+      saveArtifact: (file) =>
+        this.#deps.artifacts.save(run.facts, { artifactId: artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact")), ...file }),
     };
     const answer: Answer = blockType
-      ? await executeBlock(node, blockType, this.#scope(run, block.startedAt), context, (error) => this.#deps.log.error("block threw", error, this.#fields(label, attempt)))
-      : { type: "failed", failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` } };
+      ? await executeBlock(node, blockType, this.#scope(run, block.startedAt), context, (error) =>
+          this.#deps.log.error("block threw", error, this.#fields(label, attempt)),
+        )
+      : {
+          type: "failed",
+          failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` },
+        };
     if (usedPage && !signal.aborted) await this.#keepPage(run, answer);
     if (this.#live.get(label)?.abort.signal === signal) this.#live.delete(label);
     const base = { at: this.#deps.clock.now(), label, attempt };

@@ -5,7 +5,11 @@ import type { Artifacts, RunObjects, SavedArtifact } from "../ports.ts";
 import { getTimeline } from "./runs.ts";
 
 /** The files of a run, oldest first. @throws ServiceError not_found */
-export async function listArtifacts(deps: { artifacts: Artifacts; runs: RunObjects }, organization: Organization, runId: string): Promise<SavedArtifact[]> {
+export async function listArtifacts(
+  deps: { artifacts: Artifacts; runs: RunObjects },
+  organization: Organization,
+  runId: string,
+): Promise<SavedArtifact[]> {
   await getTimeline(deps, organization, runId); // a run that does not exist is not one without files
   return isId("run", runId) ? await deps.artifacts.list(organization.organizationId, runId) : [];
 }

@@ -30,7 +30,12 @@ export async function projectRuns(deps: ProjectionDeps, batch: readonly RunNews[
             workflowRunId: row.workflowRunId,
             eventType: event.type,
             url: event.url,
-            body: webhookBody({ eventId: eventIdOf(row.workflowRunId, event.seq), type: event.type, at: event.at, run: JSON.parse(event.json) }),
+            body: webhookBody({
+              eventId: eventIdOf(row.workflowRunId, event.seq),
+              type: event.type,
+              at: event.at,
+              run: JSON.parse(event.json),
+            }),
           })),
         );
       }
@@ -43,9 +48,13 @@ export async function projectRuns(deps: ProjectionDeps, batch: readonly RunNews[
 
 /** The consumer of the queue `run-events`: what was taken in is settled, the rest is given again. */
 export async function consumeNews(batch: { readonly messages: readonly QueueMessage[] }, deps: ProjectionDeps): Promise<void> {
-  const done = await projectRuns(deps, batch.messages.map(({ body }) => body as RunNews)); // only run objects write to this queue
-  for (const [index, message] of batch.messages.entries()) if (done[index]) message.ack();
-  else message.retry();
+  const done = await projectRuns(
+    deps,
+    batch.messages.map(({ body }) => body as RunNews),
+  ); // only run objects write to this queue
+  for (const [index, message] of batch.messages.entries())
+    if (done[index]) message.ack();
+    else message.retry();
 }
 
 /** Runs of which nothing was heard for this long are woken. */
@@ -55,7 +64,9 @@ const SWEEP_LIMIT = 500;
 /** Wakes the runs that should be at work and have been silent: whatever stranded them, they go on. @returns how many were woken */
 export async function wakeSilentRuns(deps: { runIndex: RunIndex; runs: RunObjects; log: Log }, now: number): Promise<number> {
   const silent = await deps.runIndex.unfinished(now - STALE_MS, SWEEP_LIMIT);
-  const results = await Promise.allSettled(silent.map(({ organizationId, workflowRunId }) => deps.runs.get(organizationId, workflowRunId).wake()));
+  const results = await Promise.allSettled(
+    silent.map(({ organizationId, workflowRunId }) => deps.runs.get(organizationId, workflowRunId).wake()),
+  );
   for (const result of results) if (result.status === "rejected") deps.log.error("a silent run could not be woken", result.reason);
   return silent.length;
 }

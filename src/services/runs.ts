@@ -58,14 +58,19 @@ export async function startRun(deps: StartDeps, organization: Organization, body
 
   const gate = deps.gates.get(organization.organizationId);
   const [runnable, place] = await Promise.allSettled([
-    findRunnable(deps, organization.organizationId, workflowIdOf(request), { template: options.template, version: request.version ?? null }),
+    findRunnable(deps, organization.organizationId, workflowIdOf(request), {
+      template: options.template,
+      version: request.version ?? null,
+    }),
     gate.admit(runId.id, organization.maxConcurrentRuns),
   ]);
   if (place.status === "rejected") throw place.reason;
   try {
     if (runnable.status === "rejected") throw runnable.reason;
     const facts = await factsOf(deps, organization, runId.id, request, runnable.value, body as JsonObject);
-    return await deps.runs.get(organization.organizationId, runId.id).start({ facts, plan: runnable.value.plan, admitted: place.value === 0 }, options.waitMs);
+    return await deps.runs
+      .get(organization.organizationId, runId.id)
+      .start({ facts, plan: runnable.value.plan, admitted: place.value === 0 }, options.waitMs);
   } catch (error) {
     if (error instanceof ServiceError) await gate.release(runId.id); // after any other error the run may exist and need it
     throw error;
@@ -73,7 +78,12 @@ export async function startRun(deps: StartDeps, organization: Organization, body
 }
 
 /** @throws ServiceError not_found */
-export async function getRun(deps: { runs: RunObjects; runIndex: RunIndex }, organization: Organization, id: string, waitMs: number): Promise<RunReport> {
+export async function getRun(
+  deps: { runs: RunObjects; runIndex: RunIndex },
+  organization: Organization,
+  id: string,
+  waitMs: number,
+): Promise<RunReport> {
   const runId = requireRunId(id);
   const report = await deps.runs.get(organization.organizationId, runId).report(waitMs);
   if (report !== null) return report;
@@ -93,7 +103,8 @@ export async function getTimeline(deps: { runs: RunObjects }, organization: Orga
 export async function cancelRun(deps: { runs: RunObjects }, organization: Organization, id: string): Promise<RunReport> {
   const report = await deps.runs.get(organization.organizationId, requireRunId(id)).cancel("Canceled by request.");
   if (report === null) throw notFound(id);
-  if (report.status !== "canceled") throw new ServiceError("conflict", `Run ${id} has already ended: ${report.status}. A finished run cannot be canceled.`);
+  if (report.status !== "canceled")
+    throw new ServiceError("conflict", `Run ${id} has already ended: ${report.status}. A finished run cannot be canceled.`);
   return report;
 }
 
@@ -103,11 +114,22 @@ export interface RunFilter {
 }
 
 /** Newest first. */
-export async function listRuns(deps: { runIndex: RunIndex }, organization: Organization, filter: RunFilter, page: Page): Promise<RunIndexRow[]> {
+export async function listRuns(
+  deps: { runIndex: RunIndex },
+  organization: Organization,
+  filter: RunFilter,
+  page: Page,
+): Promise<RunIndexRow[]> {
   return await deps.runIndex.list(organization.organizationId, filter, page);
 }
 
-export const RUN_STATUSES = ["created", "queued", "running", ...FINAL_STATUSES, "invalid"] as const satisfies readonly RunIndexRow["status"][];
+export const RUN_STATUSES = [
+  "created",
+  "queued",
+  "running",
+  ...FINAL_STATUSES,
+  "invalid",
+] as const satisfies readonly RunIndexRow["status"][];
 
 // ---------------------------------------------------------------------------------------------------------------
 
@@ -117,7 +139,8 @@ function parseRequest(body: unknown): RunRequest {
   if (parsed.success && parsed.data.workflow_id === undefined && parsed.data.agent_id === undefined) {
     faults.push({ path: "workflow_id", message: "is required: the id of the workflow to run", code: "required" });
   }
-  if (!parsed.success || faults.length > 0) throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+  if (!parsed.success || faults.length > 0)
+    throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
   return parsed.data;
 }
 
@@ -125,7 +148,12 @@ function workflowIdOf(request: RunRequest): string {
   return request.agent_id ?? request.workflow_id ?? "";
 }
 
-async function chooseRunId(deps: StartDeps, organization: Organization, body: unknown, options: StartOptions): Promise<{ id: RunId; replayed: boolean }> {
+async function chooseRunId(
+  deps: StartDeps,
+  organization: Organization,
+  body: unknown,
+  options: StartOptions,
+): Promise<{ id: RunId; replayed: boolean }> {
   const id = deps.ids.next("run");
   if (options.idempotencyKey === null) return { id, replayed: false };
   const { resourceId, replayed } = await claim(deps, {
@@ -139,7 +167,14 @@ async function chooseRunId(deps: StartDeps, organization: Organization, body: un
 }
 
 /** Checks what the request says against the workflow. Every fault is found, and the try is left in the history. */
-async function factsOf(deps: StartDeps, organization: Organization, runId: RunId, request: RunRequest, runnable: Runnable, body: JsonObject): Promise<RunFacts> {
+async function factsOf(
+  deps: StartDeps,
+  organization: Organization,
+  runId: RunId,
+  request: RunRequest,
+  runnable: Runnable,
+  body: JsonObject,
+): Promise<RunFacts> {
   const { workflow, definition } = runnable;
   const webhookUrl = request.webhook_url?.trim() || definition.webhookCallbackUrl?.trim() || null;
   const faults: Fault[] = [];
@@ -158,7 +193,9 @@ async function factsOf(deps: StartDeps, organization: Organization, runId: RunId
     const message = describeFaults("The run was not started", faults);
     const now = deps.clock.now();
     const times = { createdAt: now, queuedAt: null, startedAt: null, finishedAt: now, modifiedAt: now };
-    await deps.runIndex.upsert([{ workflowRunId: runId, ...identity, ...times, status: "invalid", failureReason: message, triggerType: "api", seq: 0 }]);
+    await deps.runIndex.upsert([
+      { workflowRunId: runId, ...identity, ...times, status: "invalid", failureReason: message, triggerType: "api", seq: 0 },
+    ]);
     throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
   }
   return {

@@ -21,7 +21,9 @@ const { values: options } = parseArgs({
   },
 });
 if (options.help) {
-  console.log("npm run bench -- [--rounds 3] [--runs 200] [--in-flight 32]\nW10 against the bare-object floor: latency and throughput as ratios, medians of the rounds with their spread.");
+  console.log(
+    "npm run bench -- [--rounds 3] [--runs 200] [--in-flight 32]\nW10 against the bare-object floor: latency and throughput as ratios, medians of the rounds with their spread.",
+  );
   process.exit(0);
 }
 const [rounds, runs, inFlight] = [Number(options.rounds), Number(options.runs), Number(options["in-flight"])];
@@ -65,8 +67,11 @@ try {
   const workflow = await client.call<{ workflow_permanent_id: string }>("POST", "/v1/workflows", { json_definition: w10() });
   const request = { workflow_id: workflow.workflow_permanent_id, parameters: { start: 1 } };
   const run: Work = async () => {
-    const answer = await client.call<{ status: string; output: Record<string, { v: number }> }>("POST", "/v1/run/workflows", request, { prefer: "wait=30" });
-    if (answer.status !== "completed" || answer.output.b9_output?.v !== 10) throw new Error(`a run ended wrong: ${JSON.stringify(answer).slice(0, 500)}`);
+    const answer = await client.call<{ status: string; output: Record<string, { v: number }> }>("POST", "/v1/run/workflows", request, {
+      prefer: "wait=30",
+    });
+    if (answer.status !== "completed" || answer.output.b9_output?.v !== 10)
+      throw new Error(`a run ended wrong: ${JSON.stringify(answer).slice(0, 500)}`);
   };
   const bare: Work = async () => {
     const response = await fetch(floor.url, { method: "POST" });
@@ -77,7 +82,14 @@ try {
   await measure(run, 100, 4);
   await measure(bare, 100, 4);
 
-  const found = { p50: [] as number[], p95: [] as number[], floorP50: [] as number[], throughput: [] as number[], perSecond: [] as number[], floorPerSecond: [] as number[] };
+  const found = {
+    p50: [] as number[],
+    p95: [] as number[],
+    floorP50: [] as number[],
+    throughput: [] as number[],
+    perSecond: [] as number[],
+    floorPerSecond: [] as number[],
+  };
   for (let round = 1; round <= rounds; round++) {
     console.log(`round ${round} of ${rounds} …`);
     const latency = { run: [] as number[], bare: [] as number[] };

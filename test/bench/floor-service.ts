@@ -23,7 +23,14 @@ export async function startFloor(): Promise<{ url: string; state: string; stop()
     detached: true,
   });
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; !(await fetch(url).then((response) => response.ok, () => false)); tries++) {
+  for (
+    let tries = 0;
+    !(await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    ));
+    tries++
+  ) {
     if (child.exitCode !== null || tries > 600) throw new Error("the floor did not start");
     await sleep(100);
   }

@@ -8,7 +8,7 @@ import { connectService, type ServiceClient } from "../../src/cli/service-client
 import { type Service, startService } from "../../src/cli/service.ts";
 
 const API_KEY = "key-of-the-kill-test";
-const FINAL = ["completed", "failed", "canceled", "timed_out"];
+const FINAL = new Set(["completed", "failed", "canceled", "timed_out"]);
 
 interface Block {
   label: string;
@@ -80,25 +80,28 @@ async function killDuring(label: string, runId: string): Promise<Block[]> {
 async function finish(runId: string): Promise<Run> {
   for (;;) {
     const run = await api.call<Run>("GET", `/v1/runs/${runId}`);
-    if (FINAL.includes(run.status)) return run;
+    if (FINAL.has(run.status)) return run;
     await sleep(100);
   }
 }
 
 describe("a service that is killed in the middle of a run and started again on the same state", () => {
-  it.each(["sign_in", "search_products", "download_list", "open_product"])("completes the run after a kill during %s and repeats no completed block", async (label) => {
-    const [orders, results] = [shop.orders.length, shop.results.length];
-    const runId = await order();
-    const before = await killDuring(label, runId);
-    await start();
-    expect(await finish(runId)).toMatchObject({ status: "completed", failure_reason: null });
-    const after = await blocksOf(runId);
-    expect(after).toEqual(expect.arrayContaining(before)); // with the same times and attempts
-    expect(after.find((block) => block.label === label)).toMatchObject({ status: "completed", attempt: 2 });
-    expect(after.filter((block) => block.attempt > 1)).toHaveLength(1);
-    expect(shop.orders.length - orders).toBe(1);
-    expect(shop.results.length - results).toBe(1);
-  });
+  it.each(["sign_in", "search_products", "download_list", "open_product"])(
+    "completes the run after a kill during %s and repeats no completed block",
+    async (label) => {
+      const [orders, results] = [shop.orders.length, shop.results.length];
+      const runId = await order();
+      const before = await killDuring(label, runId);
+      await start();
+      expect(await finish(runId)).toMatchObject({ status: "completed", failure_reason: null });
+      const after = await blocksOf(runId);
+      expect(after).toEqual(expect.arrayContaining(before)); // with the same times and attempts
+      expect(after.find((block) => block.label === label)).toMatchObject({ status: "completed", attempt: 2 });
+      expect(after.filter((block) => block.attempt > 1)).toHaveLength(1);
+      expect(shop.orders.length - orders).toBe(1);
+      expect(shop.results.length - results).toBe(1);
+    },
+  );
 
   it("fails the run, its outcome unknown, after a kill during the one block that must not be repeated", async () => {
     const orders = shop.orders.length;

@@ -43,7 +43,8 @@ async function journalOf(stub: DurableObjectStub<WorkflowRun>): Promise<RunEvent
   );
 }
 
-const typesOf = (events: readonly RunEvent[]): string[] => events.map((event) => ("label" in event ? `${event.type} ${event.label}` : event.type));
+const typesOf = (events: readonly RunEvent[]): string[] =>
+  events.map((event) => ("label" in event ? `${event.type} ${event.label}` : event.type));
 const set = (label: string, v: unknown = 1) => ({ block_type: "set", label, values: { v } });
 
 describe("a run", () => {
@@ -87,7 +88,9 @@ describe("a run", () => {
     const { stub } = prepare([set("a")]);
     expect(await stub.report(0)).toBeNull();
     expect(await stub.cancel("x")).toBeNull();
-    const tables = await runInDurableObject(stub, (_object, state) => state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray());
+    const tables = await runInDurableObject(stub, (_object, state) =>
+      state.storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+    );
     expect(tables).toEqual([]);
   });
 });
@@ -129,7 +132,9 @@ describe("waking", () => {
         { type: "run_started", at: Date.now() },
         { type: "block_started", at: Date.now(), label: "a", attempt: 1 },
       ];
-      state.storage.sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;");
+      state.storage.sql.exec(
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+      );
       for (const event of journal) state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
     });
     await evictDurableObject(stub);
@@ -142,8 +147,14 @@ describe("waking", () => {
   it("takes up a run after an eviction by its alarm alone", async () => {
     const { stub, facts, plan } = prepare([set("a")]);
     await runInDurableObject(stub, (_object, state) => {
-      state.storage.sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;");
-      for (const event of [{ type: "run_created", at: 1, facts, plan }, { type: "run_started", at: Date.now() }, { type: "block_started", at: Date.now(), label: "a", attempt: 1 }]) {
+      state.storage.sql.exec(
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+      );
+      for (const event of [
+        { type: "run_created", at: 1, facts, plan },
+        { type: "run_started", at: Date.now() },
+        { type: "block_started", at: Date.now(), label: "a", attempt: 1 },
+      ]) {
         state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
       }
       void state.storage.setAlarm(Date.now() + 60_000);
@@ -175,6 +186,8 @@ describe("the gate", () => {
     expect(await gate.admit(ids.next("run"), 1)).toBe(1);
     await runInDurableObject(gate, (_object, state) => void state.storage.sql.exec("UPDATE slots SET expires_at = 0"));
     await runDurableObjectAlarm(gate);
-    expect(await runInDurableObject(gate, (_object, state) => state.storage.sql.exec("SELECT run_id FROM slots").toArray())).not.toContainEqual({ run_id: facts.runId });
+    expect(
+      await runInDurableObject(gate, (_object, state) => state.storage.sql.exec("SELECT run_id FROM slots").toArray()),
+    ).not.toContainEqual({ run_id: facts.runId });
   });
 });

@@ -7,7 +7,8 @@ async function createWorkflow(tenant: Tenant, json: object = definition()): Prom
   return (await tenant.call("POST", "/v1/workflows", { json_definition: json })).body.workflow_permanent_id;
 }
 
-const run = (tenant: Tenant, body: object, headers: Record<string, string> = { prefer: "wait=10" }) => tenant.call("POST", "/v1/run/workflows", body, headers);
+const run = (tenant: Tenant, body: object, headers: Record<string, string> = { prefer: "wait=10" }) =>
+  tenant.call("POST", "/v1/run/workflows", body, headers);
 const listed = async (tenant: Tenant, runId: string) =>
   await vi.waitFor(async () => {
     const row = (await tenant.call("GET", "/v1/runs")).body.find((item: { run_id: string }) => item.run_id === runId);
@@ -31,7 +32,11 @@ describe("starting a run", () => {
     expect(status).toBe(200);
     expect(headers.get("preference-applied")).toBe("wait=10");
     expect(Object.keys(body)).toEqual(expect.arrayContaining(FIELDS));
-    expect(body).toMatchObject({ status: "completed", output: { first_output: { doubled: 42 } }, run_request: { workflow_id, parameters: { count: 21 } } });
+    expect(body).toMatchObject({
+      status: "completed",
+      output: { first_output: { doubled: 42 } },
+      run_request: { workflow_id, parameters: { count: 21 } },
+    });
     expect((await tenant.call("GET", `/v1/runs/${body.run_id}`)).body).toEqual(body);
   });
 
@@ -39,7 +44,9 @@ describe("starting a run", () => {
     const tenant = await createTenant();
     const { body } = await run(tenant, { workflow_id: await createWorkflow(tenant, waiting) }, {});
     expect(body.status).toBe("running");
-    expect((await tenant.call("GET", `/v1/runs/${body.run_id}/timeline`)).body).toMatchObject([{ block: { label: "w", status: "running", attempt: 1 } }]);
+    expect((await tenant.call("GET", `/v1/runs/${body.run_id}/timeline`)).body).toMatchObject([
+      { block: { label: "w", status: "running", attempt: 1 } },
+    ]);
   });
 
   it("takes the words of newer clients: /run/agents and agent_id", async () => {
@@ -55,24 +62,42 @@ describe("starting a run", () => {
     const second = { ...definition(), workflow_definition: { blocks: [{ block_type: "set", label: "second", values: { v: 2 } }] } };
     await tenant.call("POST", `/v1/workflows/${workflow_id}`, { json_definition: second });
     expect((await run(tenant, { workflow_id })).body.output).toEqual({ second_output: { v: 2 } });
-    expect((await run(tenant, { workflow_id, version: 1, parameters: { count: 1 } })).body.output).toEqual({ first_output: { doubled: 2 } });
+    expect((await run(tenant, { workflow_id, version: 1, parameters: { count: 1 } })).body.output).toEqual({
+      first_output: { doubled: 2 },
+    });
   });
 
   it("runs a template, and names the one that it does not know", async () => {
     const tenant = await createTenant();
     await asAdmin("PUT", "/templates/wpid_template_doubling", definition("Doubling"));
-    const known = await tenant.call("POST", "/v1/run/workflows?template=true", { workflow_id: "wpid_template_doubling", parameters: { count: 3 } }, { prefer: "wait=10" });
+    const known = await tenant.call(
+      "POST",
+      "/v1/run/workflows?template=true",
+      { workflow_id: "wpid_template_doubling", parameters: { count: 3 } },
+      { prefer: "wait=10" },
+    );
     expect(known.body).toMatchObject({ status: "completed", output: { first_output: { doubled: 6 } } });
-    const unknown = await tenant.call("POST", "/v1/run/workflows?template=true", { workflow_id: "wpid_template_tripling", parameters: { count: 3 } });
+    const unknown = await tenant.call("POST", "/v1/run/workflows?template=true", {
+      workflow_id: "wpid_template_tripling",
+      parameters: { count: 3 },
+    });
     expect(unknown).toMatchObject({ status: 400, body: { detail: expect.stringContaining("wpid_template_tripling") } });
   });
 
   it("lists every fault of its parameters at once and keeps the try in the history", async () => {
     const tenant = await createTenant();
     const workflow_id = await createWorkflow(tenant);
-    const { status, body } = await run(tenant, { workflow_id, parameters: { count: "many", cuont: 1 }, webhook_url: "http://127.0.0.1/hook" });
+    const { status, body } = await run(tenant, {
+      workflow_id,
+      parameters: { count: "many", cuont: 1 },
+      webhook_url: "http://127.0.0.1/hook",
+    });
     expect(status).toBe(400);
-    expect(body.errors.map((fault: { path: string }) => fault.path).toSorted()).toEqual(["parameters.count", "parameters.cuont", "webhook_url"]);
+    expect(body.errors.map((fault: { path: string }) => fault.path).toSorted()).toEqual([
+      "parameters.count",
+      "parameters.cuont",
+      "webhook_url",
+    ]);
     expect(await listed(tenant, body.run_id)).toMatchObject({ status: "invalid" });
     expect((await tenant.call("GET", `/v1/runs/${body.run_id}`)).body).toMatchObject({ status: "invalid", failure_reason: body.detail });
   });
@@ -120,7 +145,8 @@ describe("a run", () => {
   it("is canceled once, and not after its end", async () => {
     const tenant = await createTenant();
     const { run_id } = (await run(tenant, { workflow_id: await createWorkflow(tenant, waiting) }, {})).body;
-    for (let index = 0; index < 2; index++) expect(await tenant.call("POST", `/v1/runs/${run_id}/cancel`)).toMatchObject({ status: 200, body: null });
+    for (let index = 0; index < 2; index++)
+      expect(await tenant.call("POST", `/v1/runs/${run_id}/cancel`)).toMatchObject({ status: 200, body: null });
     expect((await tenant.call("GET", `/v1/runs/${run_id}`)).body.status).toBe("canceled");
     const done = (await run(tenant, { workflow_id: await createWorkflow(tenant), parameters: { count: 1 } })).body;
     expect((await tenant.call("POST", `/v1/runs/${done.run_id}/cancel`)).status).toBe(409);
@@ -142,7 +168,12 @@ describe("a run", () => {
     const workflow_id = await createWorkflow(owner);
     const { run_id } = (await run(owner, { workflow_id, parameters: { count: 1 } })).body;
     await listed(owner, run_id);
-    for (const [method, path] of [["GET", ""], ["GET", "/timeline"], ["GET", "/artifacts"], ["POST", "/cancel"]] as const) {
+    for (const [method, path] of [
+      ["GET", ""],
+      ["GET", "/timeline"],
+      ["GET", "/artifacts"],
+      ["POST", "/cancel"],
+    ] as const) {
       expect((await stranger.call(method, `/v1/runs/${run_id}${path}`)).status, path).toBe(404);
     }
     expect((await run(stranger, { workflow_id, parameters: { count: 1 } })).status).toBe(404);
@@ -152,12 +183,19 @@ describe("a run", () => {
   it("saves files that are listed, and read by their organization only", async () => {
     const box = await openBox({ status: 200, headers: { "content-type": "text/csv" }, body: "sku,price\nA,1\n" });
     const [owner, stranger] = [await createTenant({ allowed_hosts: ["127.0.0.1"] }), await createTenant()];
-    const json = { title: "Saves", workflow_definition: { blocks: [{ block_type: "http_request", label: "get", url: box.url, save_response_as_file: true, download_filename: "prices.csv" }] } };
+    const json = {
+      title: "Saves",
+      workflow_definition: {
+        blocks: [{ block_type: "http_request", label: "get", url: box.url, save_response_as_file: true, download_filename: "prices.csv" }],
+      },
+    };
     const { body } = await run(owner, { workflow_id: await createWorkflow(owner, json) });
     expect(body).toMatchObject({ status: "completed" });
     const [artifact] = (await owner.call("GET", `/v1/runs/${body.run_id}/artifacts`)).body;
     expect(artifact).toMatchObject({ file_name: "prices.csv", content_type: "text/csv", file_size: 14, run_id: body.run_id });
-    const content = await exports.default.fetch(new Request(`https://pilotfish.test${artifact.uri}`, { headers: { "x-api-key": owner.key } }));
+    const content = await exports.default.fetch(
+      new Request(`https://pilotfish.test${artifact.uri}`, { headers: { "x-api-key": owner.key } }),
+    );
     expect(await content.text()).toBe("sku,price\nA,1\n");
     expect(content.headers.get("content-disposition")).toContain("prices.csv");
     expect((await stranger.call("GET", artifact.uri)).status).toBe(404);

@@ -33,7 +33,12 @@ export function createBrowsers(binding: BrowserWorker): Browsers {
 }
 
 /** @returns null when that browser is gone, or of no use any more; then it is ended */
-async function takeUp(binding: BrowserWorker, sessionId: string, check: (url: string) => Fault | null, signal: AbortSignal): Promise<BrowserLease | null> {
+async function takeUp(
+  binding: BrowserWorker,
+  sessionId: string,
+  check: (url: string) => Fault | null,
+  signal: AbortSignal,
+): Promise<BrowserLease | null> {
   const deadline = new Deadline(TAKE_UP_MS, signal);
   let browser: Browser | undefined;
   try {
@@ -49,7 +54,12 @@ async function takeUp(binding: BrowserWorker, sessionId: string, check: (url: st
 }
 
 /** @throws BrowserUnavailable, PageError, or the signal's reason; then nothing is left running */
-async function launch(binding: BrowserWorker, state: BrowserState | null, check: (url: string) => Fault | null, signal: AbortSignal): Promise<BrowserLease> {
+async function launch(
+  binding: BrowserWorker,
+  state: BrowserState | null,
+  check: (url: string) => Fault | null,
+  signal: AbortSignal,
+): Promise<BrowserLease> {
   const deadline = new Deadline(LAUNCH_MS, signal);
   const sessionId = await acquire(binding, deadline);
   let lease: Lease;
@@ -66,7 +76,9 @@ async function launch(binding: BrowserWorker, state: BrowserState | null, check:
     return lease;
   } catch (error) {
     await lease.close();
-    throw error;
+    throw error instanceof TimeUp
+      ? new PageError("the browser's last state could not be restored in time", { errorClass: "temporary", cause: error })
+      : error;
   }
 }
 
@@ -91,17 +103,24 @@ async function acquire(binding: BrowserWorker, deadline: Deadline): Promise<stri
 /** Ends a browser by its connection where that still works, otherwise by its id. */
 function endOf(binding: BrowserWorker, browser: Browser): () => Promise<void> {
   return async () => {
-    try {
-      await new Deadline(CLOSE_MS / 2, new AbortController().signal).wait(browser.close());
-    } catch {
-      await browser.disconnect().catch(() => undefined); // it has no connection any more
-      await end(binding, browser.sessionId());
-    }
+    const closing = browser.connected
+      ? new Deadline(CLOSE_MS, new AbortController().signal).wait(browser.close())
+      : Promise.reject(new Error("not connected"));
+    await closing.catch(() => end(binding, browser.sessionId()));
   };
 }
 
 /** Ends a browser of which only the id is known. Never throws: one that cannot be ended is gone, or will idle out. */
 async function end(binding: BrowserWorker, sessionId: string): Promise<void> {
-  const ending = binding.fetch(`https://browser.internal/v1/devtools/browser/${encodeURIComponent(sessionId)}`, { method: "DELETE" });
-  await new Deadline(CLOSE_MS, new AbortController().signal).wait(ending.then((response) => response.body?.cancel())).catch(() => undefined);
+  const deadline = new Deadline(CLOSE_MS, new AbortController().signal);
+  try {
+    const address = `https://browser.internal/v1/devtools/browser/${encodeURIComponent(sessionId)}`;
+    const response = await deadline.wait(binding.fetch(address, { method: "DELETE" }));
+    await response.body?.cancel();
+    if (response.ok) return;
+    const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
+    await deadline.wait(browser.close());
+  } catch {
+    // See above: there is nothing more to be done about it.
+  }
 }

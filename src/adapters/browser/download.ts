@@ -53,7 +53,10 @@ async function takeResponse(paused: PausedRequest, browser: CDPSession, caught: 
   const isFile = /^\s*attachment/i.test(disposition) || !/^\s*(text\/html|application\/xhtml\+xml)\b/i.test(contentType);
   if (status < 200 || (status >= 300 && status < 400) || !isFile) return false;
   try {
-    if (status >= 400) throw new PageError(`${request.url} answered with status ${status} instead of a file`, { errorClass: status >= 500 ? "temporary" : "block" });
+    if (status >= 400)
+      throw new PageError(`${request.url} answered with status ${status} instead of a file`, {
+        errorClass: status >= 500 ? "temporary" : "block",
+      });
     const bytes = await readBody(browser, requestId, Number(headers.get("content-length") ?? 0));
     caught.resolve({ url: request.url, suggestedName: null, disposition, contentType, bytes });
   } catch (error) {
@@ -81,7 +84,8 @@ async function readBody(browser: CDPSession, requestId: string, announcedBytes: 
 }
 
 function assertSize(bytes: number): void {
-  if (bytes > MAX_DOWNLOAD_BYTES) throw new PageError(`the file is larger than ${MAX_DOWNLOAD_BYTES / 1024 / 1024} MB`, { errorClass: "block" });
+  if (bytes > MAX_DOWNLOAD_BYTES)
+    throw new PageError(`the file is larger than ${MAX_DOWNLOAD_BYTES / 1024 / 1024} MB`, { errorClass: "block" });
 }
 
 /** Pages often forget the address of a file as soon as they have clicked on it, so what is behind it is kept. */
@@ -106,7 +110,9 @@ async function takeFromPage(tab: Tab, url: string, suggestedName: string, deadli
     await new Promise((resolve, reject) => { reader.onload = resolve; reader.onerror = reject; reader.readAsDataURL(blob); });
     return { size: blob.size, dataUrl: reader.result };
   })(${JSON.stringify(url)})`;
-  const { size, dataUrl } = url.startsWith("data:") ? { size: 0, dataUrl: url } : ((await tab.wait(runInPage(tab, take), deadline)) as { size: number; dataUrl?: string });
+  const { size, dataUrl } = url.startsWith("data:")
+    ? { size: 0, dataUrl: url }
+    : ((await tab.wait(runInPage(tab, take), deadline)) as { size: number; dataUrl?: string });
   assertSize(size);
   const { contentType, bytes } = parseDataUrl(dataUrl ?? "");
   return { url, suggestedName, disposition: "", contentType, bytes };
@@ -123,5 +129,7 @@ function parseDataUrl(url: string): { contentType: string; bytes: Uint8Array } {
 async function runInPage(tab: Tab, expression: string): Promise<unknown> {
   const { result, exceptionDetails } = await tab.cdp.send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
   if (exceptionDetails === undefined) return result.value;
-  throw new PageError(`the file could not be taken from the page: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`, { errorClass: "block" });
+  throw new PageError(`the file could not be taken from the page: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`, {
+    errorClass: "block",
+  });
 }

@@ -4,7 +4,9 @@
  */
 export function matchesGlob(glob: string, url: string): boolean {
   const address = /[?#]/.test(glob) ? url : url.replace(/[?#].*$/s, "");
-  const parts = glob.split(/(\*\*?)/).map((part) => (part === "**" ? ".*" : part === "*" ? "[^/]*" : part.replaceAll(/[\\^$.+?()[\]{}|]/g, "\\$&")));
+  const parts = glob
+    .split(/(\*\*?)/)
+    .map((part) => (part === "**" ? ".*" : part === "*" ? "[^/]*" : part.replaceAll(/[\\^$.+?()[\]{}|]/g, "\\$&")));
   const origin = glob.startsWith("/") ? "[^/]*//[^/]*" : "";
   return new RegExp(`^${origin}${parts.join("")}$`, "s").test(address);
 }

@@ -24,6 +24,7 @@ export class Guard {
   readonly #browser: CDPSession;
   readonly #check: (url: string) => Fault | null;
   readonly #refusals = new Map<string, Refusal>();
+  #mainFrameId: string | null = null;
   #onResponse: ResponseHandler | null = null;
 
   constructor(browser: CDPSession, check: (url: string) => Fault | null) {
@@ -38,6 +39,11 @@ export class Guard {
       this.#watch(["Request"]),
       this.#browser.send("Browser.setDownloadBehavior", { behavior: "deny", eventsEnabled: true }),
     ]);
+  }
+
+  /** Names the frame whose next document begins a new page: what was refused to the frames of the page before is forgotten then. */
+  follow(mainFrameId: string): void {
+    this.#mainFrameId = mainFrameId;
   }
 
   /** Tells of every download that begins; the returned function ends that. */
@@ -57,7 +63,9 @@ export class Guard {
   }
 
   async #watch(stages: readonly ("Request" | "Response")[]): Promise<void> {
-    await this.#browser.send("Fetch.enable", { patterns: stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })) });
+    await this.#browser.send("Fetch.enable", {
+      patterns: stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })),
+    });
   }
 
   /** Why this address may not be visited, or null. */
@@ -74,8 +82,8 @@ export class Guard {
   }
 
   /** What was refused to frames inside the page. */
-  refusalsInFrames(mainFrameId: string): Refusal[] {
-    return [...this.#refusals].filter(([frameId]) => frameId !== mainFrameId).map(([, refusal]) => refusal);
+  refusalsInFrames(): Refusal[] {
+    return [...this.#refusals].flatMap(([frameId, refusal]) => (frameId === this.#mainFrameId ? [] : [refusal]));
   }
 
   async #decide(paused: PausedRequest): Promise<void> {
@@ -87,6 +95,7 @@ export class Guard {
     }
     const refusal = this.check(request.url);
     if (refusal === null) {
+      if (frameId === this.#mainFrameId) this.#refusals.clear();
       await this.#browser.send("Fetch.continueRequest", { requestId });
     } else {
       this.#refusals.set(frameId, refusal);

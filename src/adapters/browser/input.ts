@@ -36,12 +36,18 @@ export async function pressKeys(cdp: CDPSession, keys: readonly KeyPress[]): Pro
 function press(cdp: CDPSession, { key, code, keyCode, text, modifiers }: KeyPress): Promise<void>[] {
   if (code === "") return [cdp.send("Input.insertText", { text })];
   const event = { key, code, windowsVirtualKeyCode: keyCode, modifiers };
-  const down = text === "" ? { type: "rawKeyDown" as const, ...event, ...editingCommands(key, modifiers) } : { type: "keyDown" as const, ...event, text, unmodifiedText: text };
+  const down =
+    text === ""
+      ? { type: "rawKeyDown" as const, ...event, ...editingCommands(key, modifiers) }
+      : { type: "keyDown" as const, ...event, text, unmodifiedText: text };
   return [cdp.send("Input.dispatchKeyEvent", down), cdp.send("Input.dispatchKeyEvent", { type: "keyUp", ...event })];
 }
 
 /** Shortcuts that the browser's window handles, and so a page without one does not know. */
 function editingCommands(key: string, modifiers: number): { commands?: string[] } {
-  const commands = modifiers === 2 ? ({ a: "selectAll", c: "copy", x: "cut", v: "paste", z: "undo", y: "redo" } as Record<string, string>)[key] : undefined;
+  const commands =
+    modifiers === 2
+      ? ({ a: "selectAll", c: "copy", x: "cut", v: "paste", z: "undo", y: "redo" } as Record<string, string>)[key]
+      : undefined;
   return commands === undefined ? {} : { commands: [commands] };
 }

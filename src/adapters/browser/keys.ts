@@ -52,11 +52,23 @@ const NAMED_KEYS: readonly (readonly [key: string, code: string, keyCode: number
   ...Array.from({ length: 12 }, (_, index) => [`F${index + 1}`, `F${index + 1}`, 112 + index] as const),
 ];
 
-const ALIASES: Readonly<Record<string, string>> = { esc: "Escape", return: "Enter", del: "Delete", space: " ", up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft", right: "ArrowRight" };
+const ALIASES: Readonly<Record<string, string>> = {
+  esc: "Escape",
+  return: "Enter",
+  del: "Delete",
+  space: " ",
+  up: "ArrowUp",
+  down: "ArrowDown",
+  left: "ArrowLeft",
+  right: "ArrowRight",
+};
 
 /** Keys that type: unshifted character, shifted character, code, key code. */
 const CHARACTER_KEYS: readonly (readonly [plain: string, shifted: string, code: string, keyCode: number])[] = [
-  ...Array.from("abcdefghijklmnopqrstuvwxyz", (letter, index) => [letter, letter.toUpperCase(), `Key${letter.toUpperCase()}`, 65 + index] as const),
+  ...Array.from(
+    "abcdefghijklmnopqrstuvwxyz",
+    (letter, index) => [letter, letter.toUpperCase(), `Key${letter.toUpperCase()}`, 65 + index] as const,
+  ),
   ...Array.from(")!@#$%^&*(", (shifted, digit) => [String(digit), shifted, `Digit${digit}`, 48 + digit] as const),
   [" ", " ", "Space", 32],
   ["-", "_", "Minus", 189],
@@ -111,7 +123,8 @@ export function keysFor(text: string): KeyPress[] {
 function findKey(name: string): KeyPress | null {
   const lower = name.length > 1 ? name.trim().toLowerCase() : name;
   const named = BY_NAME.get(ALIASES[lower]?.toLowerCase() ?? lower);
-  if (named !== undefined && name.length > 1) return { key: named[0], code: named[1], keyCode: named[2], text: named[3] ?? "", modifiers: 0 };
+  if (named !== undefined && name.length > 1)
+    return { key: named[0], code: named[1], keyCode: named[2], text: named[3] ?? "", modifiers: 0 };
   const character = name.length > 1 ? ALIASES[lower] : name;
   const entry = character === undefined ? undefined : BY_CHARACTER.get(character);
   if (entry === undefined || character === undefined) return null;

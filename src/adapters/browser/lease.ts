@@ -1,4 +1,4 @@
-import type { Browser, CDPSession } from "@cloudflare/puppeteer";
+import { type Browser, type CDPSession, type Target, TargetType } from "@cloudflare/puppeteer";
 import { type BrowserState, PageError } from "../../domain/browser.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { BrowserLease } from "../../ports.ts";
@@ -13,7 +13,10 @@ import { type Connection, Tab } from "./tab.ts";
 const VIEWPORT = { width: 1280, height: 800, deviceScaleFactor: 1, mobile: false };
 
 /** A checkpoint is taken between blocks: a page that is busy does not hold up the run for longer. */
-const CHECKPOINT_MS = 5000;
+const CHECKPOINT_MS = 3000;
+
+/** A page that says nothing for so long will not do. */
+const REACT_MS = 5000;
 
 /** How long going back to the address of a checkpoint may take. */
 const RESTORE_MS = 60_000;
@@ -54,10 +57,11 @@ export class Lease implements BrowserLease {
     if (connection === undefined) throw new PageError("the connection to the browser was lost", { errorClass: "temporary" });
     const guard = new Guard(root, options.check);
     await deadline.wait(guard.enable());
-    const targetId = await deadline.wait(findPage(connection));
-    const tab = new Tab(targetId, await deadline.wait(attach(connection, targetId)), browser);
+    const target = await deadline.wait(findPage(connection));
+    const tab = new Tab(target.targetId, await deadline.wait(connection.createSession(target)), browser);
+    guard.follow(tab.id);
     const navigation = await prepareTab(tab, deadline);
-    watchPopups(connection, targetId);
+    watchPopups(browser);
     const refusal = options.resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
     if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
     return new Lease({ browser, root, tab, page: new CdpPage(tab, navigation, guard), resumed: options.resumed, end: options.end });
@@ -69,15 +73,17 @@ export class Lease implements BrowserLease {
 
   /**
    * Goes on where a checkpoint was taken: cookies, then the address, with the storage in place before the page's scripts run.
-   * @throws PageError when the address cannot be opened
+   * @throws PageError when the address cannot be opened, TimeUp
    */
   async restore(state: BrowserState, signal: AbortSignal): Promise<void> {
     const deadline = new Deadline(RESTORE_MS, signal);
     await this.#tab.wait(restoreCookies(this.#root, state.cookies), deadline);
     if (!/^https?:/.test(state.url)) return;
-    const source = state.storage === null ? "" : storageScript(state.storage);
+    const goto = () => this.page.goto(state.url, { waitUntil: "load", timeoutMs: deadline.remainingMs, signal });
+    if (state.storage === null) return void (await goto());
+    const source = storageScript(state.storage);
     const { identifier } = await this.#tab.wait(this.#tab.cdp.send("Page.addScriptToEvaluateOnNewDocument", { source }), deadline);
-    await this.page.goto(state.url, { waitUntil: "load", timeoutMs: deadline.remainingMs, signal });
+    await goto();
     await this.#tab.wait(this.#tab.cdp.send("Page.removeScriptToEvaluateOnNewDocument", { identifier }), deadline);
   }
 
@@ -102,17 +108,17 @@ export class Lease implements BrowserLease {
 }
 
 /** The page that the run began in: the one that no other page has opened. */
-async function findPage(connection: Connection): Promise<string> {
-  const { targetInfos } = await connection.send("Target.getTargets");
-  const page = targetInfos.find(({ type, openerId, url }) => type === "page" && openerId === undefined && !url.startsWith("devtools:"));
-  if (page !== undefined) return page.targetId;
-  const { targetId } = await connection.send("Target.createTarget", { url: "about:blank" });
-  return targetId;
-}
-
-async function attach(connection: Connection, targetId: string): Promise<CDPSession> {
-  const { targetInfo } = await connection.send("Target.getTargetInfo", { targetId });
-  return connection.createSession(targetInfo);
+async function findPage(connection: Connection) {
+  const find = async () => {
+    const { targetInfos } = await connection.send("Target.getTargets");
+    return targetInfos.find(({ type, openerId, url }) => type === "page" && openerId === undefined && !url.startsWith("devtools:"));
+  };
+  const page = await find();
+  if (page !== undefined) return page;
+  await connection.send("Target.createTarget", { url: "about:blank" });
+  const created = await find();
+  if (created === undefined) throw new PageError("the browser opens no page", { errorClass: "temporary" });
+  return created;
 }
 
 /** Everything in one round trip. Dialogs are answered from here on: an open one would hold up every call. */
@@ -127,7 +133,7 @@ async function prepareTab(tab: Tab, deadline: Deadline): Promise<Navigation> {
     cdp.send("Emulation.setFocusEmulationEnabled", { enabled: true }),
   ]);
   try {
-    const [, mainFrame] = await tab.wait(ready, deadline);
+    const [, mainFrame] = await tab.wait(ready, deadline.atMost(REACT_MS));
     const navigation = new Navigation(tab, mainFrame);
     await tab.wait(cdp.send("Page.setLifecycleEventsEnabled", { enabled: true }), deadline); // tells of what has been reached already
     return navigation;
@@ -144,15 +150,14 @@ function answerDialogs(cdp: CDPSession): void {
 }
 
 /** A dialog in a window that the page has opened would hold up the page too, when they share a process. */
-function watchPopups(connection: Connection, ownTargetId: string): void {
-  connection.on("Target.targetCreated", ({ targetInfo }) => {
-    if (targetInfo.type !== "page" || targetInfo.targetId === ownTargetId) return;
-    void connection
-      .createSession(targetInfo)
-      .then((cdp) => {
-        answerDialogs(cdp);
-        return cdp.send("Page.enable");
-      })
-      .catch(() => undefined); // closed already
-  });
+function watchPopups(browser: Browser): void {
+  const watch = async (target: Target) => {
+    if (target.type() !== TargetType.PAGE || target.opener() === undefined) return;
+    const cdp = await target.createCDPSession();
+    answerDialogs(cdp);
+    await cdp.send("Page.enable");
+  };
+  const watchAny = (target: Target) => void watch(target).catch(() => undefined); // closed already
+  browser.on("targetcreated", watchAny);
+  browser.targets().forEach(watchAny); // those of a browser that is taken up again
 }

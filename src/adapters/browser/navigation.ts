@@ -1,14 +1,26 @@
+import type { CDPEvents } from "@cloudflare/puppeteer";
 import type { LoadState } from "../../domain/browser.ts";
 import { type Deadline, TimeUp } from "./deadline.ts";
 import type { Tab } from "./tab.ts";
 
-const LIFECYCLE_NAME = { domcontentloaded: "DOMContentLoaded", load: "load", networkidle: "networkIdle" } as const satisfies Record<LoadState, string>;
+const LIFECYCLE_NAME = { domcontentloaded: "DOMContentLoaded", load: "load", networkidle: "networkIdle" } as const satisfies Record<
+  LoadState,
+  string
+>;
 
 /** A navigation that was asked for begins within this time, or never (`mailto:`, an answer without content). */
 const START_MS = 1000;
 
 /** After an act that led to another document: how long its images and the like may take beyond the document itself. */
 const LOAD_GRACE_MS = 5000;
+
+/** CDP's `Page.Frame`, as far as it matters here. */
+type Frame = Pick<CDPEvents["Page.frameNavigated"]["frame"], "id" | "loaderId" | "url" | "urlFragment" | "unreachableUrl">;
+
+/** Of a page that shows an error, the address that could not be opened. */
+function addressOf({ url, urlFragment = "", unreachableUrl }: Frame): string {
+  return unreachableUrl ?? url + urlFragment;
+}
 
 /** Where a tab was in its navigations before an act. */
 export interface NavigationMark {
@@ -24,36 +36,57 @@ export class Navigation {
   readonly #reached = new Set<string>();
   #requested = false;
   #loading = false;
+  #underWay = false;
   #starts = 0;
   #changed = Promise.withResolvers<void>();
 
   /** @param frame the tab's main frame as it is now */
-  constructor(tab: Tab, frame: { id: string; url: string; loaderId: string }) {
+  constructor(tab: Tab, frame: Frame) {
     const { cdp } = tab;
     this.#tab = tab;
-    this.#url = frame.url;
+    this.#url = addressOf(frame);
     this.#loaderId = frame.loaderId;
-    const on = <E extends { frameId: string }>(handle: (event: E) => void) => (event: E) => {
-      if (event.frameId !== frame.id) return;
-      handle(event);
-      this.#wake();
-    };
-    cdp.on("Page.frameRequestedNavigation", on(({ disposition }) => disposition === "currentTab" && this.#begin()));
-    cdp.on("Page.frameStartedLoading", on(() => {
-      this.#loading = true;
-      this.#begin();
-    }));
-    cdp.on("Page.frameStoppedLoading", on(() => {
-      this.#loading = false;
-      this.#requested = false;
-    }));
-    cdp.on("Page.navigatedWithinDocument", on(({ url }) => (this.#url = url)));
-    cdp.on("Page.lifecycleEvent", on(({ name, loaderId }) => loaderId === this.#loaderId && this.#reached.add(name)));
-    cdp.on("Page.frameNavigated", ({ frame: { id, url, urlFragment = "", loaderId, unreachableUrl } }) => {
-      if (id !== frame.id) return;
-      this.#url = unreachableUrl ?? url + urlFragment;
-      if (loaderId !== this.#loaderId) this.#reached.clear();
-      this.#loaderId = loaderId;
+    const on =
+      <E extends { frameId: string }>(handle: (event: E) => void) =>
+      (event: E) => {
+        if (event.frameId !== frame.id) return;
+        handle(event);
+        this.#wake();
+      };
+    cdp.on(
+      "Page.frameRequestedNavigation",
+      on(({ disposition }) => disposition === "currentTab" && this.#begin()),
+    );
+    cdp.on(
+      "Page.frameStartedLoading",
+      on(() => {
+        this.#loading = true;
+        this.#underWay = true;
+        this.#begin();
+      }),
+    );
+    cdp.on(
+      "Page.frameStoppedLoading",
+      on(() => {
+        this.#loading = false;
+        this.#underWay = false;
+        this.#requested = false;
+      }),
+    );
+    cdp.on(
+      "Page.navigatedWithinDocument",
+      on(({ url }) => (this.#url = url)),
+    );
+    cdp.on(
+      "Page.lifecycleEvent",
+      on(({ name, loaderId }) => loaderId === this.#loaderId && this.#reached.add(name)),
+    );
+    cdp.on("Page.frameNavigated", ({ frame: navigated }) => {
+      if (navigated.id !== frame.id) return;
+      this.#url = addressOf(navigated);
+      if (navigated.loaderId !== this.#loaderId) this.#reached.clear();
+      this.#loaderId = navigated.loaderId;
+      this.#underWay = false;
       this.#wake();
     });
   }
@@ -65,6 +98,11 @@ export class Navigation {
   /** Changes with the document. */
   get loaderId(): string {
     return this.#loaderId;
+  }
+
+  /** Is another document on its way? Until it comes Chromium holds back every question to the page, also to the old document. */
+  get isUnderWay(): boolean {
+    return this.#underWay;
   }
 
   /** To be taken before an act and given to `settled` after it. */

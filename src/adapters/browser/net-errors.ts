@@ -1,5 +1,6 @@
 /** Chromium's network errors that the same request will get again. The rest (refused, reset, timed out, not resolved) may pass. */
-const LASTING = /^net::ERR_(INVALID_|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|UNSAFE_|TOO_MANY_REDIRECTS|CERT_|SSL_|BAD_SSL|BLOCKED_BY_|ACCESS_DENIED|FILE_NOT_FOUND|INVALID_RESPONSE)/;
+const LASTING =
+  /^net::ERR_(INVALID_|UNKNOWN_URL_SCHEME|DISALLOWED_URL_SCHEME|UNSAFE_|TOO_MANY_REDIRECTS|CERT_|SSL_|BAD_SSL|BLOCKED_BY_|ACCESS_DENIED|FILE_NOT_FOUND|INVALID_RESPONSE)/;
 
 const IN_WORDS: Readonly<Record<string, string>> = {
   "net::ERR_CONNECTION_REFUSED": "the server refuses the connection",

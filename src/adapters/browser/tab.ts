@@ -10,8 +10,12 @@ export class ContextLost extends Error {
   override readonly name = "ContextLost";
 }
 
-const GONE_WITH_DOCUMENT = /Cannot find context|context was destroyed|navigated or closed|No frame|Frame with the given|Promise was collected|not attached to an active page/;
+const GONE_WITH_DOCUMENT =
+  /Cannot find context|context was destroyed|navigated or closed|No frame|Frame with the given|Promise was collected|not attached to an active page/;
 const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection closed|Session with given id not found|detached/;
+
+/** During a long wait the browser is told something now and then: one that nobody talks to is taken for idle and ended. */
+const HEARTBEAT_MS = 30_000;
 
 /** One tab over CDP: knows whether it is still there, and lets no call wait for a tab that is not. */
 export class Tab {
@@ -52,6 +56,7 @@ export class Tab {
       work.catch(() => undefined);
       throw this.#gone;
     }
+    const heartbeat = setInterval(() => void this.cdp.send("Page.getNavigationHistory").catch(() => undefined), HEARTBEAT_MS);
     try {
       return await deadline.wait(Promise.race([work, this.#lost.promise]));
     } catch (error) {
@@ -59,6 +64,8 @@ export class Tab {
       if (GONE_WITH_DOCUMENT.test(error.message)) throw new ContextLost(error.message, { cause: error });
       if (GONE_WITH_SESSION.test(error.message)) throw this.lose("the connection to the browser was lost");
       throw error;
+    } finally {
+      clearInterval(heartbeat);
     }
   }
 }

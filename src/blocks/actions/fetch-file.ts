@@ -13,7 +13,8 @@ type FileSource = Extract<Step, { action: "upload" }>["files"][number];
 export async function fetchFile(context: BlockContext, source: FileSource, timeoutMs: number): Promise<PageFile> {
   if (source.url !== undefined) return fetchByUrl(context, source, source.url, timeoutMs);
   const name = source.name ?? "file";
-  if (source.text !== undefined) return { name, contentType: source.content_type ?? "text/plain", bytes: new TextEncoder().encode(source.text) };
+  if (source.text !== undefined)
+    return { name, contentType: source.content_type ?? "text/plain", bytes: new TextEncoder().encode(source.text) };
   return { name, contentType: source.content_type ?? "application/octet-stream", bytes: decodeBase64(source.base64 ?? "", name) };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { browserTargetSchema, LOAD_STATES } from "../../domain/browser.ts";
+import { isJsonObject } from "../../domain/json.ts";
 import { fieldsSchema } from "../extraction/fields.ts";
 
 /** Names that the block's output has for itself. */
@@ -8,7 +9,9 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set(["url", "title"]);
 const timed = {
   timeout_seconds: z.number().positive().max(600).default(30).describe("Give up on this step after so many seconds."),
 };
-const target = browserTargetSchema.describe("The element: a CSS selector, or an object with one of css, text, role (and name), label, placeholder, test_id, xpath.");
+const target = browserTargetSchema.describe(
+  "The element: a CSS selector, or an object with one of css, text, role (and name), label, placeholder, test_id, xpath.",
+);
 const targeted = { target, ...timed };
 const resultName = z
   .string()
@@ -107,8 +110,14 @@ export const stepSchema = z.discriminatedUnion("action", [
   }),
   z.strictObject({
     action: z.literal("evaluate").describe("Run JavaScript in the page."),
-    script: z.string().min(1).describe("The value of the last expression is the result; it may be a promise, and must be JSON. `args` holds the arguments."),
-    args: z.record(z.string(), z.json()).default({}).describe("Values for the script, as `args.<name>`: safe, where writing an expression into the script is not."),
+    script: z
+      .string()
+      .min(1)
+      .describe("The value of the last expression is the result; it may be a promise, and must be JSON. `args` holds the arguments."),
+    args: z
+      .record(z.string(), z.json())
+      .default({})
+      .describe("Values for the script, as `args.<name>`: safe, where writing an expression into the script is not."),
     name: name.exactOptional().describe("Key of the result in the block's output. Without it the result is dropped."),
     ...timed,
   }),
@@ -126,7 +135,6 @@ export const stepSchema = z.discriminatedUnion("action", [
   }),
 ]);
 export type Step = z.infer<typeof stepSchema>;
-export type StepAction = Step["action"];
 
 /** Steps in their order; two results may not have the same name. */
 export const stepsSchema = z
@@ -137,7 +145,8 @@ export const stepsSchema = z
     for (const [index, step] of steps.entries()) {
       const name = resultNameOf(step);
       if (name === undefined) continue;
-      if (taken.has(name)) context.addIssue({ code: "custom", path: [index, "name"], message: `another step already gives the result "${name}"` });
+      if (taken.has(name))
+        context.addIssue({ code: "custom", path: [index, "name"], message: `another step already gives the result "${name}"` });
       taken.add(name);
     }
   });
@@ -148,7 +157,7 @@ function resultNameOf(step: Step): string | undefined {
 }
 
 /** What each kind of step does to the world: a block that only reads and navigates may be run again when nobody knows whether it ran. */
-const ONLY_READS: Readonly<Record<StepAction, boolean>> = {
+const ONLY_READS: Readonly<Record<Step["action"], boolean>> = {
   goto: true,
   hover: true,
   scroll: true,
@@ -167,12 +176,11 @@ const ONLY_READS: Readonly<Record<StepAction, boolean>> = {
   download: false,
 };
 
+const READING_ACTIONS: ReadonlySet<unknown> = new Set(Object.entries(ONLY_READS).flatMap(([action, reads]) => (reads ? [action] : [])));
+
 /** Do these steps only read and navigate? They may still hold expressions: only `action` is looked at. */
 export function onlyReads(steps: unknown): boolean {
-  return (
-    Array.isArray(steps) &&
-    steps.every((step: unknown) => typeof step === "object" && step !== null && "action" in step && ONLY_READS[step.action as StepAction] === true)
-  );
+  return Array.isArray(steps) && steps.every((step: unknown) => isJsonObject(step) && READING_ACTIONS.has(step["action"]));
 }
 
 function countOf(...values: unknown[]): number {

@@ -33,7 +33,9 @@ const fieldOptions = {
   required: z
     .boolean()
     .exactOptional()
-    .describe("Wait for it and fail without it. Default: true for a single value, false with `many`. A value that is not required is null when absent."),
+    .describe(
+      "Wait for it and fail without it. Default: true for a single value, false with `many`. A value that is not required is null when absent.",
+    ),
   many: z.boolean().default(false).describe("All matches, as a list. Default: the first match."),
 };
 
@@ -43,7 +45,9 @@ const valueFieldSchema = z
 
 const rowFieldSchema = z
   .strictObject({
-    target: browserTargetSchema.exactOptional().describe("The element inside the row: a CSS selector or a target object. Without it, the row itself."),
+    target: browserTargetSchema
+      .exactOptional()
+      .describe("The element inside the row: a CSS selector or a target object. Without it, the row itself."),
     ...fieldOptions,
   })
   .refine(hasItsAttribute, { path: ["attribute"], message: "a field of type `attribute` names the attribute" });
@@ -58,7 +62,7 @@ const rowsFieldSchema = z.strictObject({
   rows: browserTargetSchema.describe("The repeated element: one record for each match."),
   fields: z
     .record(z.string(), z.union([selector, rowFieldSchema]))
-    .describe("Fields of a record: names to selectors inside the row, or to objects such as `{target: \".price\", type: number}`."),
+    .describe('Fields of a record: names to selectors inside the row, or to objects such as `{target: ".price", type: number}`.'),
   required: z.boolean().default(false).describe("Wait for the first row and fail without one."),
 });
 
@@ -89,7 +93,12 @@ export function toQuery(fields: Fields): PageQuery {
     if (typeof field === "string") return toValueQuery(shorthand(field));
     if ("table" in field) return { kind: "table", table: field.table, required: field.required };
     if (!("rows" in field)) return toValueQuery(field);
-    return { kind: "rows", rows: field.rows, fields: mapValues(field.fields, (inner) => toValueQuery(shorthand(inner))), required: field.required };
+    return {
+      kind: "rows",
+      rows: field.rows,
+      fields: mapValues(field.fields, (inner) => toValueQuery(shorthand(inner))),
+      required: field.required,
+    };
   });
 }
 
@@ -101,7 +110,8 @@ export function toInformation(fields: Fields, findings: PageFindings): JsonObjec
   const problems: string[] = [];
   const information = mapValues(fields, (field, key) => {
     const found = findings[key];
-    if (typeof field === "string" || "target" in field) return toValue(shorthand(field), found as ValueFound, (problem) => problems.push(`${key}: ${problem}`));
+    if (typeof field === "string" || "target" in field)
+      return toValue(shorthand(field), found as ValueFound, (problem) => problems.push(`${key}: ${problem}`));
     if ("table" in field) return toTable(field, found as TableFound, (problem) => problems.push(`${key}: ${problem}`));
     return toRecords(field, found as RowsFound, (problem) => problems.push(`${key}${problem}`));
   });
@@ -167,14 +177,17 @@ function toTable(field: TableField, found: TableFound, report: Report): Json {
     return [];
   }
   for (const column of Object.keys(field.types)) {
-    if (!found.header.includes(column)) report(`${where} has no column "${column}"; it has ${found.header.map((name) => `"${name}"`).join(", ")}`);
+    if (!found.header.includes(column))
+      report(`${where} has no column "${column}"; it has ${found.header.map((name) => `"${name}"`).join(", ")}`);
   }
   return found.rows.map((cells, row) =>
     Object.fromEntries(
       found.header.map((column, index) => {
         const type = field.types[column] ?? "text";
         const cell = cells[index] ?? null;
-        const value = toScalar(type, cell, field.decimal_separator, (problem) => report(`${where} row ${row + 1}, column "${column}" ${problem}`));
+        const value = toScalar(type, cell, field.decimal_separator, (problem) =>
+          report(`${where} row ${row + 1}, column "${column}" ${problem}`),
+        );
         return [column, value];
       }),
     ),

@@ -45,9 +45,12 @@ describe("parseNumber", () => {
     expect(parseNumber(text)).toBe(value);
   });
 
-  it.each(["", "none", "2 for 5.00", "1 2", "2024 123", "10-20", "1,23,4.5.6", "12.30.45", "2026-11-22"])("refuses %j, which is not one number", (text) => {
-    expect(parseNumber(text)).toBeNull();
-  });
+  it.each(["", "none", "2 for 5.00", "1 2", "2024 123", "10-20", "1,23,4.5.6", "12.30.45", "2026-11-22"])(
+    "refuses %j, which is not one number",
+    (text) => {
+      expect(parseNumber(text)).toBeNull();
+    },
+  );
 
   it("takes a single separator as decimal when told so", () => {
     expect(parseNumber("1.234", ".")).toBe(1.234);

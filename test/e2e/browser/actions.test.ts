@@ -31,7 +31,11 @@ describe("goto", () => {
     [503, "temporary"],
   ])("fails on a page with status %i: %s", async (code, errorClass) => {
     const message = `steps[0] goto ${at(`/status?code=${code}`)}: ${at(`/status?code=${code}`)} answered with status ${code} ("Status ${code}")`;
-    await expect(run({ action: "goto", url: at(`/status?code=${code}`) })).rejects.toMatchObject({ name: "BlockError", errorClass, message });
+    await expect(run({ action: "goto", url: at(`/status?code=${code}`) })).rejects.toMatchObject({
+      name: "BlockError",
+      errorClass,
+      message,
+    });
   });
 });
 
@@ -129,18 +133,32 @@ describe("select", () => {
     await expect(run({ action: "select", target: "#a", label: "Medium", timeout_seconds: 0.3 })).rejects.toThrow(
       'has no option with the label "Medium"; it has "Small", "Very large", "Gone"',
     );
-    await expect(run({ action: "select", target: "#a", value: "x", timeout_seconds: 0.3 })).rejects.toThrow('the option "x" of <select id="a"');
+    await expect(run({ action: "select", target: "#a", value: "x", timeout_seconds: 0.3 })).rejects.toThrow(
+      'the option "x" of <select id="a"',
+    );
   });
 
   it("goes on in the page that the choice leads to", async () => {
-    await show(page, "<form action=/submit method=post><select name=size onchange='form.submit()'><option>S<option>L</select><input name=late></form>");
-    const { output } = await run({ action: "select", target: "select", label: "L" }, { action: "extract", name: "sent", fields: { form: "#form" } });
+    await show(
+      page,
+      "<form action=/submit method=post><select name=size onchange='form.submit()'><option>S<option>L</select><input name=late></form>",
+    );
+    const { output } = await run(
+      { action: "select", target: "select", label: "L" },
+      { action: "extract", name: "sent", fields: { form: "#form" } },
+    );
     expect(output["sent"]).toEqual({ form: "size=L&late=" });
   });
 
   it("does not do the next step in the page that it is leaving", async () => {
-    await show(page, "<form action=/submit method=post><select name=size onchange='form.submit()'><option>S<option>L</select><input name=late></form>");
-    const steps = [{ action: "select", target: "select", label: "L" }, { action: "fill", target: "[name=late]", value: "x", timeout_seconds: 0.5 }];
+    await show(
+      page,
+      "<form action=/submit method=post><select name=size onchange='form.submit()'><option>S<option>L</select><input name=late></form>",
+    );
+    const steps = [
+      { action: "select", target: "select", label: "L" },
+      { action: "fill", target: "[name=late]", value: "x", timeout_seconds: 0.5 },
+    ];
     await expect(run(...steps)).rejects.toThrow(/steps\[1\] fill \[name=late\]: no element matches on .*\/submit/);
   });
 });
@@ -151,7 +169,12 @@ describe("check and uncheck", () => {
   beforeEach(() => show(page, BOXES));
 
   it("ticks and clears, and leaves alone what is so already", async () => {
-    await run({ action: "check", target: { label: "Terms" } }, { action: "uncheck", target: "#b" }, { action: "check", target: "#r" }, { action: "check", target: "#a" });
+    await run(
+      { action: "check", target: { label: "Terms" } },
+      { action: "uncheck", target: "#b" },
+      { action: "check", target: "#r" },
+      { action: "check", target: "#a" },
+    );
     expect(await evaluate(page, "[a.checked, b.checked, r.checked]")).toEqual([true, false, true]);
     expect(await evaluate(page, "window.events.filter((event) => event === 'a:click').length")).toBe(1);
   });
@@ -168,7 +191,10 @@ describe("check and uncheck", () => {
 });
 
 it("hovers", async () => {
-  await show(page, "<style>#menu { display: none } nav:hover #menu { display: block }</style><nav>Menu<button id=menu onclick='window.done = true'>Item</button></nav>");
+  await show(
+    page,
+    "<style>#menu { display: none } nav:hover #menu { display: block }</style><nav>Menu<button id=menu onclick='window.done = true'>Item</button></nav>",
+  );
   await run({ action: "hover", target: "nav" }, { action: "click", target: { text: "Item" } });
   expect(await evaluate(page, "window.done")).toBe(true);
 });
@@ -192,7 +218,8 @@ describe("scroll", () => {
 
 describe("upload", () => {
   const INPUT = "<input id=a type=file style='display:none'><input id=many type=file multiple>";
-  const names = (id: string) => evaluate(page, `Promise.all([...${id}.files].map(async (file) => [file.name, file.type, await file.text()]))`);
+  const names = (id: string) =>
+    evaluate(page, `Promise.all([...${id}.files].map(async (file) => [file.name, file.type, await file.text()]))`);
   beforeEach(() => show(page, INPUT));
 
   it("gives text, Base64 and fetched files to an input, hidden or not", async () => {
@@ -207,7 +234,10 @@ describe("upload", () => {
   });
 
   it("fails at the step whose file is not to be had, after the steps before it", async () => {
-    const steps = [{ action: "scroll", to: "bottom" }, { action: "upload", target: "#a", files: [{ url: at("/status?code=404") }] }];
+    const steps = [
+      { action: "scroll", to: "bottom" },
+      { action: "upload", target: "#a", files: [{ url: at("/status?code=404") }] },
+    ];
     await expect(run(...steps)).rejects.toThrow(`steps[1] upload #a: ${at("/status?code=404")} answered with status 404`);
   });
 
@@ -295,7 +325,11 @@ it("extracts typed values, keeps screenshots, and names the failing step after t
     ["screenshot", "order_7.png", "image/png"],
     ["screenshot", "screenshot.png", "image/png"],
   ]);
-  const failing = run({ action: "scroll", to: "top" }, { action: "hover", target: "h1" }, { action: "click", target: { role: "button", name: "Order" }, timeout_seconds: 0.3 });
+  const failing = run(
+    { action: "scroll", to: "top" },
+    { action: "hover", target: "h1" },
+    { action: "click", target: { role: "button", name: "Order" }, timeout_seconds: 0.3 },
+  );
   await expect(failing).rejects.toThrow('steps[2] click {"role":"button","name":"Order"}: no element matches');
 });
 

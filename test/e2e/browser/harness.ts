@@ -22,7 +22,7 @@ export function at(path: string): string {
 
 /** The address of a page with this HTML. */
 export function html(markup: string): string {
-  return at(`/html?${new URLSearchParams({ html: markup })}`);
+  return at(`/html?html=${encodeURIComponent(markup)}`);
 }
 
 /** Leases a new browser that may go anywhere. */
@@ -39,7 +39,10 @@ type Undated<T> = T extends PageAction ? Omit<T, "timeoutMs"> & { timeoutMs?: nu
 
 /** Does these actions, each with 5 s unless it says otherwise. */
 export function perform(page: BrowserPage, ...actions: readonly Undated<PageAction>[]): Promise<void> {
-  return page.perform(actions.map((action) => ({ timeoutMs: SOON.timeoutMs, ...action }) as PageAction), { signal: NEVER });
+  return page.perform(
+    actions.map((action) => ({ timeoutMs: SOON.timeoutMs, ...action })),
+    { signal: NEVER },
+  );
 }
 
 /** What a script in the page answers. */
@@ -47,8 +50,18 @@ export function evaluate(page: BrowserPage, script: string): Promise<Json> {
   return page.evaluate(script, {}, SOON);
 }
 
+/** Has the page run a script that never ends. */
+export async function hang(page: BrowserPage): Promise<void> {
+  await evaluate(page, "setTimeout(() => { while (true) {} })");
+}
+
 /** Runs a block on a page as the engine would, and keeps its artifacts. */
-export async function runBlock(block: BlockType, page: BrowserPage, config: JsonObject, signal = NEVER): Promise<{ output: JsonObject; artifacts: NewArtifact[] }> {
+export async function runBlock(
+  block: BlockType,
+  page: BrowserPage,
+  config: JsonObject,
+  signal = NEVER,
+): Promise<{ output: JsonObject; artifacts: NewArtifact[] }> {
   const artifacts: NewArtifact[] = [];
   const context: BlockContext = {
     signal,
@@ -64,7 +77,7 @@ export async function runBlock(block: BlockType, page: BrowserPage, config: Json
     },
     async saveArtifact(file) {
       artifacts.push(file);
-      return { ...file, artifactId: `a_${artifacts.length}`, sizeBytes: file.bytes.byteLength, sha256: "f".repeat(64) };
+      return { ...file, artifactId: `a_${artifacts.length}`, sizeBytes: file.bytes.byteLength, sha256: "f".repeat(64), createdAt: 0 };
     },
   };
   const output = await block.execute(context, block.config.parse(config));

@@ -33,7 +33,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/html": // the page that the test wrote
       return html(response, query("html"));
     case "/submit": // what a form sent
-      return html(response, `<title>Received</title><h1>Received</h1><pre id=form>${new URLSearchParams(await text(request))}</pre>`);
+      return html(
+        response,
+        `<title>Received</title><h1>Received</h1><pre id=form>${new URLSearchParams(await text(request)).toString()}</pre>`,
+      );
     case "/slow": // a page that takes its time
       await new Promise((resolve) => setTimeout(resolve, Number(query("ms"))));
       return html(response, "<title>Slow</title><h1>Here at last</h1>");
@@ -44,6 +47,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/redirect":
       response.writeHead(302, { location: query("to") }).end();
       return;
+    case "/loop": // redirects to itself
+      response.writeHead(302, { location: "/loop" }).end();
+      return;
     case "/status":
       response.statusCode = Number(query("code"));
       return html(response, `<title>Status ${query("code")}</title>`);
@@ -51,7 +57,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       request.socket.destroy();
       return;
     case "/set-cookie":
-      response.setHeader("set-cookie", [`visitor=${query("value")}; Path=/; HttpOnly`, `kept=${query("value")}; Path=/; Max-Age=3600; SameSite=Lax`]);
+      response.setHeader("set-cookie", [
+        `visitor=${query("value")}; Path=/; HttpOnly`,
+        `kept=${query("value")}; Path=/; Max-Age=3600; SameSite=Lax`,
+      ]);
       return html(response, "<title>Set</title>");
     case "/cookies": // what the browser sent
       return html(response, `<title>Cookies</title><pre id=cookies>${request.headers.cookie ?? ""}</pre>`);
@@ -75,7 +84,7 @@ function html(response: ServerResponse, body: string): void {
 
 function listPage(page: number): string {
   const entries = [1, 2, 3, 4, 5].slice((page - 1) * 2, page * 2);
-  const rows = entries.map((entry) => `<tr><td class=name>Entry ${entry}</td><td class=price>€ ${entry}.5${entry},00</td></tr>`);
+  const rows = entries.map((entry) => `<tr><td class=name>Entry ${entry}</td><td class=price>€ ${entry}.50${entry},00</td></tr>`);
   const next = page < 3 ? `<a class=next href="/list?page=${page + 1}">Next</a>` : "<a class='next disabled'>Next</a>";
   return `<title>List ${page}</title><h1>Page ${page}</h1><nav hidden>${next}</nav><table>${rows.join("")}</table><nav>${next}</nav>`;
 }

@@ -35,12 +35,13 @@ export function act(elements, locator) {
     leaving = false;
     let box = /** @type {Box | null} */ (null);
     let done = 0;
-    for (let pause = 10; done < ops.length; ) {
+    for (let pause = 10; done < ops.length;) {
       try {
         box = await perform(/** @type {PageOp} */ (ops[done]));
         done++;
         if (changesPage(/** @type {PageOp} */ (ops[done - 1]))) await nextTask();
         if (leaving && done < ops.length) return { done, state: "leaving" };
+        if (mine !== generation) return { done, state: "waiting", seen: "given up" };
       } catch (error) {
         if (error instanceof Never || error instanceof BadTarget) return { done, state: "failed", seen: error.message };
         if (!(error instanceof NotYet)) throw error;
@@ -213,7 +214,10 @@ export function act(elements, locator) {
     const x = later.x + later.width / 2;
     const y = later.y + later.height / 2;
     const hit = document.elementFromPoint(x, y);
-    if (hit === null || !reaches(hit, element)) throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
+    if (hit === null || !reaches(hit, element)) {
+      element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); // from below a header that stays
+      throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
+    }
     return { x, y, width: 0, height: 0 };
   }
 
@@ -290,7 +294,15 @@ export function act(elements, locator) {
     if (!(element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement)) {
       throw new Never(`${describe(element)} is not a field${element instanceof HTMLSelectElement ? "; use select" : ""}`);
     }
-    const instead = /** @type {Record<string, string>} */ ({ checkbox: "check", radio: "check", file: "upload", submit: "click", button: "click", reset: "click", image: "click" });
+    const instead = /** @type {Record<string, string>} */ ({
+      checkbox: "check",
+      radio: "check",
+      file: "upload",
+      submit: "click",
+      button: "click",
+      reset: "click",
+      image: "click",
+    });
     if (instead[element.type] !== undefined) throw new Never(`${describe(element)} is not a field; use ${instead[element.type]}`);
     if (element.readOnly) throw new NotYet(`${describe(element)} is read-only`);
     focus(element);
@@ -306,7 +318,14 @@ export function act(elements, locator) {
 
   /** @param {string} type */
   function formatHint(type) {
-    const formats = /** @type {Record<string, string>} */ ({ date: "2026-01-31", time: "13:45", month: "2026-01", week: "2026-W05", "datetime-local": "2026-01-31T13:45", color: "#00ff00" });
+    const formats = /** @type {Record<string, string>} */ ({
+      date: "2026-01-31",
+      time: "13:45",
+      month: "2026-01",
+      week: "2026-W05",
+      "datetime-local": "2026-01-31T13:45",
+      color: "#00ff00",
+    });
     return formats[type] === undefined ? "" : ` (such as ${formats[type]})`;
   }
 
@@ -321,12 +340,17 @@ export function act(elements, locator) {
     /** @param {HTMLOptionElement} option */
     const keyOf = (option) => (by === "value" ? option.value : fold(option.label));
     const key = by === "value" ? wanted : fold(wanted);
-    const option = options.find((candidate) => keyOf(candidate) === key) ?? options.find((candidate) => keyOf(candidate).toLowerCase() === key.toLowerCase());
+    const option =
+      options.find((candidate) => keyOf(candidate) === key) ??
+      options.find((candidate) => keyOf(candidate).toLowerCase() === key.toLowerCase());
     if (option === undefined) {
       const known = options.slice(0, 12).map((candidate) => `"${keyOf(candidate)}"`);
-      throw new NotYet(`${describe(element)} has no option with the ${by} "${wanted}"; it has ${known.join(", ") || "none"}${options.length > 12 ? ", …" : ""}`);
+      throw new NotYet(
+        `${describe(element)} has no option with the ${by} "${wanted}"; it has ${known.join(", ") || "none"}${options.length > 12 ? ", …" : ""}`,
+      );
     }
-    if (option.disabled || option.parentElement?.matches("optgroup:disabled")) throw new NotYet(`the option "${keyOf(option)}" of ${describe(element)} is disabled`);
+    if (option.disabled || option.parentElement?.matches("optgroup:disabled"))
+      throw new NotYet(`the option "${keyOf(option)}" of ${describe(element)} is disabled`);
     focus(element);
     if (option.selected && !element.multiple) return;
     option.selected = true;
@@ -341,13 +365,17 @@ export function act(elements, locator) {
    */
   function check(target, checked) {
     const found = findAll(target).map(controlOf);
-    const shown = found.filter((element) => isVisible(element) || ("labels" in element && [...(/** @type {HTMLInputElement} */ (element).labels ?? [])].some(isVisible)));
+    const shown = found.filter(
+      (element) =>
+        isVisible(element) || ("labels" in element && [...(/** @type {HTMLInputElement} */ (element).labels ?? [])].some(isVisible)),
+    );
     if (shown.length > 1) throw new Never(`${describeSeveral(shown)}; say which by \`nth\` (0 is the first) or \`within\``);
     const [element] = shown;
     if (element === undefined) throw new NotYet(whyNone(target, found));
     if (stateOf(element) === checked) return;
     usable(element);
-    if (!checked && element.matches("input[type=radio], [role=radio]")) throw new Never(`${describe(element)} is a radio button: check another of its group instead`);
+    if (!checked && element.matches("input[type=radio], [role=radio]"))
+      throw new Never(`${describe(element)} is a radio button: check another of its group instead`);
     /** @type {HTMLElement} */ (element).click();
     if (stateOf(element) !== checked) throw new Never(`${describe(element)} is still ${checked ? "unchecked" : "checked"} after a click`);
   }

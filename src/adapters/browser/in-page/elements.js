@@ -76,7 +76,8 @@ export function elements() {
     if (element instanceof HTMLImageElement || element instanceof HTMLAreaElement) return fold(element.alt) || fold(element.title);
     const captions = /** @type {Record<string, string>} */ ({ FIELDSET: "legend", TABLE: "caption", FIGURE: "figcaption" });
     const caption = captions[element.tagName];
-    if (caption !== undefined) return fold(element.querySelector(`:scope > ${caption}`)?.textContent) || fold(element.getAttribute("title"));
+    if (caption !== undefined)
+      return fold(element.querySelector(`:scope > ${caption}`)?.textContent) || fold(element.getAttribute("title"));
     return fold(contentOf(element)) || fold(element.getAttribute("title"));
   }
 

@@ -9,6 +9,7 @@ export function locate(elements) {
 
   /** A target that can never match, such as a selector with a syntax error. */
   class BadTarget extends Error {
+    /** @override */
     name = "BadTarget";
   }
 
@@ -52,10 +53,15 @@ export function locate(elements) {
     status: "output",
     table: "table",
     term: "dt, dfn",
-    textbox: "input:not([type]), input:is([type=text], [type=email], [type=tel], [type=url], [type=password], [type='']), textarea, [contenteditable=''], [contenteditable=true]",
+    textbox:
+      "input:not([type]), input:is([type=text], [type=email], [type=tel], [type=url], [type=password], [type='']), textarea, [contenteditable=''], [contenteditable=true]",
   });
 
-  const LABELLED = "input:not([type=hidden]), select, textarea, button, meter, progress, output, [contenteditable], [role], [aria-label], [aria-labelledby]";
+  const CONTROL_ROLES = ["textbox", "searchbox", "combobox", "listbox", "checkbox", "radio", "switch", "slider", "spinbutton", "button"];
+  const LABELLED = `input:not([type=hidden]), select, textarea, button, meter, progress, output, [contenteditable], ${CONTROL_ROLES.map((role) => `[role=${role}]`).join(", ")}`;
+
+  /** What holds text that nobody reads. */
+  const UNSPOKEN = "script, style, noscript, template, head";
 
   /**
    * Every element that the target names, in the order of the document.
@@ -152,9 +158,9 @@ export function locate(elements) {
     const containing = /** @type {Element[]} */ ([]);
     /** @param {Element} element @returns {boolean} is the text in it? */
     const visit = (element) => {
-      if (["SCRIPT", "STYLE", "NOSCRIPT", "TEMPLATE", "HEAD"].includes(element.tagName)) return false;
+      if (element.matches(UNSPOKEN)) return false;
       const isButton = element instanceof HTMLInputElement && ["button", "submit", "reset"].includes(element.type);
-      const own = fold(isButton ? element.value : element.textContent).toLowerCase();
+      const own = fold(isButton ? element.value : spokenText(element)).toLowerCase();
       if (!own.includes(text)) return [...element.querySelectorAll("input")].filter(visit).length > 0;
       const inChild = [...element.children].filter(visit).length > 0;
       if (!inChild) (own === text ? exact : containing).push(element);
@@ -163,6 +169,16 @@ export function locate(elements) {
     if (scope instanceof Document) visit(scope.documentElement);
     else visit(scope);
     return exact.length > 0 ? exact : containing;
+  }
+
+  /**
+   * @param {Node} node
+   * @returns {string}
+   */
+  function spokenText(node) {
+    if (!(node instanceof Element)) return node.textContent ?? "";
+    if (node.matches(UNSPOKEN)) return "";
+    return node.querySelector(UNSPOKEN) === null ? node.textContent : [...node.childNodes].map(spokenText).join("");
   }
 
   /**
@@ -187,11 +203,13 @@ export function locate(elements) {
   function describeMiss(target) {
     const wanted = typeof target === "string" ? { css: target } : target;
     const page = `${location.href} "${shorten(document.title, 60)}"`;
-    if (wanted.within !== undefined && findAll(wanted.within).length === 0) return `nothing matches its \`within\` on ${page}${nearMisses(wanted.within)}`;
+    if (wanted.within !== undefined && findAll(wanted.within).length === 0)
+      return `nothing matches its \`within\` on ${page}${nearMisses(wanted.within)}`;
     if (wanted.nth !== undefined) {
       const { nth: _, ...all } = wanted;
       const count = findAll(all).length;
-      if (count > 0) return `only ${count} ${count === 1 ? "element matches" : "elements match"}, so there is no nth ${wanted.nth}, on ${page}`;
+      if (count > 0)
+        return `only ${count} ${count === 1 ? "element matches" : "elements match"}, so there is no nth ${wanted.nth}, on ${page}`;
     }
     const frames = document.querySelectorAll("iframe, frame").length;
     const hint = frames === 0 ? "" : `; its ${frames} frame${frames === 1 ? " was" : "s were"} not searched`;
@@ -211,10 +229,18 @@ export function locate(elements) {
       const roles = Object.keys(IMPLICIT_ROLES).filter((role) => findByRole(role, document).some(isVisible));
       return list(`there is no ${wanted.role}; roles there`, roles, 30);
     }
-    if (wanted.label !== undefined) return list("labels there", queryAll(document, LABELLED).flatMap((element) => [...labelsOf(element), ariaLabelOf(element)]));
+    if (wanted.label !== undefined)
+      return list(
+        "labels there",
+        queryAll(document, LABELLED).flatMap((element) => [...labelsOf(element), ariaLabelOf(element)]),
+      );
     if (wanted.placeholder !== undefined) return list("placeholders there", attributeValues("placeholder"));
     if (wanted.test_id !== undefined) return list("test ids there", ["data-testid", "data-test-id", "data-test"].flatMap(attributeValues));
-    if (wanted.text !== undefined) return list("buttons and links there", [...findByRole("button", document), ...findByRole("link", document)].filter(isVisible).map(nameOf));
+    if (wanted.text !== undefined)
+      return list(
+        "buttons and links there",
+        [...findByRole("button", document), ...findByRole("link", document)].filter(isVisible).map(nameOf),
+      );
     return "";
   }
 

@@ -8,7 +8,11 @@ export type PageOp =
   | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
   | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
   | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
-  | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly { name: string; contentType: string; base64: string }[] }
+  | {
+      readonly do: "upload";
+      readonly target: BrowserTarget;
+      readonly files: readonly { name: string; contentType: string; base64: string }[];
+    }
   | { readonly do: "scroll"; readonly target: BrowserTarget }
   | { readonly do: "scroll_to"; readonly edge: "top" | "bottom" }
   | { readonly do: "scroll_by"; readonly x: number; readonly y: number }
@@ -35,12 +39,6 @@ export type RunAnswer = { readonly done: number } & (
   | { readonly state: "leaving" }
 );
 
-export interface ReadAnswer {
-  readonly findings: PageFindings;
-  /** Is all there that is required, and changed if that was asked for? */
-  readonly satisfied: boolean;
-}
-
 export interface Whereabouts {
   readonly url: string;
   readonly title: string;
@@ -58,7 +56,8 @@ export interface PageLibrary {
    * that dies with its document while waiting has done nothing.
    */
   run(ops: readonly PageOp[], waitMs: number): Promise<RunAnswer>;
-  read(query: PageQuery, changed: boolean, waitMs: number): Promise<ReadAnswer>;
+  /** Waits for what is required and, if asked to, until it differs from what was read last; gives what there is when the time is up. */
+  read(query: PageQuery, changed: boolean, waitMs: number): Promise<PageFindings>;
   canClick(target: BrowserTarget): boolean;
   where(): Whereabouts;
   storage(): { origin: string; local: Record<string, string>; session: Record<string, string> } | null;

@@ -20,7 +20,7 @@ export function read(elements, locator) {
    * @param {PageQuery} query
    * @param {boolean} changed
    * @param {number} waitMs
-   * @returns {Promise<import("./protocol.ts").ReadAnswer>}
+   * @returns {Promise<PageFindings>}
    */
   async function readPage(query, changed, waitMs) {
     const mine = ++generation;
@@ -30,7 +30,7 @@ export function read(elements, locator) {
       const text = JSON.stringify(findings);
       const satisfied = document.readyState !== "loading" && hasRequired(query, findings) && (!changed || text !== last);
       if (satisfied) last = text;
-      if (satisfied || performance.now() >= endsAt || mine !== generation) return { findings, satisfied };
+      if (satisfied || performance.now() >= endsAt || mine !== generation) return findings;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -46,7 +46,9 @@ export function read(elements, locator) {
   function find(item) {
     if (item.kind === "value") return findValue(item, document);
     if (item.kind === "table") return findTable(item.table);
-    const rows = findAll(item.rows).map((row) => Object.fromEntries(Object.entries(item.fields).map(([key, field]) => [key, findValue(field, row)])));
+    const rows = findAll(item.rows).map((row) =>
+      Object.fromEntries(Object.entries(item.fields).map(([key, field]) => [key, findValue(field, row)])),
+    );
     return { kind: "rows", rows };
   }
 
@@ -89,8 +91,12 @@ export function read(elements, locator) {
     const table = tables.find((element) => element instanceof HTMLTableElement);
     if (table === undefined) return { kind: "table", matched: 0, header: [], rows: [] };
     const rows = [...table.rows];
-    const headRow = [...(table.tHead?.rows ?? [])].at(-1) ?? (rows[0] !== undefined && [...rows[0].cells].every((cell) => cell.tagName === "TH") ? rows[0] : undefined);
-    const body = rows.filter((row) => row !== headRow && row.parentElement !== table.tHead && row.parentElement !== table.tFoot && row.cells.length > 0);
+    const headRow =
+      [...(table.tHead?.rows ?? [])].at(-1) ??
+      (rows[0] !== undefined && [...rows[0].cells].every((cell) => cell.tagName === "TH") ? rows[0] : undefined);
+    const body = rows.filter(
+      (row) => row !== headRow && row.parentElement !== table.tHead && row.parentElement !== table.tFoot && row.cells.length > 0,
+    );
     const width = Math.max(0, ...[...(headRow === undefined ? [] : [headRow]), ...body].map((row) => textsOf(row).length));
     const names = headRow === undefined ? [] : textsOf(headRow);
     const header = unique(Array.from({ length: width }, (_, index) => names[index] || `column_${index + 1}`));

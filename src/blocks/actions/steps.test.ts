@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { faultsOf } from "../../domain/schema-faults.ts";
+import { onlyReads, stepsSchema } from "./steps.ts";
+
+describe("steps", () => {
+  const faults = (steps: unknown) => {
+    const { error } = stepsSchema.safeParse(steps);
+    return error === undefined ? [] : faultsOf(error, stepsSchema, ["steps"]).map(({ path, message }) => `${path}: ${message}`);
+  };
+
+  it.each<[string, unknown[]]>([
+    ["a target as a selector", [{ action: "click", target: "#a" }]],
+    ["a target within another", [{ action: "click", target: { role: "button", name: "Go", within: { css: "form", nth: 0 } } }]],
+    [
+      "numbers as values",
+      [
+        { action: "fill", target: "#a", value: 7 },
+        { action: "select", target: "#b", value: 2 },
+      ],
+    ],
+    ["an upload of text", [{ action: "upload", target: "#a", files: [{ name: "a.txt", text: "" }] }]],
+  ])("take %s", (_, steps) => {
+    expect(faults(steps)).toEqual([]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["an unknown action", { action: "clik", target: "a" }, "steps[0].action:"],
+    ["a missing target", { action: "click" }, "steps[0].target:"],
+    [
+      "a target with two kinds",
+      { action: "click", target: { css: "a", text: "b" } },
+      "steps[0].target: a target needs exactly one of css, text",
+    ],
+    ["a name without a role", { action: "click", target: { css: "a", name: "b" } }, "steps[0].target.name: `name` goes with `role`"],
+    ["an unknown field", { action: "click", target: "a", button: "left" }, 'steps[0].button: unknown field "button"'],
+    [
+      "an option chosen in two ways",
+      { action: "select", target: "a", value: "1", label: "2" },
+      "steps[0]: select needs exactly one of value, label",
+    ],
+    ["a wait for nothing", { action: "wait_for" }, "steps[0]: wait_for needs exactly one of target, text, url, load_state"],
+    ["a state without a target", { action: "wait_for", text: "a", state: "hidden" }, "steps[0].state: `state` goes with `target`"],
+    ["a file from nowhere", { action: "upload", target: "a", files: [{ name: "a" }] }, "steps[0].files[0]: a file needs exactly one of"],
+    ["a result named like the page's own", { action: "evaluate", script: "1", name: "url" }, "steps[0].name: `url` and `title` are taken"],
+    [
+      "a field of an unknown type",
+      { action: "extract", name: "a", fields: { x: { target: "b", type: "numbr" } } },
+      "steps[0].fields.x.type: must be one of",
+    ],
+  ])("refuse %s", (_, step, expected) => {
+    expect(faults([step])).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it("refuse two results of the same name", () => {
+    const step = { action: "evaluate", script: "1", name: "a" };
+    expect(faults([step, step])).toEqual(['steps[1].name: another step already gives the result "a"']);
+  });
+});
+
+describe("a list of steps", () => {
+  it.each<[boolean, unknown]>([
+    [true, [{ action: "goto" }, { action: "wait_for" }, { action: "extract" }, { action: "screenshot" }, { action: "scroll" }]],
+    [false, [{ action: "goto" }, { action: "click" }]],
+    [false, [{ action: "evaluate" }]],
+    [false, [{ action: "toString" }]],
+    [false, "{{ steps }}"],
+  ])("only reads: %s for %j", (expected, steps) => {
+    expect(onlyReads(steps)).toBe(expected);
+  });
+});

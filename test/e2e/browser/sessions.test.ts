@@ -1,0 +1,253 @@
+import { env } from "cloudflare:workers";
+import puppeteer, { TargetType } from "@cloudflare/puppeteer";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
+import type { BrowserLease } from "../../../src/ports.ts";
+import { at, browsers, evaluate, hang, html, leaseBrowser, perform, show, SOON } from "./harness.ts";
+
+vi.setConfig({ testTimeout: 20_000 }); // browsers start, hang and die here
+
+const opened: BrowserLease[] = [];
+afterEach(() => Promise.all(opened.splice(0).map((lease) => lease.close())));
+
+async function lease(...options: Parameters<typeof leaseBrowser>): Promise<BrowserLease> {
+  const leased = await leaseBrowser(...options);
+  opened.push(leased);
+  return leased;
+}
+
+const goto = ({ page }: BrowserLease, url: string) => page.goto(url, { ...SOON, waitUntil: "load" });
+const isRunning = async (sessionId: string) => (await puppeteer.sessions(env.BROWSER)).some((session) => session.sessionId === sessionId);
+
+/** Ends the browser as a crash would. */
+async function kill(sessionId: string): Promise<void> {
+  const browser = await puppeteer.connect(env.BROWSER, sessionId);
+  const session = await browser.target().createCDPSession();
+  void session.send("Browser.crash").catch(() => undefined);
+  await expect.poll(() => isRunning(sessionId), { timeout: 10_000 }).toBe(false);
+}
+
+/** Crashes the page, not the browser. */
+async function crashPage(sessionId: string): Promise<void> {
+  const browser = await puppeteer.connect(env.BROWSER, sessionId);
+  const session = await browser
+    .targets()
+    .find((target) => target.type() === TargetType.PAGE)
+    ?.createCDPSession();
+  void session?.send("Page.crash").catch(() => undefined);
+}
+
+/** A page that shows what its storage held before its own scripts wrote to it. */
+const MEMORY = html(`<script>
+  window.before = [localStorage.cart ?? null, sessionStorage.step ?? null];
+  localStorage.cart ??= "new"; sessionStorage.step ??= "new";
+</script>`);
+
+describe("a browser that was let go", () => {
+  it("is taken up again by its session id, with its page as it was", async () => {
+    const first = await lease();
+    await show(first.page, "<title>Here</title><input id=a>");
+    await perform(first.page, { do: "fill", target: "#a", value: "typed" });
+    await first.disconnect();
+    expect(first.alive).toBe(false);
+
+    const second = await lease({ sessionId: first.sessionId });
+    expect(second).toMatchObject({ resumed: true, sessionId: first.sessionId, alive: true });
+    expect(await evaluate(second.page, "document.getElementById('a').value")).toBe("typed");
+    await perform(second.page, { do: "fill", target: "#a", value: "again" });
+    expect(second.page.url()).toBe(first.page.url());
+  });
+
+  it("is taken up at its own page, not at a window that this has opened", async () => {
+    const first = await lease();
+    await show(first.page, "<title>Own</title><a target=_blank href='/list'>Open</a>");
+    await perform(first.page, { do: "click", target: "a" });
+    await first.disconnect();
+    const second = await lease({ sessionId: first.sessionId });
+    expect((await second.page.where(SOON)).title).toBe("Own");
+  });
+
+  it("is replaced when its page does not react any more", async () => {
+    const first = await lease();
+    await show(first.page, "<title>Busy</title>");
+    await hang(first.page);
+    await first.disconnect();
+    const second = await lease({ sessionId: first.sessionId });
+    expect(second.resumed).toBe(false);
+    await expect.poll(() => isRunning(first.sessionId), { timeout: 10_000 }).toBe(false);
+  });
+
+  it("is replaced when its page has gone where it may not", async () => {
+    const first = await lease();
+    await goto(first, at("/list"));
+    await first.disconnect();
+    const check = (url: string) => (url.includes("/list") ? ({ path: "", message: "private", code: "forbidden_address" } as const) : null);
+    const second = await lease({ sessionId: first.sessionId, check });
+    expect(second.resumed).toBe(false);
+    expect(second.page.url()).toBe("about:blank");
+  });
+
+  it("is guarded anew", async () => {
+    const first = await lease();
+    await first.disconnect();
+    const second = await lease({ sessionId: first.sessionId, check: () => ({ path: "", message: "private", code: "forbidden_address" }) });
+    expect(second.resumed).toBe(true);
+    await expect(goto(second, at("/list"))).rejects.toThrow("may not be visited: private");
+  });
+});
+
+describe("a browser that is gone", () => {
+  it("is replaced, with address, cookies and storage restored before the page's scripts run", async () => {
+    const first = await lease();
+    await goto(first, at("/set-cookie?value=ann"));
+    await goto(first, MEMORY);
+    await evaluate(first.page, "localStorage.cart = 'desk'; sessionStorage.step = '3'");
+    const state = await first.checkpoint();
+    await kill(first.sessionId);
+    await expect.poll(() => first.alive).toBe(false);
+
+    const second = await lease({ sessionId: first.sessionId, state });
+    expect(second.resumed).toBe(false);
+    expect(second.page.url()).toBe(MEMORY);
+    expect(await evaluate(second.page, "window.before")).toEqual(["desk", "3"]);
+    await goto(second, at("/cookies"));
+    expect(await evaluate(second.page, "cookies.textContent")).toBe("visitor=ann; kept=ann");
+  });
+
+  it("puts the stored values back only once", async () => {
+    const first = await lease();
+    await goto(first, MEMORY);
+    const state = await first.checkpoint();
+    await first.close();
+    const second = await lease({
+      state: { ...state, storage: { origin: at("").replace(/\/$/, ""), local: { cart: "old" }, session: {} } },
+    });
+    await evaluate(second.page, "localStorage.clear()");
+    await goto(second, MEMORY);
+    expect(await evaluate(second.page, "window.before[0]")).toBe(null);
+  });
+
+  it("fails what waits for it, at once and as something that may pass", async () => {
+    const first = await lease();
+    await show(first.page, "");
+    const waiting = perform(first.page, { do: "wait_for_text", text: "never", timeoutMs: 15_000 });
+    const failed = expect(waiting).rejects.toMatchObject({ name: "PageError", errorClass: "temporary" });
+    const before = Date.now();
+    await kill(first.sessionId);
+    await failed;
+    expect(Date.now() - before).toBeLessThan(10_000);
+    await expect(perform(first.page, { do: "click", target: "a" })).rejects.toThrow("the connection to the browser was lost");
+  });
+
+  it("fails what waits for a page that crashes, and is not alive then", async () => {
+    const first = await lease();
+    await show(first.page, "");
+    const waiting = perform(first.page, { do: "wait_for_text", text: "never", timeoutMs: 15_000 });
+    const failed = expect(waiting).rejects.toMatchObject({ name: "PageError", errorClass: "temporary", message: "the page crashed" });
+    await crashPage(first.sessionId);
+    await failed;
+    expect(first.alive).toBe(false);
+    const second = await lease({ sessionId: first.sessionId });
+    await expect(goto(second, at("/list"))).resolves.toMatchObject({ status: 200 });
+  });
+});
+
+describe("a checkpoint", () => {
+  it("of a new browser is an empty page", async () => {
+    const first = await lease();
+    expect(await first.checkpoint()).toEqual({ url: "about:blank", cookies: [], storage: null });
+    await expect(lease({ state: await first.checkpoint() })).resolves.toMatchObject({ resumed: false });
+  });
+
+  it("of a busy page has the storage that was seen last", async () => {
+    const first = await lease();
+    await goto(first, MEMORY);
+    const { storage } = await first.checkpoint();
+    await hang(first.page);
+    expect(await first.checkpoint()).toMatchObject({ url: MEMORY, storage });
+    expect(storage).toMatchObject({ local: { cart: "new" } });
+  });
+});
+
+describe("closing", () => {
+  it("ends the browser", async () => {
+    const first = await leaseBrowser();
+    expect(await isRunning(first.sessionId)).toBe(true);
+    await first.close();
+    await expect.poll(() => isRunning(first.sessionId)).toBe(false);
+  });
+
+  it("by session id ends the browser, also one that is connected or hangs", async () => {
+    const first = await leaseBrowser();
+    await show(first.page, "");
+    await hang(first.page);
+    await browsers.close(first.sessionId);
+    await expect.poll(() => isRunning(first.sessionId), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => first.alive).toBe(false);
+  });
+
+  it("never throws: twice, after a disconnect, after the browser's death, or for one that never was", async () => {
+    const first = await leaseBrowser();
+    await first.close();
+    await first.close();
+    const second = await leaseBrowser();
+    await second.disconnect();
+    await second.close();
+    await expect.poll(() => isRunning(second.sessionId)).toBe(false);
+    const third = await leaseBrowser();
+    await kill(third.sessionId);
+    await third.close();
+    await browsers.close("never-was");
+  });
+});
+
+describe("leasing", () => {
+  it("rejects at once when aborted, and leaves no browser behind", async () => {
+    const acquired = Promise.withResolvers<string>();
+    const watched = createBrowsers({
+      async fetch(input: RequestInfo | URL, init?: RequestInit) {
+        const response = await env.BROWSER.fetch(input, init);
+        if (init?.method === "POST") acquired.resolve((await response.clone().json<{ sessionId: string }>()).sessionId);
+        return response;
+      },
+    });
+    const abort = new AbortController();
+    const leasing = watched.lease({ sessionId: null, state: null, check: () => null, signal: abort.signal });
+    const abortedAt = Date.now();
+    abort.abort(new Error("canceled"));
+    await expect(leasing).rejects.toThrow("canceled");
+    expect(Date.now() - abortedAt).toBeLessThan(500);
+    const sessionId = await acquired.promise;
+    await expect.poll(() => isRunning(sessionId), { timeout: 10_000 }).toBe(false);
+  });
+
+  it("says when to ask again where the platform names a time", async () => {
+    const full = createBrowsers({
+      fetch: async (input: RequestInfo | URL) =>
+        new Request(input).url.includes("/v1/limits")
+          ? Response.json({
+              activeSessions: [],
+              maxConcurrentSessions: 2,
+              allowedBrowserAcquisitions: 0,
+              timeUntilNextAllowedBrowserAcquisition: 4000,
+            })
+          : new Response("Rate limit exceeded", { status: 429 }),
+    });
+    const leasing = full.lease({ sessionId: null, state: null, check: () => null, signal: SOON.signal });
+    await expect(leasing).rejects.toMatchObject({
+      name: "BrowserUnavailable",
+      retryAfterMs: 4000,
+      message: expect.stringContaining("Rate limit exceeded"),
+    });
+  });
+
+  it("fails as something that may pass when the browser does not start", async () => {
+    const broken = createBrowsers({ fetch: async () => new Response("no such file", { status: 500 }) });
+    const leasing = broken.lease({ sessionId: null, state: null, check: () => null, signal: SOON.signal });
+    await expect(leasing).rejects.toMatchObject({
+      name: "PageError",
+      errorClass: "temporary",
+      message: expect.stringContaining("no such file"),
+    });
+  });
+});
