@@ -1,7 +1,10 @@
 /** What the API says of a run, made from the run itself. Field names and nulls are Skyvern's (1.0.50); its own additions are marked. */
 import { blockRunIdOf, type OrganizationId, type RunId, type WorkflowId, type WorkflowVersionId } from "./id.ts";
 import type { Json, JsonObject } from "./json.ts";
-import { type BlockState, isFinal, outputsOf, type Run, type RunStatus } from "./run.ts";
+import { type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
+import type { PlanNode } from "./plan.ts";
+import { errorCodesOf } from "./recovery.ts";
+import { isFinal, isPaused, outputsOf, type Run, type RunStatus } from "./run.ts";
 import { formatInstant, formatInstantOrNull } from "./time.ts";
 
 /** A run as the lists show it. The run's own object holds the truth; this may be a moment behind. Times in milliseconds. */
@@ -13,7 +16,7 @@ export interface RunIndexRow {
   readonly version: number;
   readonly workflowTitle: string;
   /** `invalid` is what a start leaves behind that was refused: no run object exists. */
-  readonly status: RunStatus | "invalid";
+  readonly status: WireStatus | "invalid";
   readonly failureReason: string | null;
   readonly triggerType: string;
   readonly createdAt: number;
@@ -36,7 +39,7 @@ export function indexRow(run: Run, seq: number): RunIndexRow {
     workflowId: facts.workflowId,
     version: facts.version,
     workflowTitle: facts.workflowTitle,
-    status: run.status,
+    status: statusOf(run),
     failureReason: failureReason(run),
     triggerType: "api",
     createdAt: run.createdAt,
@@ -52,10 +55,10 @@ export function runResponse(run: Run): JsonObject {
   return {
     run_id: run.facts.runId,
     run_type: "workflow_run",
-    status: run.status,
+    status: statusOf(run),
     output: outputsOf(run),
     failure_reason: failureReason(run),
-    errors: [],
+    errors: errorsOf(run),
     downloaded_files: null,
     recording_url: null,
     recording_archived: false,
@@ -81,6 +84,8 @@ export function runResponse(run: Run): JsonObject {
     workflow_id: run.facts.workflowId,
     version: run.facts.version,
     workflow_title: run.facts.workflowTitle,
+    retried_from_workflow_run_id: run.facts.retryOf?.runId ?? null,
+    parent_workflow_run_id: run.facts.parent?.runId ?? null,
   };
 }
 
@@ -128,52 +133,132 @@ export function webhookFields(run: Run): JsonObject {
   };
 }
 
-/** Skyvern's timeline: newest first. `attempt`, `started_at`, `finished_at` and `outcome` are ours. Blocks that have not begun are left out. */
+/**
+ * Skyvern's timeline: newest first, the blocks of a loop's iterations under the loop. `attempt`, `attempts_failed`, `started_at`, `finished_at`, `outcome`,
+ * `waiting_for` and `retry_at` are ours, and the statuses `pending`, `retrying` and `waiting`. Blocks that have not begun are left out.
+ */
 export function timeline(run: Run): JsonObject[] {
-  const entries = run.plan.nodes.flatMap((node): JsonObject[] => {
-    const block = run.blocks.get(node.label)!;
-    if (block.status === "pending") return [];
-    const finishedAt = "finishedAt" in block ? block.finishedAt : null;
-    const entry: JsonObject = {
-      type: "block",
-      thought: null,
-      children: [],
-      created_at: formatInstant(block.startedAt),
-      modified_at: formatInstant(finishedAt ?? block.startedAt),
-      block: {
-        workflow_run_block_id: blockRunIdOf(run.facts.runId, node.label),
-        workflow_run_id: run.facts.runId,
-        organization_id: run.facts.organizationId,
-        parent_workflow_run_block_id: null,
-        block_type: node.blockType,
-        label: node.label,
-        status: block.status === "sleeping" ? "running" : block.status,
-        output: block.status === "completed" ? block.output : null,
-        continue_on_failure: node.continueOnFailure,
-        failure_reason: blockReason(block),
-        error_codes: [],
-        duration: finishedAt === null ? null : (finishedAt - block.startedAt) / 1000,
-        actions: [],
-        created_at: formatInstant(block.startedAt),
-        modified_at: formatInstant(finishedAt ?? block.startedAt),
-        attempt: block.attempt,
-        started_at: formatInstant(block.startedAt),
-        finished_at: formatInstantOrNull(finishedAt),
-        outcome: block.status === "failed" ? block.failure.outcome : null,
-      },
-    };
-    return [entry];
+  return entriesOf(run, run.blocks, "", null);
+}
+
+interface Surroundings {
+  readonly blockRunId: string;
+  readonly value: Json;
+  readonly index: number;
+}
+
+function entriesOf(run: Run, scope: Scope, prefix: string, inside: Surroundings | null): JsonObject[] {
+  const entries = [...scope].flatMap(([label, block]): JsonObject[] => {
+    const node = run.plan.nodes[label];
+    return node === undefined ? [] : [entryOf(run, node, block, prefix + label, inside)];
   });
   return entries.toReversed();
 }
 
+function entryOf(run: Run, node: PlanNode, block: BlockState, path: string, inside: Surroundings | null): JsonObject {
+  const blockRunId = blockRunIdOf(run.facts.runId, path);
+  const startedAt = "startedAt" in block ? formatInstant(block.startedAt) : null;
+  const finishedAt = "finishedAt" in block ? block.finishedAt : null;
+  const createdAt = startedAt ?? formatInstant(run.createdAt);
+  const modifiedAt = finishedAt === null ? createdAt : formatInstant(finishedAt);
+  const reason = blockReason(block);
+  const children = iterationsOf(block)
+    .map(({ blocks, value }, index) => entriesOf(run, blocks, pathIn(path, index, ""), { blockRunId, value, index }))
+    .toReversed()
+    .flat();
+  return {
+    type: "block",
+    thought: null,
+    children,
+    created_at: createdAt,
+    modified_at: modifiedAt,
+    block: {
+      workflow_run_block_id: blockRunId,
+      block_workflow_run_id: childOf(block),
+      workflow_run_id: run.facts.runId,
+      organization_id: run.facts.organizationId,
+      parent_workflow_run_block_id: inside?.blockRunId ?? null,
+      block_type: node.blockType,
+      label: node.label,
+      status: wireStatus(block),
+      output: block.status === "completed" ? block.output : null,
+      continue_on_failure: node.continueOnFailure,
+      failure_reason: reason,
+      error_codes: block.status === "failed" ? errorCodesOf(block.failure.message, node.errorCodes) : [],
+      duration: finishedAt === null || !("startedAt" in block) ? null : (finishedAt - block.startedAt) / 1000,
+      current_value: inside === null ? null : typeof inside.value === "string" ? inside.value : JSON.stringify(inside.value),
+      current_index: inside?.index ?? null,
+      executed_branch_next_block: block.status === "completed" && block.branch !== null ? (node.branches?.[block.branch] ?? null) : null,
+      instructions: block.status === "waiting" && block.wait.for === "decision" ? block.wait.instructions : null,
+      actions: [],
+      created_at: createdAt,
+      modified_at: modifiedAt,
+      // Ours:
+      path,
+      attempt: "attempt" in block ? block.attempt : block.tries.attempts,
+      started_at: startedAt,
+      finished_at: formatInstantOrNull(finishedAt),
+      outcome: block.status === "failed" ? block.failure.outcome : null,
+      retry_at: block.status === "pending" ? formatInstantOrNull(block.notBefore) : null,
+      waiting_for: block.status === "waiting" ? block.wait.for : null,
+    },
+  };
+}
+
+/** Skyvern has no words for what goes on between attempts; a loop and a sleeping block are running. */
+function wireStatus(block: BlockState): string {
+  switch (block.status) {
+    case "sleeping":
+    case "looping":
+      return "running";
+    case "pending":
+      return block.failure === null ? "pending" : "retrying";
+    default:
+      return block.status;
+  }
+}
+
+function childOf(block: BlockState): string | null {
+  return block.status === "waiting" && block.wait.for === "child" ? block.wait.runId : null;
+}
+
 function blockReason(block: BlockState): string | null {
-  if (block.status === "failed") return block.failure.message;
-  return block.status === "skipped" ? block.reason : null;
+  switch (block.status) {
+    case "failed":
+      return block.failure.message;
+    case "pending":
+      return block.failure?.message ?? null;
+    case "skipped":
+    case "terminated":
+      return block.reason;
+    default:
+      return null;
+  }
 }
 
 function failureReason(run: Run): string | null {
-  return isFinal(run) ? run.reason : null;
+  return isFinal(run) || run.status === "retrying" ? run.reason : null;
+}
+
+/** `paused` is a run that is held by people only. */
+export function statusOf(run: Run): WireStatus {
+  return isPaused(run) ? "paused" : run.status;
+}
+export type WireStatus = RunStatus | "paused";
+
+/** Codes of all failures, as Skyvern's `errors`. */
+function errorsOf(run: Run): JsonObject[] {
+  return [...walk(run.blocks)].flatMap(({ path, block }) => {
+    const node = run.plan.nodes[labelOf(path)];
+    if (block.status !== "failed" || node === undefined) return [];
+    return errorCodesOf(block.failure.message, node.errorCodes).map((code) => ({
+      error_code: code,
+      reasoning: block.failure.message,
+      confidence_float: 1,
+      error_type: "block",
+      path,
+    }));
+  });
 }
 
 function timesOf(run: Run): { queuedAt: number | null; startedAt: number | null; finishedAt: number | null } {

@@ -1,19 +1,45 @@
 import { describe, expect, it } from "vitest";
 import { blockCatalog } from "../blocks/registry.ts";
 import type { Fault } from "./error.ts";
+import type { Plan } from "./plan.ts";
 import { checkDefinition } from "./workflow.ts";
 
-const set = (label: string, values: Record<string, unknown> = { v: 1 }, more: Record<string, unknown> = {}) => ({
-  block_type: "set",
+type Fields = Record<string, unknown>;
+
+const set = (label: string, values: Fields = { v: 1 }, more: Fields = {}) => ({ block_type: "set", label, values, ...more });
+const then = (label: string, next: string | null) => set(label, { v: 1 }, { next_block_label: next });
+const after = (label: string, ...dependsOn: string[]) => set(label, { v: 1 }, { depends_on: dependsOn });
+const loop = (label: string, blocks: unknown[], more: Fields = {}) => ({
+  block_type: "for_loop",
   label,
-  values,
+  loop_variable_reference: "{{ [1, 2] }}",
+  loop_blocks: blocks,
   ...more,
 });
-const workflow = (blocks: unknown[], parameters: unknown[] = [], more: Record<string, unknown> = {}) => ({
+const repeat = (label: string, expression: string, blocks: unknown[]) => ({
+  block_type: "while_loop",
+  label,
+  condition: { expression },
+  loop_blocks: blocks,
+});
+/** One branch for each target, the last by default. */
+const choose = (label: string, targets: (string | null)[], next: string | null = null) => ({
+  block_type: "conditional",
+  label,
+  next_block_label: next,
+  branch_conditions: targets.map((target, index) =>
+    index === targets.length - 1
+      ? { is_default: true, next_block_label: target }
+      : { criteria: { expression: `{{ ${index} > 0 }}` }, next_block_label: target },
+  ),
+});
+const workflow = (blocks: unknown[], parameters: unknown[] = [], more: Fields = {}) => ({
   title: "Test",
   workflow_definition: { parameters, blocks },
   ...more,
 });
+/** With more fields of `workflow_definition`. */
+const defined = (more: Fields, ...blocks: unknown[]) => ({ title: "Test", workflow_definition: { ...more, blocks } });
 const string = (key: string) => ({ parameter_type: "workflow", workflow_parameter_type: "string", key });
 
 function faultsOf(input: unknown): readonly Fault[] {
@@ -21,15 +47,15 @@ function faultsOf(input: unknown): readonly Fault[] {
   return checked.ok ? [] : checked.faults;
 }
 
-describe("checkDefinition", () => {
-  it("compiles a list of blocks to a chain", () => {
-    const checked = checkDefinition(workflow([set("a"), set("b", { v: "{{ a_output.v }}" })]), blockCatalog);
-    expect(checked.ok && checked.plan.nodes.map(({ label, dependsOn }) => [label, dependsOn])).toEqual([
-      ["a", []],
-      ["b", ["a"]],
-    ]);
-  });
+function planOf(input: unknown): Plan {
+  const checked = checkDefinition(input, blockCatalog);
+  if (!checked.ok) throw new Error(JSON.stringify(checked.faults));
+  return checked.plan;
+}
 
+const nextOf = (input: unknown) => Object.fromEntries(Object.values(planOf(input).nodes).map(({ label, next }) => [label, next]));
+
+describe("a definition is refused for", () => {
   it.each<[string, unknown, string, Fault["code"]]>([
     [
       "an unknown block type",
@@ -40,31 +66,16 @@ describe("checkDefinition", () => {
     ["an unknown field of a block", workflow([set("a", {}, { valeus: {} })]), "workflow_definition.blocks[0].valeus", "unknown_field"],
     ["an unknown field of the workflow", workflow([set("a")], [], { titel: "x" }), "titel", "unknown_field"],
     ["a label used twice", workflow([set("a"), set("a")]), "workflow_definition.blocks[1].label", "duplicate"],
+    ["a label used again inside a loop", workflow([set("a"), loop("l", [set("a")])]), "workflow_definition.blocks[1].loop_blocks[0].label", "duplicate"],
+    ["a label used in two loops", workflow([loop("l", [set("a")]), loop("m", [set("a")])]), "workflow_definition.blocks[1].loop_blocks[0].label", "duplicate"],
     ["a label that is no identifier", workflow([set("a b")]), "workflow_definition.blocks[0].label", "invalid_value"],
-    [
-      "an output with the name of a parameter",
-      workflow([set("a")], [string("a_output")]),
-      "workflow_definition.blocks[0].label",
-      "duplicate",
-    ],
-    [
-      "an undefined name",
-      workflow([set("a", { v: "{{ custmer }}" })], [string("customer")]),
-      "workflow_definition.blocks[0].values.v",
-      "undefined_name",
-    ],
-    [
-      "the output of a later block",
-      workflow([set("a", { v: "{{ b_output }}" }), set("b")]),
-      "workflow_definition.blocks[0].values.v",
-      "undefined_name",
-    ],
-    [
-      "an undefined name in a condition",
-      workflow([set("a", {}, { condition: "{{ x }}" })]),
-      "workflow_definition.blocks[0].condition",
-      "undefined_name",
-    ],
+    ["an output with the name of a parameter", workflow([set("a")], [string("a_output")]), "workflow_definition.blocks[0].label", "duplicate"],
+    ["an undefined name", workflow([set("a", { v: "{{ custmer }}" })], [string("customer")]), "workflow_definition.blocks[0].values.v", "undefined_name"],
+    ["the output of a later block", workflow([set("a", { v: "{{ b_output }}" }), set("b")]), "workflow_definition.blocks[0].values.v", "undefined_name"],
+    ["a block's own output", defined({ version: 3 }, set("a", { v: "{{ a_output }}" })), "workflow_definition.blocks[0].values.v", "undefined_name"],
+    ["the output of a block that the graph leads to later", workflow([set("a", { v: "{{ c_output }}" }, { next_block_label: "b" }), then("b", "c"), set("c")]), "workflow_definition.blocks[0].values.v", "undefined_name"],
+    ["the output of a later block, inside a loop", workflow([loop("l", [set("a", { v: "{{ b_output }}" })], { next_block_label: "b" }), set("b")]), "workflow_definition.blocks[0].loop_blocks[0].values.v", "undefined_name"],
+    ["an undefined name in a condition", workflow([set("a", {}, { condition: "{{ x }}" })]), "workflow_definition.blocks[0].condition", "undefined_name"],
     ["a broken expression", workflow([set("a", { v: "{{ 1 + }}" })]), "workflow_definition.blocks[0].values.v", "invalid_expression"],
     [
       "a field of the wrong type",
@@ -73,37 +84,301 @@ describe("checkDefinition", () => {
       "invalid_type",
     ],
     ["no blocks", workflow([]), "workflow_definition.blocks", "invalid_value"],
-    [
-      "another version",
-      { ...workflow([set("a")]), workflow_definition: { version: 9, blocks: [set("a")] } },
-      "workflow_definition.version",
-      "invalid_value",
-    ],
+    ["more blocks than 50", workflow(Array.from({ length: 51 }, (_, index) => set(`b${index}`))), "workflow_definition.blocks", "too_large"],
+    ["another version", defined({ version: 9 }, set("a")), "workflow_definition.version", "invalid_value"],
     ["no title", { workflow_definition: { blocks: [set("a")] } }, "title", "required"],
     ["what is no object", [], "", "invalid_type"],
-  ])("refuses %s", (_what, input, path, code) => {
+    ["a condition that is plain text", workflow([set("a", {}, { condition: "1 > 2" })]), "workflow_definition.blocks[0].condition", "invalid_expression"],
+    ["a branch that asks plain text", workflow([{ ...choose("c", [null]), branch_conditions: [{ criteria: { expression: "1 > 2" } }] }]), "workflow_definition.blocks[0].branch_conditions[0].criteria.expression", "invalid_expression"],
+    ["an undefined name in a branch", workflow([{ ...choose("c", [null]), branch_conditions: [{ criteria: { expression: "{{ x }}" } }] }]), "workflow_definition.blocks[0].branch_conditions[0].criteria.expression", "undefined_name"],
+    ["two default branches", workflow([{ ...choose("c", [null]), branch_conditions: [{ is_default: true }, { is_default: true }] }]), "workflow_definition.blocks[0].branch_conditions", "invalid_value"],
+    ["a sequential key that names no parameter", workflow([set("a")], [string("account")], { run_sequentially: true, sequential_key: "{{ acount }}" }), "sequential_key", "undefined_name"],
+    // Loops
+    ["a loop without blocks", workflow([loop("l", [])]), "workflow_definition.blocks[0].loop_blocks", "invalid_value"],
+    ["a loop whose blocks are not there", workflow([{ ...loop("l", []), loop_blocks: undefined }]), "workflow_definition.blocks[0].loop_blocks", "required"],
+    ["more than 50 blocks in a loop", workflow([loop("l", Array.from({ length: 51 }, (_, index) => set(`b${index}`)))]), "workflow_definition.blocks[0].loop_blocks", "too_large"],
+    ["blocks inside a block that is no loop", workflow([set("a", {}, { loop_blocks: [set("b")] })]), "workflow_definition.blocks[0].loop_blocks", "unknown_field"],
+    ["a fault inside a loop", workflow([loop("l", [set("a", {}, { timeout_seconds: 0 })])]), "workflow_definition.blocks[0].loop_blocks[0].timeout_seconds", "invalid_value"],
+    ["more iterations at once than 16", workflow([loop("l", [set("a")], { max_concurrency: 17 })]), "workflow_definition.blocks[0].max_concurrency", "invalid_value"],
+    ["a loop over what is not there", workflow([loop("l", [set("a")], { loop_variable_reference: "skus" })]), "workflow_definition.blocks[0].loop_variable_reference", "undefined_name"],
+    ["a while_loop without a condition", workflow([{ block_type: "while_loop", label: "w", loop_blocks: [set("a")] }]), "workflow_definition.blocks[0].condition", "required"],
+    ["a while_loop that asks a prompt", workflow([{ ...repeat("w", "{{ true }}", [set("a")]), condition: { expression: "{{ true }}", criteria_type: "prompt" } }]), "workflow_definition.blocks[0].condition.criteria_type", "invalid_value"],
+    ["a while_loop that asks plain text", workflow([repeat("w", "true", [set("a")])]), "workflow_definition.blocks[0].condition.expression", "invalid_expression"],
+    ["a condition that is an object, of another block", workflow([set("a", {}, { condition: { expression: "{{ true }}" } })]), "workflow_definition.blocks[0].condition", "invalid_type"],
+    // Policies
+    ["a retry without its attempts", workflow([set("a", {}, { retry: {} })]), "workflow_definition.blocks[0].retry.max_attempts", "required"],
+    ["a retry of no attempts", workflow([set("a", {}, { retry: { max_attempts: 0 } })]), "workflow_definition.blocks[0].retry.max_attempts", "invalid_value"],
+    ["a misspelt field of retry", workflow([set("a", {}, { retry: { max_attempts: 2, max_second: 1 } })]), "workflow_definition.blocks[0].retry.max_second", "unknown_field"],
+    ["a back-off that shrinks", workflow([set("a", {}, { retry: { max_attempts: 2, multiplier: 0.5 } })]), "workflow_definition.blocks[0].retry.multiplier", "invalid_value"],
+    ["a wrong retry of the workflow", defined({ retry: { max_attempts: "2" } }, set("a")), "workflow_definition.retry.max_attempts", "invalid_type"],
+    ["a continue_on_failure that is no boolean", workflow([set("a", {}, { continue_on_failure: "yes" })]), "workflow_definition.blocks[0].continue_on_failure", "invalid_type"],
+    ["a skip_on_failure that is no boolean", workflow([set("a", {}, { skip_on_failure: 1 })]), "workflow_definition.blocks[0].skip_on_failure", "invalid_type"],
+    ["an unknown on_interrupted", workflow([set("a", {}, { on_interrupted: "skip" })]), "workflow_definition.blocks[0].on_interrupted", "invalid_value"],
+    ["a block that may take longer than 780 seconds", workflow([set("a", {}, { timeout_seconds: 781 })]), "workflow_definition.blocks[0].timeout_seconds", "invalid_value"],
+    ["a person who may take longer than 30 days", workflow([{ block_type: "human_interaction", label: "p", timeout_seconds: 2_592_001 }]), "workflow_definition.blocks[0].timeout_seconds", "invalid_value"],
+    ["a run that may take longer than 8 hours", workflow([set("a")], [], { max_elapsed_time_minutes: 481 }), "max_elapsed_time_minutes", "invalid_value"],
+    ["more parallel blocks than 16", defined({ version: 3, max_parallel_blocks: 17 }, set("a")), "workflow_definition.max_parallel_blocks", "invalid_value"],
+    // The graph of version 2
+    ["a next_block_label that leads nowhere", workflow([then("a", "b")]), "workflow_definition.blocks[0].next_block_label", "unknown_label"],
+    ["a branch that leads nowhere", workflow([choose("c", ["x", null])]), "workflow_definition.blocks[0].branch_conditions[0].next_block_label", "unknown_label"],
+    ["a next_block_label into a loop", workflow([then("a", "b"), loop("l", [set("b")])]), "workflow_definition.blocks[0].next_block_label", "unknown_label"],
+    ["a block that nothing leads to", workflow([then("a", "b"), set("b"), set("c")]), "workflow_definition.blocks[2].label", "unreachable_block"],
+    ["a block inside a loop that nothing leads to", workflow([loop("l", [then("a", "b"), set("b"), set("c")])]), "workflow_definition.blocks[0].loop_blocks[2].label", "unreachable_block"],
+    ["blocks that lead in a circle", workflow([then("a", "b"), then("b", "c"), then("c", "b")]), "workflow_definition.blocks[1].next_block_label", "cycle"],
+    ["a branch that leads back", workflow([then("a", "c"), choose("c", ["a", null])]), "workflow_definition.blocks[0].next_block_label", "cycle"],
+    ["a circle inside a loop", workflow([loop("l", [then("a", "b"), then("b", "a")])]), "workflow_definition.blocks[0].loop_blocks[0].next_block_label", "cycle"],
+    ["next_block_label in version 1", defined({ version: 1 }, then("a", "b"), set("b")), "workflow_definition.blocks[0].next_block_label", "invalid_value"],
+    ["next_block_label inside a loop in version 1", defined({ version: 1 }, loop("l", [then("a", "b"), set("b")])), "workflow_definition.blocks[0].loop_blocks[0].next_block_label", "invalid_value"],
+    ["a conditional in version 1", defined({ version: 1 }, choose("c", [null])), "workflow_definition.blocks[0].block_type", "invalid_value"],
+    ["depends_on in version 1", workflow([set("a"), after("b", "a")]), "workflow_definition.blocks[1].depends_on", "invalid_value"],
+    ["depends_on in version 2", defined({ version: 2 }, then("a", "b"), after("b", "a")), "workflow_definition.blocks[1].depends_on", "invalid_value"],
+    ["max_parallel_blocks in version 1", defined({ max_parallel_blocks: 2 }, set("a")), "workflow_definition.max_parallel_blocks", "invalid_value"],
+    // The dependencies of version 3
+    ["next_block_label in version 3", defined({ version: 3 }, then("a", "b"), set("b")), "workflow_definition.blocks[0].next_block_label", "invalid_value"],
+    ["next_block_label of a conditional in version 3", defined({ version: 3 }, choose("c", ["b"], "b"), set("b")), "workflow_definition.blocks[0].next_block_label", "invalid_value"],
+    ["a depends_on that is not there", defined({ version: 3 }, after("a", "b")), "workflow_definition.blocks[0].depends_on[0]", "unknown_label"],
+    ["a branch of version 3 that leads nowhere", defined({ version: 3 }, choose("c", ["x", null])), "workflow_definition.blocks[0].branch_conditions[0].next_block_label", "unknown_label"],
+    ["a block that waits for itself", defined({ version: 3 }, after("a", "a")), "workflow_definition.blocks[0].depends_on[0]", "cycle"],
+    ["blocks that wait for each other", defined({ version: 3 }, after("a", "b"), after("b", "a")), "workflow_definition.blocks[0].label", "cycle"],
+    ["blocks in a loop that wait for each other", defined({ version: 3 }, loop("l", [after("a", "b"), after("b", "a")])), "workflow_definition.blocks[0].loop_blocks[0].label", "cycle"],
+    // The block at the end
+    ["a finally_block_label that is not there", defined({ finally_block_label: "z" }, set("a")), "workflow_definition.finally_block_label", "unknown_label"],
+    ["a finally_block_label inside a loop", defined({ finally_block_label: "b" }, loop("l", [set("b")])), "workflow_definition.finally_block_label", "unknown_label"],
+    ["a block that leads to the one at the end", defined({ finally_block_label: "z" }, then("a", "z"), set("z")), "workflow_definition.blocks[0].next_block_label", "unknown_label"],
+    ["a branch that leads to the one at the end", defined({ finally_block_label: "z" }, choose("c", ["z", null]), set("z")), "workflow_definition.blocks[0].branch_conditions[0].next_block_label", "unknown_label"],
+    ["a block that waits for the one at the end", defined({ version: 3, finally_block_label: "z" }, after("a", "z"), set("z")), "workflow_definition.blocks[0].depends_on[0]", "unknown_label"],
+    ["a block that reads what the one at the end gives", defined({ finally_block_label: "z" }, set("z"), set("a", { v: "{{ z_output }}" })), "workflow_definition.blocks[1].values.v", "undefined_name"],
+    ["a block at the end that leads on", defined({ finally_block_label: "z" }, set("a"), then("z", "a")), "workflow_definition.blocks[1].next_block_label", "invalid_value"],
+    ["a block at the end that waits", defined({ version: 3, finally_block_label: "z" }, set("a"), after("z", "a")), "workflow_definition.blocks[1].depends_on", "invalid_value"],
+    ["a circle inside a loop at the end", defined({ finally_block_label: "z" }, set("a"), loop("z", [then("b", "c"), then("c", "b")])), "workflow_definition.blocks[1].loop_blocks[0].next_block_label", "cycle"],
+  ])("%s", (_what, input, path, code) => {
     expect(faultsOf(input)).toContainEqual(expect.objectContaining({ path, code }));
+  }); // prettier-ignore
+
+  it("loops that are nested more than 10 deep", () => {
+    const nested = (depth: number): object => loop(`l${depth}`, [depth === 1 ? set("a") : nested(depth - 1)]);
+    expect(faultsOf(workflow([nested(10)]))).toEqual([]);
+    expect(faultsOf(workflow([nested(11)]))).toEqual([
+      expect.objectContaining({ code: "too_deep", message: "is nested more than 10 loops deep" }),
+    ]);
   });
 
-  it("suggests the nearest name", () => {
-    const [fault] = faultsOf(workflow([set("a", { v: "{{ custmer }}" })], [string("customer")]));
-    expect(fault?.message).toBe("'custmer' is not defined; did you mean 'customer'?");
+  it("too many blocks, without looking at them", () => {
+    const many = Array.from({ length: 51 }, () => ({ block_type: "set", label: "a", values: { v: "{{ x }}" } }));
+    expect(faultsOf(workflow(many)).map(({ code }) => code)).toEqual(["too_large"]);
+    expect(faultsOf(workflow([loop("l", many)])).map(({ code }) => code)).toEqual(["too_large"]);
   });
 
-  it("reports every fault at once", () => {
+  it("every fault at once", () => {
     const faults = faultsOf(workflow([{ block_type: "nope", label: "1" }, set("b", { v: "{{ x }}{{ y }}" })], [{ key: "p" }], { oops: 1 }));
     expect(faults.length).toBeGreaterThanOrEqual(6);
   });
 
-  it("leaves a field that holds an expression until it is filled in", () => {
-    expect(faultsOf(workflow([set("a"), { block_type: "wait", label: "w", wait_sec: "{{ a_output.v }}" }]))).toEqual([]);
+  it("no more than is wrong: a fault in a field hides no edge of the graph", () => {
+    expect(faultsOf(workflow([{ ...then("a", "b"), timeout_seconds: -1 }, set("b")]))).toHaveLength(1);
+    expect(faultsOf(workflow([then("a", "b"), { ...set("b"), label: undefined }])).map(({ code }) => code)).toEqual(["required"]);
+  });
+});
+
+describe("a fault says", () => {
+  it.each<[string, unknown, string]>([
+    ["the nearest name", workflow([set("a", { v: "{{ custmer }}" })], [string("customer")]), "'custmer' is not defined; did you mean 'customer'?"],
+    ["which block has not run yet", workflow([set("a", { v: "{{ b_output }}" }), set("b")]), `'b_output' is not defined here: the block "b" has not run yet`],
+    ["the blocks of a circle", workflow([then("a", "b"), then("b", "c"), then("c", "b")]), "the blocks lead in a circle: b → c → b. To repeat, use a while_loop"],
+    ["the blocks that wait for each other", defined({ version: 3 }, set("a", { v: "{{ c_output }}" }), after("b", "a"), after("c", "b")), "the blocks wait for each other in a circle: a → c → b → a"],
+    ["where a label was used before", workflow([loop("l", [set("a")]), set("a")]), 'the label "a" is used before, by workflow_definition.blocks[0].loop_blocks[0]'],
+    ["that the block at the end is inside a loop", defined({ finally_block_label: "b" }, loop("l", [set("b")])), 'the block "b" stands inside a loop; it must be one of the outermost'],
+    ["that a block runs at the end", defined({ finally_block_label: "z" }, then("a", "z"), set("z")), 'the block "z" runs at the end, by finally_block_label: no block leads to it or waits for it'],
+    ["what a field needs", workflow([set("a"), after("b", "a")]), 'needs "version": 3; this definition is of version 1, in which one block runs at a time'],
+  ])("%s", (_what, input, message) => {
+    expect(faultsOf(input).map((fault) => fault.message)).toEqual([message]);
+  }); // prettier-ignore
+});
+
+describe("names that expressions may use", () => {
+  const inner = (source: string) => set("inner", { v: source });
+  it.each<[string, unknown]>([
+    ["the current value, inside a loop", workflow([loop("l", [inner("{{ current_value }} {{ current_item }} {{ current_index }}")])])],
+    ["the output of a block before the loop", workflow([set("a"), loop("l", [inner("{{ a_output }}")])])],
+    ["the output of a block before it in the loop", workflow([loop("l", [set("a"), inner("{{ a_output }}")])])],
+    [
+      "the output of a block in the loop, in the condition of a while_loop",
+      workflow([repeat("w", "{{ current_index == 0 or a_output.v }}", [set("a")])]),
+    ],
+    ["the output of a block before, in a graph", workflow([set("b", { v: "{{ a_output }}" }), then("a", "b")])],
+    [
+      "the outputs of branches, where they meet",
+      workflow([choose("c", ["x", "y"], "m"), set("x"), set("y"), set("m", { v: "{{ x_output or y_output }}" })]),
+    ],
+    ["every output, at the end", defined({ finally_block_label: "z" }, set("z", { v: "{{ a_output }}" }), set("a"))],
+    [
+      "parameters, in the sequential key",
+      workflow([set("a")], [string("account")], { run_sequentially: true, sequential_key: "{{ account }}" }),
+    ],
+  ])("are: %s", (_what, input) => {
+    expect(faultsOf(input)).toEqual([]);
   });
 
-  it("keeps Skyvern's fields that mean nothing here, and warns of those that are set", () => {
-    const checked = checkDefinition(
-      workflow([set("a")], [], { proxy_location: "RESIDENTIAL", persist_browser_session: false }),
-      blockCatalog,
-    );
-    expect(checked.ok && checked.warnings.map(({ path }) => path)).toEqual(["proxy_location"]);
+  it.each<[string, unknown]>([
+    ["the current value, outside a loop", workflow([inner("{{ current_value }}")])],
+    [
+      "the current value, in what the loop goes over",
+      workflow([loop("l", [set("a")], { loop_variable_reference: "{{ current_value }}" })]),
+    ],
+    ["the output of a block in a loop, after the loop", workflow([loop("l", [set("a")]), inner("{{ a_output }}")])],
+    ["the output of a block in another loop", workflow([loop("l", [set("a")]), loop("m", [inner("{{ a_output }}")])])],
+    ["the output of the loop around it", workflow([loop("l", [inner("{{ l_output }}")])])],
+    [
+      "the output of a block in the loop, in what the loop goes over",
+      workflow([loop("l", [set("a")], { loop_variable_reference: "{{ a_output }}" })]),
+    ],
+    ["an output, in the sequential key", workflow([set("a")], [], { run_sequentially: true, sequential_key: "{{ a_output }}" })],
+  ])("are not: %s", (_what, input) => {
+    expect(faultsOf(input).map(({ code }) => code)).toEqual(["undefined_name"]);
   });
+});
+
+describe("the plan", () => {
+  it("of version 1 follows the list", () => {
+    const plan = planOf(workflow([set("a"), loop("l", [set("b"), set("c")]), set("d")]));
+    expect(plan).toMatchObject({ mode: "cursor", root: ["a", "l", "d"], finallyLabel: null });
+    expect(plan.nodes).toMatchObject({
+      a: { next: "l" },
+      l: { next: "d", body: ["b", "c"] },
+      b: { next: "c" },
+      c: { next: null },
+      d: { next: null },
+    });
+  });
+
+  it("of version 2 begins at the block that nothing leads to", () => {
+    expect(planOf(workflow([set("b"), then("a", "b")])).root).toEqual(["a", "b"]);
+  });
+
+  it("leads the end of each branch to where the branches meet", () => {
+    expect(nextOf(workflow([choose("c", ["x", "y"], "m"), then("x", "x2"), set("x2"), set("y"), set("m")]))).toEqual({
+      c: "m",
+      x: "x2",
+      x2: "m",
+      y: "m",
+      m: null,
+    });
+  });
+
+  it.each([["before"], ["after"]])(
+    "leads inner branches to where those meet, also when the inner conditional is listed %s the outer",
+    (order) => {
+      const outer = [choose("outer", ["inner", null], "end"), set("end")];
+      const inside = [choose("inner", ["x", "y"], "met"), set("x"), set("y"), set("met")];
+      const blocks = order === "before" ? [...inside, ...outer] : [...outer, ...inside];
+      expect(nextOf(workflow(blocks))).toEqual({ outer: "end", inner: "met", x: "met", y: "met", met: "end", end: null });
+    },
+  );
+
+  it("leads the branches of a conditional without a meeting point of its own to that of the one around it", () => {
+    const blocks = [choose("outer", ["inner", null], "end"), choose("inner", ["x", "y"]), set("x"), set("y"), set("end")];
+    expect(nextOf(workflow(blocks))).toEqual({ outer: "end", inner: "end", x: "end", y: "end", end: null });
+  });
+
+  it("lets a branch jump beyond the meeting point", () => {
+    expect(nextOf(workflow([choose("c", ["late", null], "m"), then("m", "late"), set("late")]))).toEqual({ c: "m", m: "late", late: null });
+  });
+
+  it("of version 3 says what each block waits for, and why", () => {
+    const blocks = [
+      set("a"),
+      set("b"),
+      set("named", {}, { depends_on: ["a", "b"] }),
+      set("mentioning", { v: "{{ a_output }}" }),
+      set("asking", {}, { condition: "{{ b_output }}" }),
+      choose("choosing", ["chosen", null]),
+      set("chosen"),
+      loop("around", [set("inside", { v: "{{ a_output }} {{ current_value }}" })]),
+    ];
+    const plan = planOf(defined({ version: 3 }, ...blocks));
+    const reasons = Object.fromEntries(
+      Object.values(plan.nodes).map(({ label, dependsOn }) => [
+        label,
+        dependsOn.map((dependency) => `${dependency.label} ${dependency.reason}`),
+      ]),
+    );
+    expect(reasons).toEqual({
+      a: [],
+      b: [],
+      named: ["a depends_on", "b depends_on"],
+      mentioning: ["a expression"],
+      asking: ["b condition"],
+      choosing: [],
+      chosen: ["choosing branch"],
+      around: ["a expression"],
+      inside: [],
+    });
+    expect(plan).toMatchObject({ mode: "dependencies", maxParallelBlocks: 4 });
+  });
+
+  it("keeps the block at the end apart, with its loop wired as the others are", () => {
+    const plan = planOf(
+      defined({ version: 3, finally_block_label: "z" }, set("a"), loop("z", [set("b"), set("c", { v: "{{ b_output }}" })])),
+    );
+    expect(plan).toMatchObject({ root: ["a"], finallyLabel: "z" });
+    expect(plan.nodes).toMatchObject({ z: { body: ["b", "c"], dependsOn: [] }, c: { dependsOn: [{ label: "b", reason: "expression" }] } });
+  });
+
+  it.each<[string, Fields, object]>([
+    [
+      "nothing, for a repeatable type",
+      {},
+      { retry: { maxAttempts: 3, on: "temporary" }, onInterrupted: "retry", timeoutMs: 120_000, continueOnFailure: false },
+    ],
+    [
+      "its retry",
+      { retry: { max_attempts: 5, initial_seconds: 0.5, multiplier: 3, max_seconds: 9 } },
+      { retry: { maxAttempts: 5, initialMs: 500, multiplier: 3, maxMs: 9000, on: "temporary" } },
+    ],
+    ["Skyvern's max_retries, after any failure", { max_retries: 2 }, { retry: { maxAttempts: 3, on: "any" } }],
+    ["continue_on_failure", { continue_on_failure: true }, { continueOnFailure: true }],
+    ["skip_on_failure, which means the same", { skip_on_failure: true }, { continueOnFailure: true }],
+    ["next_loop_on_failure", { next_loop_on_failure: true }, { nextLoopOnFailure: true }],
+    ["its time limit", { timeout_seconds: 780 }, { timeoutMs: 780_000 }],
+    ["on_interrupted", { on_interrupted: "ask" }, { onInterrupted: "ask" }],
+    [
+      "codes for failures, which win over the workflow's",
+      { error_code_mapping: { A: "x", B: "y" } },
+      { errorCodes: { A: "x", B: "y", C: "w" } },
+    ],
+  ])("has a block's policies as it says: %s", (_what, fields, node) => {
+    expect(planOf(defined({ error_code_mapping: { B: "v", C: "w" } }, set("a", {}, fields))).nodes.a).toMatchObject(node);
+  });
+
+  it("does not try again by itself what is not safe to run twice", () => {
+    const click = { block_type: "actions", label: "a", steps: [{ action: "click", target: { css: "button" } }] };
+    expect(planOf(workflow([click])).nodes.a).toMatchObject({ retry: { maxAttempts: 1 }, onInterrupted: "fail" });
+  });
+
+  it("gives a person two hours", () => {
+    expect(planOf(workflow([{ block_type: "human_interaction", label: "p" }])).nodes.p).toMatchObject({
+      role: "person",
+      timeoutMs: 7_200_000,
+    });
+  });
+
+  it("has the retry of the whole run", () => {
+    expect(planOf(workflow([set("a")])).retry.maxAttempts).toBe(1);
+    expect(planOf(defined({ retry: { max_attempts: 2, initial_seconds: 0 } }, set("a"))).retry).toMatchObject({
+      maxAttempts: 2,
+      initialMs: 0,
+    });
+  });
+});
+
+it("leaves a field that holds an expression until it is filled in", () => {
+  expect(faultsOf(workflow([set("a"), { block_type: "wait", label: "w", wait_sec: "{{ a_output.v }}" }]))).toEqual([]);
+});
+
+it("keeps Skyvern's fields that mean nothing here, and warns of those that are set", () => {
+  const checked = checkDefinition(
+    workflow([set("a")], [], { proxy_location: "RESIDENTIAL", persist_browser_session: false }),
+    blockCatalog,
+  );
+  expect(checked.ok && checked.warnings.map(({ path }) => path)).toEqual(["proxy_location"]);
 });
