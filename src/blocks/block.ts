@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import type { Json, JsonObject } from "../domain/json.ts";
+import type { BlockRole } from "../domain/plan.ts";
 import type { BrowserPage, HttpClient, SavedArtifact } from "../ports.ts";
 
-/** What kind of block it is, for the documentation and for what a run must lease. */
+/** What kind of block it is, for the documentation. */
 export type BlockCategory = "browser" | "data" | "control";
 
 /** Everything a block may use. It knows nothing of storage, queues or retries. */
@@ -41,6 +42,8 @@ export interface NewArtifact {
 export interface BlockType<Config = unknown, Output = unknown> {
   readonly type: string;
   readonly category: BlockCategory;
+  /** What the engine must know of its form; left out for a plain step. */
+  readonly role?: BlockRole;
   /** One sentence, for the documentation. */
   readonly summary: string;
   /** May it be run again when nobody knows whether it ran? False for what changes the outside world: clicking, submitting, e-mail. */
@@ -50,13 +53,18 @@ export interface BlockType<Config = unknown, Output = unknown> {
   /** A whole block as a caller would write it, for the documentation; a test saves it. */
   readonly example: JsonObject;
   /** @throws BlockError for what the workflow's author can act on; anything else is a bug and fails the run */
-  execute(context: BlockContext, config: Config): Promise<Output | Sleep>;
+  execute(context: BlockContext, config: Config): Promise<Output | Directive>;
+  /** Rewrites a config as it was written into the one form that is checked for names, filled in and executed. */
+  normalize?(config: JsonObject): JsonObject;
 }
 
 /** Keeps the types of a block's config and output while it is defined; the registry holds them all as `BlockType`. */
 export function defineBlock<Config, Output>(block: BlockType<Config, Output>): BlockType {
   return block; // sound: `execute` is given what `config` has parsed
 }
+
+/** What a block returns instead of an output, when the engine is to do something with the run. */
+export type Directive = Sleep | OpenLoop | TakeBranch | AwaitDecision | AwaitChild | Terminate;
 
 /** Ends an attempt without holding anything: the run sleeps until then and the block completes with `output`. */
 export class Sleep {
@@ -66,6 +74,60 @@ export class Sleep {
   constructor(until: number, output: Json) {
     this.until = until;
     this.output = output;
+  }
+}
+
+/** Begins the iterations of a loop. */
+export class OpenLoop {
+  /** Null: ask before each iteration. */
+  readonly items: readonly Json[] | null;
+  constructor(items: readonly Json[] | null) {
+    this.items = items;
+  }
+}
+
+/** Completes a conditional. */
+export class TakeBranch {
+  /** From 0; null when no branch matched and there is no default, which fails the block. */
+  readonly index: number | null;
+  readonly nextLabel: string | null;
+  constructor(index: number | null, nextLabel: string | null) {
+    this.index = index;
+    this.nextLabel = nextLabel;
+  }
+}
+
+/** Waits for a person. */
+export class AwaitDecision {
+  readonly instructions: string | null;
+  /** What the two answers are called. */
+  readonly approve: string;
+  readonly reject: string;
+  constructor(instructions: string | null, approve: string, reject: string) {
+    this.instructions = instructions;
+    this.approve = approve;
+    this.reject = reject;
+  }
+}
+
+/** Starts another run, and waits for its end if asked to. */
+export class AwaitChild {
+  readonly child: ChildRequest;
+  constructor(child: ChildRequest) {
+    this.child = child;
+  }
+}
+export interface ChildRequest {
+  readonly workflowPermanentId: string;
+  readonly parameters: JsonObject;
+  readonly wait: boolean;
+}
+
+/** Ends the run in good order: as `terminated`, not as failed. */
+export class Terminate {
+  readonly reason: string;
+  constructor(reason: string) {
+    this.reason = reason;
   }
 }
 

@@ -5,15 +5,33 @@ import { faultsOf } from "../domain/schema-faults.ts";
 import type { BlockCatalog } from "../domain/workflow.ts";
 import { actions } from "./actions.ts";
 import type { BlockType } from "./block.ts";
+import { conditional } from "./conditional.ts";
 import { extraction } from "./extraction.ts";
+import { forLoop } from "./for-loop.ts";
 import { gotoUrl } from "./goto-url.ts";
 import { httpRequest } from "./http-request.ts";
+import { humanInteraction } from "./human-interaction.ts";
 import { screenshot } from "./screenshot.ts";
 import { set } from "./set.ts";
 import { wait } from "./wait.ts";
+import { whileLoop } from "./while-loop.ts";
+import { workflowTrigger } from "./workflow-trigger.ts";
 
 /** Every block type there is. A new one is a file in this folder and a line here. */
-export const blockTypes: readonly BlockType[] = [gotoUrl, actions, extraction, screenshot, set, httpRequest, wait];
+export const blockTypes: readonly BlockType[] = [
+  gotoUrl,
+  actions,
+  extraction,
+  screenshot,
+  set,
+  httpRequest,
+  conditional,
+  forLoop,
+  whileLoop,
+  wait,
+  humanInteraction,
+  workflowTrigger,
+];
 
 const byType = new Map(blockTypes.map((blockType) => [blockType.type, blockType]));
 
@@ -34,7 +52,9 @@ export const blockCatalog: BlockCatalog = {
     const blockType = findBlockType(type);
     return (
       blockType && {
+        role: blockType.role ?? "step",
         isRepeatable: (config) => isRepeatable(blockType, config),
+        normalize: (config) => blockType.normalize?.(config) ?? config,
         checkConfig: (config, path) => checkConfig(blockType, config, path),
       }
     );

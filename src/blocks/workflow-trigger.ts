@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { AwaitChild, defineBlock } from "./block.ts";
+
+export const workflowTrigger = defineBlock({
+  type: "workflow_trigger",
+  category: "control",
+  summary: "Run another workflow, and wait for its end or not. The child shares its parent's slot, and canceling the parent cancels it.",
+  repeatable: true,
+  config: z.strictObject({
+    workflow_permanent_id: z.string().min(1).describe("The workflow to run (`wpid_…`); its latest version."),
+    payload: z.record(z.string(), z.json()).nullish().describe("Values for its parameters."),
+    wait_for_completion: z.boolean().default(true).describe("Wait for its end; a child that does not complete fails the block."),
+    browser_session_id: z.null().optional().describe("Not supported."),
+    use_parent_browser_session: z.literal(false).optional().describe("Not supported: a child has a browser of its own."),
+  }),
+  output: z.object({
+    workflow_run_id: z.string(),
+    workflow_permanent_id: z.string(),
+    status: z.string(),
+    failure_reason: z.string().nullable(),
+    outputs: z.record(z.string(), z.json()).nullable(),
+  }),
+  example: {
+    block_type: "workflow_trigger",
+    label: "order",
+    workflow_permanent_id: "wpid_01JD0000000000000000000000",
+    payload: { sku: "A-1" },
+  },
+  execute: async (_context, config) =>
+    new AwaitChild({
+      workflowPermanentId: config.workflow_permanent_id,
+      parameters: config.payload ?? {},
+      wait: config.wait_for_completion,
+    }),
+});
