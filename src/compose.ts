@@ -8,18 +8,35 @@ import { createRunIndex } from "./adapters/d1/runs.ts";
 import { createWorkflows } from "./adapters/d1/workflows.ts";
 import { createHttpClient } from "./adapters/http-client.ts";
 import { createIds } from "./adapters/ids.ts";
+import { createDecisionTokens } from "./adapters/decision-tokens.ts";
 import { createLog } from "./adapters/log.ts";
 import { createDeliveryQueue } from "./adapters/queue-deliveries.ts";
 import { createArtifacts } from "./adapters/r2-artifacts.ts";
 import { createTemplates } from "./adapters/r2-templates.ts";
+import { createLargeValues } from "./adapters/r2-values.ts";
 import { createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
 import { createVault } from "./adapters/vault.ts";
 import { signWebhook } from "./adapters/webhook-signature.ts";
 import { readSettings } from "./env.ts";
 import { createApp } from "./http/app.ts";
-import type { Artifacts, Browsers, Clock, Gates, HttpClientFor, Ids, Log, RunNewsQueue, RunObjects, Vault } from "./ports.ts";
+import type {
+  Artifacts,
+  Browsers,
+  ChildRuns,
+  Clock,
+  DecisionTokens,
+  Gates,
+  HttpClientFor,
+  Ids,
+  LargeValues,
+  Log,
+  RunNewsQueue,
+  RunObjects,
+  Vault,
+} from "./ports.ts";
 import { consumeDeadDeliveries, consumeDeliveries, sweepDeliveries } from "./services/deliveries.ts";
 import { purgeIdempotencyKeys } from "./services/idempotency.ts";
+import { startChild } from "./services/child-runs.ts";
 import { consumeNews, wakeSilentRuns } from "./services/projection.ts";
 
 /** What the run objects and the gates work with. */
@@ -34,6 +51,11 @@ export interface EngineDeps {
   readonly gates: Gates;
   readonly runs: RunObjects;
   readonly news: RunNewsQueue;
+  readonly values: LargeValues;
+  readonly tokens: DecisionTokens;
+  readonly children: ChildRuns;
+  /** From 0 to 1 (exclusive). */
+  readonly random: () => number;
 }
 
 const now = () => Date.now();
@@ -74,6 +96,10 @@ function makeEngine(env: Env): EngineDeps {
     gates: createGates(env.ORGANIZATION_GATE),
     runs: createRunObjects(env.WORKFLOW_RUN),
     news: createNewsQueue(env.RUN_EVENTS),
+    values: createLargeValues(env.ARTIFACTS),
+    tokens: createDecisionTokens(settings.encryptionKey),
+    children: { start: (...child) => startChild(composeWorker(env).deps, ...child) },
+    random: Math.random,
   };
 }
 
@@ -91,11 +117,11 @@ function makeWorker(env: Env, engine: EngineDeps) {
     deliveryQueue: createDeliveryQueue(env.WEBHOOK_DELIVERIES),
     templates: createTemplates(env.TEMPLATES, now),
     sign: signWebhook,
-    random: Math.random,
     probes: { d1: () => env.DB.prepare("select 1").run(), r2: () => env.TEMPLATES.head("global_workflows.txt") },
   };
   const app = createApp(deps);
   return {
+    deps,
     fetch: app.fetch,
 
     async queue(batch: MessageBatch): Promise<void> {

@@ -2,6 +2,7 @@
  * What the core asks of the outside. Interfaces only; `adapters/` implements them and `compose.ts` chooses.
  * An implementation and its fake pass the same contract suite (`test/contracts/`).
  */
+import type { AdmissionAnswer, AdmissionCounts, AdmissionRequest, QueuePosition } from "./domain/admission.ts";
 import type { BrowserState, BrowserTarget, Download, LoadState, PageAction, PageFindings, PageQuery } from "./domain/browser.ts";
 import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from "./domain/delivery.ts";
 import type { Fault } from "./domain/error.ts";
@@ -9,8 +10,8 @@ import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, 
 import type { Json, JsonObject } from "./domain/json.ts";
 import type { Organization } from "./domain/organization.ts";
 import type { Plan } from "./domain/plan.ts";
-import type { FinalStatus, RunFacts, RunStatus } from "./domain/run.ts";
-import type { RunIndexRow } from "./domain/run-view.ts";
+import type { FinalStatus, RunFacts } from "./domain/run.ts";
+import type { RunIndexRow, WireStatus } from "./domain/run-view.ts";
 import type { TemplateIndex, TemplateVersion } from "./domain/template.ts";
 
 export interface Clock {
@@ -360,11 +361,13 @@ export interface RunStart {
   readonly plan: Plan;
   /** False when the organization's gate put it into the queue. */
   readonly admitted: boolean;
+  /** Where its page begins, as the run that it tries again left it; JSON text of a `BrowserState`. */
+  readonly browserState: string | null;
 }
 
 /** A run as its object tells it. */
 export interface RunReport {
-  readonly status: RunStatus;
+  readonly status: WireStatus;
   /** The API's response, as JSON text: it crosses objects unread, however deep it is. */
   readonly json: string;
 }
@@ -378,6 +381,15 @@ export interface RunObject {
   timeline(): Promise<string | null>;
   /** @returns the report after canceling; a finished run stays as it is */
   cancel(reason: string): Promise<RunReport | null>;
+  /** @returns the report, and whether anything was changed */
+  pause(): Promise<Changed | null>;
+  resume(): Promise<Changed | null>;
+  /** A person's answer to what waits for one. @param path which block; null when there is only one */
+  decide(path: string | null, approved: boolean): Promise<Changed | null>;
+  /** The run that one of its blocks waits for has ended. @param json its report */
+  childEnded(path: string, childId: RunId, status: FinalStatus, json: string): Promise<void>;
+  /** What another run needs to try this one again. @param from a label, or `failed` or `start` */
+  retrySource(from: string): Promise<RetrySource | null>;
   /** The gate has a slot for it. @returns false when it does not want one: it has ended or does not exist */
   admit(): Promise<boolean>;
   /** Wakes the object, which goes on with what it owes. @returns whether the run is still live */
@@ -388,6 +400,21 @@ export interface RunObject {
   acknowledge(seq: number): Promise<void>;
 }
 
+export interface Changed {
+  readonly changed: boolean;
+  readonly report: RunReport;
+}
+
+export type RetrySource =
+  | {
+      readonly ok: true;
+      readonly facts: RunFacts;
+      readonly kept: NonNullable<RunFacts["retryOf"]>["kept"];
+      /** Where the page was after the last block that ended; JSON text of a `BrowserState`. */
+      readonly browserState: string | null;
+    }
+  | { readonly ok: false; readonly reason: "unfinished" | "unknown_label" | "nothing_failed"; readonly labels: readonly string[] };
+
 /** Finds the object of a run. Another organization's run is another, empty object. */
 export interface RunObjects {
   get(organizationId: OrganizationId, runId: RunId): RunObject;
@@ -395,7 +422,7 @@ export interface RunObjects {
 
 export interface RunWebhookEvent {
   readonly seq: number;
-  readonly type: "workflow_run.started" | `workflow_run.${FinalStatus}`;
+  readonly type: "workflow_run.queued" | "workflow_run.started" | "workflow_run.paused" | `workflow_run.${FinalStatus}`;
   readonly at: number;
   readonly url: string;
   /** Skyvern's flat run fields. */
@@ -412,13 +439,56 @@ export interface RunNewsQueue {
   send(news: RunNews): Promise<void>;
 }
 
-/** Admission of an organization's runs. Every call may be repeated. */
+/** Admission of an organization's runs. Every call may be repeated. A child run takes no part in it: it shares its parent's slot. */
 export interface Gate {
-  /** @param limit how many runs of the organization may be at work @returns 0 when admitted, else the place in the queue, from 1 */
-  admit(runId: RunId, limit: number): Promise<number>;
-  /** Gives the slot, or the place in the queue, back. */
+  /**
+   * A run that asks again is told where it stands now. That changes nothing, except that a key which was not told before holds from then on: it may
+   * cost the run its slot, not its place. Of a run that is rejected nothing is kept.
+   */
+  admit(request: AdmissionRequest): Promise<AdmissionAnswer>;
+  /** Gives the slot, or the place in the queue, back. The runs that get a slot by this are told (`RunObject.admit`). */
   release(runId: RunId): Promise<void>;
+  /** @returns null when the run does not wait */
+  position(runId: RunId): Promise<QueuePosition | null>;
+  describe(): Promise<AdmissionCounts>;
 }
 export interface Gates {
   get(organizationId: OrganizationId): Gate;
+}
+
+/** Values too large for a row of the journal, by their content: storing one again changes nothing. */
+export interface LargeValues {
+  /** @returns the key to get it by */
+  put(owner: Pick<RunFacts, "organizationId" | "runId">, text: string): Promise<string>;
+  /** @throws when it is gone */
+  get(key: string): Promise<string>;
+}
+
+/** Which question of a run a person answers. */
+export interface Decision {
+  readonly organizationId: OrganizationId;
+  readonly runId: RunId;
+  readonly path: string;
+  readonly attempt: number;
+}
+
+/** Tokens for the links by which a person decides. */
+export interface DecisionTokens {
+  make(decision: Decision): Promise<string>;
+  /** @returns null when the service did not make this token */
+  read(token: string): Promise<Decision | null>;
+}
+
+/** Starts the runs that blocks of other runs ask for. */
+export interface ChildRuns {
+  /**
+   * Safe to repeat: the same place starts the same child.
+   * @param place which block of the parent asks; `generation` changes when it is to be another child
+   * @returns the child and its report as JSON text, or why it may not be started
+   */
+  start(
+    parent: RunFacts,
+    place: { readonly path: string; readonly generation: string },
+    request: { readonly workflowPermanentId: string; readonly parameters: JsonObject; readonly wait: boolean },
+  ): Promise<{ readonly ok: true; readonly runId: RunId; readonly json: string } | { readonly ok: false; readonly message: string }>;
 }

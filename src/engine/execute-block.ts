@@ -1,68 +1,102 @@
-import { type BlockContext, BlockError, type BlockType, Sleep } from "../blocks/block.ts";
+import {
+  AwaitChild,
+  AwaitDecision,
+  type BlockContext,
+  BlockError,
+  type BlockType,
+  type ChildRequest,
+  OpenLoop,
+  Sleep,
+  TakeBranch,
+  Terminate,
+} from "../blocks/block.ts";
+import type { Wait } from "../domain/block-state.ts";
 import { describeFaults } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, fillIn, hasExpression, isFalse, parseExpression } from "../domain/expression.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import { isJsonObject, type Json } from "../domain/json.ts";
 import type { PlanNode } from "../domain/plan.ts";
-import type { BlockFailure } from "../domain/run.ts";
+import type { BlockFailure } from "../domain/recovery.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 
-/** Characters of an output as JSON; a row of the journal may have 2 MB. */
-export const MAX_OUTPUT_CHARACTERS = 1_000_000;
+/** Characters of an output as JSON. */
+const MAX_OUTPUT_CHARACTERS = 10_000_000;
 
 /** What came of one attempt at a block. */
 export type Answer =
-  | { readonly type: "completed"; readonly output: Json }
+  | { readonly type: "completed"; readonly output: Json; readonly branch?: number }
   | { readonly type: "slept"; readonly until: number; readonly output: Json }
+  | { readonly type: "opened"; readonly items: readonly Json[] | null }
+  | { readonly type: "waiting"; readonly wait: Wait & { for: "decision" } }
+  | { readonly type: "child"; readonly request: ChildRequest }
   | { readonly type: "skipped"; readonly reason: string }
+  | { readonly type: "terminated"; readonly reason: string }
   | { readonly type: "failed"; readonly failure: BlockFailure };
+
+/** The value of a name as expressions see it; undefined when there is none. */
+export type Lookup = (name: string) => Json | undefined;
 
 /**
  * One attempt at a block: its condition, its fields filled in and checked, then its work. A failure is an answer; nothing is thrown.
- * @param scope the values that expressions may name
- * @param abort ends the attempt at once, with whatever answer; the caller has stopped listening
  * @param onBug is told of what no block should throw, whole; the answer carries only its message
  */
 export async function executeBlock(
   node: PlanNode,
   blockType: BlockType,
-  scope: (name: string) => Json | undefined,
+  scope: Lookup,
   context: BlockContext,
   onBug: (error: unknown) => void,
 ): Promise<Answer> {
   try {
-    if (node.condition !== null && isFalse(evaluateCondition(node.condition, scope))) {
+    if (node.condition !== null && node.role !== "while_loop" && !isTrue(node.condition, scope)) {
       return { type: "skipped", reason: `The condition is false: ${node.condition}` };
     }
     const config = blockType.config.safeParse(fillIn(node.config, scope));
     if (!config.success)
       return failed("block", describeFaults("The fields do not fit after filling in", faultsOf(config.error, blockType.config)));
-    const result = await withTimeout(node, context, (signal) => blockType.execute({ ...context, signal }, config.data));
-    if (result instanceof Sleep) return { type: "slept", until: result.until, output: result.output };
-    const size = JSON.stringify(result).length;
-    if (size > MAX_OUTPUT_CHARACTERS) {
-      return failed(
-        "block",
-        `The output is too large: ${size} characters of JSON, and ${MAX_OUTPUT_CHARACTERS} are allowed. Store it as an artifact, or extract less.`,
-      );
-    }
-    return { type: "completed", output: result as Json }; // as the type's `output` describes it
+    return answerOf(await withTimeout(node, context, (signal) => blockType.execute({ ...context, signal }, config.data)));
   } catch (error) {
-    if (error instanceof BlockError) return failed(error.errorClass, error.message);
+    if (error instanceof BlockError) return { type: "failed", failure: failureOf(error) };
     if (error instanceof ExpressionError) return failed("block", error.message);
-    if (error instanceof BlockTimeout) return { type: "failed", failure: { kind: "timeout", outcome: "failed", message: error.message } };
+    if (error instanceof BlockTimeout) return failed("timeout", error.message);
     if (context.signal.aborted) return failed("unknown", "The run ended meanwhile."); // nobody hears it
     onBug(error);
     return failed("unknown", `An error that should not happen: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-function evaluateCondition(condition: string, scope: (name: string) => Json | undefined): Json {
-  if (!hasExpression(condition)) return condition;
+/** Is the condition true where it stands? @throws ExpressionError */
+export function isTrue(condition: string, scope: Lookup): boolean {
+  if (!hasExpression(condition)) return !isFalse(condition);
   try {
-    return evaluateExpression(parseExpression(condition), scope);
+    return !isFalse(evaluateExpression(parseExpression(condition), scope));
   } catch (error) {
     throw error instanceof ExpressionError ? new ExpressionError(`condition: ${error.message}`, { cause: error }) : error;
   }
+}
+
+function answerOf(result: unknown): Answer {
+  if (result instanceof Sleep) return { type: "slept", until: result.until, output: result.output };
+  if (result instanceof OpenLoop) return { type: "opened", items: result.items };
+  if (result instanceof AwaitChild) return { type: "child", request: result.child };
+  if (result instanceof Terminate) return { type: "terminated", reason: result.reason };
+  if (result instanceof AwaitDecision) {
+    return {
+      type: "waiting",
+      wait: { for: "decision", instructions: result.instructions, approve: result.approve, reject: result.reject },
+    };
+  }
+  if (result instanceof TakeBranch) {
+    if (result.index === null) return failed("block", "No branch matched, and there is no default branch.");
+    return { type: "completed", output: { branch_index: result.index, next_block_label: result.nextLabel }, branch: result.index };
+  }
+  const size = JSON.stringify(result).length;
+  if (size > MAX_OUTPUT_CHARACTERS) {
+    return failed(
+      "block",
+      `The output is too large: ${size} characters of JSON, and ${MAX_OUTPUT_CHARACTERS} are allowed. Store it as an artifact, or extract less.`,
+    );
+  }
+  return { type: "completed", output: result as Json }; // as the type's `output` describes it
 }
 
 class BlockTimeout extends Error {}
@@ -86,17 +120,23 @@ async function withTimeout<T>(node: PlanNode, context: BlockContext, work: (sign
   }
 }
 
+function failureOf(error: BlockError): BlockFailure {
+  const { errorClass: kind, message, retryAfterMs } = error;
+  return { kind, outcome: "failed", message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
 function failed(kind: BlockFailure["kind"], message: string): Answer {
   return { type: "failed", failure: { kind, outcome: "failed", message } };
 }
 
-/** Looks a name up as expressions see it. */
-export function scopeOf(...layers: readonly (JsonObject | ((name: string) => Json | undefined))[]): (name: string) => Json | undefined {
-  return (name) => {
-    for (const layer of layers) {
-      const value = typeof layer === "function" ? layer(name) : Object.hasOwn(layer, name) ? layer[name] : undefined;
-      if (value !== undefined) return value;
-    }
-    return undefined;
+/** The output of a child run as its parent's block gives it (Skyvern's fields). */
+export function childOutput(child: Json): Json {
+  if (!isJsonObject(child)) return child;
+  return {
+    workflow_run_id: child.run_id ?? null,
+    workflow_permanent_id: child.workflow_permanent_id ?? null,
+    status: child.status ?? null,
+    failure_reason: child.failure_reason ?? null,
+    outputs: child.output ?? null,
   };
 }

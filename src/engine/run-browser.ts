@@ -19,6 +19,8 @@ export class RunBrowser {
   readonly #runId: RunId;
   readonly #check: (url: string) => Fault | null;
   #lease: Promise<BrowserLease> | null = null;
+  /** Resolves when the page is free. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(
     deps: { browsers: Browsers; vault: Vault; log: Log },
@@ -32,9 +34,26 @@ export class RunBrowser {
     this.#check = check;
   }
 
-  /** @throws BrowserUnavailable */
-  async page(signal: AbortSignal): Promise<BrowserPage> {
-    if (this.#lease !== null && !(await this.#lease).alive) await this.startOver(); // it died between two blocks
+  /**
+   * The page, for one attempt at a time: blocks that run side by side take turns.
+   * @returns the page, and what must be called when the attempt is over
+   * @throws BrowserUnavailable
+   */
+  async take(signal: AbortSignal): Promise<{ page: BrowserPage; giveBack: () => void }> {
+    const before = this.#turn;
+    let giveBack = () => {};
+    this.#turn = new Promise((resolve) => (giveBack = resolve));
+    try {
+      await before;
+      signal.throwIfAborted();
+      return { page: await this.#page(signal), giveBack };
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+
+  async #page(signal: AbortSignal): Promise<BrowserPage> {
     this.#lease ??= this.#open(signal);
     try {
       return (await this.#lease).page;
@@ -63,6 +82,17 @@ export class RunBrowser {
     await lease?.then((held) => held.close()).catch(() => undefined); // it never opened: there is nothing to close
   }
 
+  /** Where the page was after the last block that ended, as JSON text of a `BrowserState`; null when no page was used. */
+  async lastState(): Promise<string | null> {
+    const state = this.#store.browser?.state ?? null;
+    return state === null ? null : await this.#deps.vault.open(this.#purpose, state);
+  }
+
+  /** The same text, sealed for this run's record. */
+  async seal(state: string): Promise<string> {
+    return await this.#deps.vault.seal(this.#purpose, state);
+  }
+
   /**
    * An attempt was cut off and left the page anywhere: the next call of `page` opens another browser, in which the page is where the last block
    * that ended left it.
@@ -79,7 +109,7 @@ export class RunBrowser {
     const record = this.#store.browser;
     if (this.#lease !== null) await this.discard();
     else if (record?.sessionId) await this.#deps.browsers.close(record.sessionId);
-    if (record !== null) this.#store.browser = null;
+    if (record?.sessionId != null) this.#store.browser = { ...record, sessionId: null }; // the state stays, for another try at the run
   }
 
   async #open(signal: AbortSignal): Promise<BrowserLease> {

@@ -2,26 +2,37 @@ import { DurableObject } from "cloudflare:workers";
 import type { BlockContext } from "../blocks/block.ts";
 import { findBlockType } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
-import { artifactIdOf } from "../domain/id.ts";
+import { blockAt, labelOf, MAX_ITERATIONS, walk } from "../domain/block-state.ts";
+import { ExpressionError } from "../domain/expression.ts";
+import { artifactIdOf, type RunId } from "../domain/id.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
+import type { BlockFailure } from "../domain/recovery.ts";
 import {
   advance,
+  cancellation,
   createRun,
+  generationOf,
+  type FinalStatus,
   isFinal,
+  isFinalStatus,
   nextWakeAt,
-  outputOf,
-  replay,
+  pendingChecks,
+  proceed,
   type Run,
   type RunEvent,
   runningBlocks,
   whatIsDue,
 } from "../domain/run.ts";
-import { indexRow, runResponse, systemValues, timeline, webhookFields } from "../domain/run-view.ts";
-import { labelOfOutput } from "../domain/workflow.ts";
-import type { RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports.ts";
-import { type Answer, executeBlock, scopeOf } from "./execute-block.ts";
+import { keptOutputs } from "../domain/run-retry.ts";
+import { indexRow, runResponse, statusOf, timeline } from "../domain/run-view.ts";
+import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports.ts";
+import { AlarmClock } from "./alarm-clock.ts";
+import { type Answer, childOutput, executeBlock, isTrue } from "./execute-block.ts";
 import { RunBrowser } from "./run-browser.ts";
+import { conditionScopeOf, scopeOf } from "./run-scope.ts";
 import { RunStorage } from "./run-storage.ts";
+import { webhookEventsOf } from "./webhook-events.ts";
 
 /** While blocks run, an alarm is always set at most this far ahead: if this incarnation dies, the next begins then. */
 const WATCHDOG_MS = 30_000;
@@ -31,8 +42,8 @@ const ALARM_TURN_MS = 20_000;
 const RESEND_MS = 10_000;
 /** News of a run that goes on is held back this long, so that short runs tell everything at once. */
 const NEWS_DELAY_MS = 50;
-/** A run in the queue asks for itself this often, should the gate's word have been lost. */
-const QUEUED_POLL_MS = 30_000;
+/** A run that waits for another object's word (the gate's, a child's) asks for it this often, should it have been lost. */
+const ASK_AGAIN_MS = 30_000;
 
 /**
  * One run. Turns calls into events and events into work, and decides nothing: `domain/run.ts` does. What is in fields is a cache of the
@@ -41,39 +52,53 @@ const QUEUED_POLL_MS = 30_000;
 export class WorkflowRun extends DurableObject<Env> implements RunObject {
   readonly #deps: EngineDeps;
   readonly #storage: RunStorage;
-  readonly #live = new Map<string, { readonly abort: AbortController; readonly done: Promise<void> }>();
+  readonly #alarm: AlarmClock;
+  /** Attempts and checks that this incarnation works on, by path. */
+  readonly #live = new Map<string, { readonly attempt: number; readonly abort: AbortController; readonly done: Promise<void> }>();
   readonly #waiters = new Set<() => void>();
-  #run: Run | null;
+  #run: Run | null = null;
   #browser: RunBrowser | null = null;
-  #alarmAt: number | null = null;
   #newsTimer: ReturnType<typeof setTimeout> | null = null;
   #cleaned = false;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: Env, deps = composeEngine(env)) {
     super(ctx, env);
-    this.#deps = composeEngine(env);
-    this.#storage = new RunStorage(ctx.storage.sql);
-    this.#run = this.#storage.load();
-    if (this.#run !== null && this.#owesWork(this.#run)) this.#arm(this.#deps.clock.now() + 1);
+    this.#deps = deps;
+    this.#storage = new RunStorage(ctx.storage.sql, this.#deps.values);
+    this.#alarm = new AlarmClock(ctx.storage, this.#deps.clock);
+    const loaded = this.#storage.load();
+    if (typeof loaded === "function") void ctx.blockConcurrencyWhile(async () => this.#takeUp(await loaded()));
+    else this.#takeUp(loaded);
+  }
+
+  #takeUp(run: Run | null): void {
+    this.#run = run;
+    if (run !== null && (!isFinal(run) || this.#storage.acknowledged < this.#storage.seq)) this.#alarm.wakeBy(this.#deps.clock.now() + 1);
   }
 
   // ------------------------------------------------------------------------------------------------------ calls
 
-  async start({ facts, plan, admitted }: RunStart, waitMs: number): Promise<RunReport> {
+  async start({ facts, plan, admitted, browserState }: RunStart, waitMs: number): Promise<RunReport> {
     if (this.#run === null) {
-      const at = this.#deps.clock.now();
-      const created: RunEvent = { type: "run_created", at, facts, plan };
-      const step = advance(createRun(created), admitted ? { type: "run_started", at } : { type: "run_queued", at });
-      if (!step.ok) throw new Error(`a new run refused its first event: ${step.reason}`);
-      this.#storage.create();
-      this.#commit(step.run, [created, ...step.events]);
-      if (!admitted) this.ctx.waitUntil(this.#askGate());
+      const sealed = browserState === null ? null : await this.#browserFor(facts.runId, facts.allowedHosts).seal(browserState);
+      if (this.#run === null) this.#begin(facts, plan, admitted, sealed);
     }
-    return this.#reportOf(await this.#settled(this.#run ?? null, waitMs));
+    return this.#reportOf(await this.#settled(waitMs));
+  }
+
+  #begin(facts: RunStart["facts"], plan: RunStart["plan"], admitted: boolean, browserState: string | null): void {
+    const at = this.#deps.clock.now();
+    const created: RunEvent = { type: "run_created", at, facts, plan };
+    const step = advance(createRun(created), { type: admitted ? "run_started" : "run_queued", at });
+    if (!step.ok) throw new Error(`a new run refused its first event: ${step.reason}`);
+    this.#storage.create();
+    if (browserState !== null) this.#storage.browser = { sessionId: null, state: browserState };
+    this.#commit(step.run, [created, ...step.events]);
+    if (!admitted) this.ctx.waitUntil(this.#askGate());
   }
 
   async report(waitMs: number): Promise<RunReport | null> {
-    return this.#run === null ? null : this.#reportOf(await this.#settled(this.#run, waitMs));
+    return this.#run === null ? null : this.#reportOf(await this.#settled(waitMs));
   }
 
   async timeline(): Promise<string | null> {
@@ -82,8 +107,46 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   async cancel(reason: string): Promise<RunReport | null> {
     if (this.#run === null) return null;
-    this.#apply({ type: "run_canceled", at: this.#deps.clock.now(), reason });
+    if (!isFinal(this.#run)) this.#apply(cancellation(this.#run, this.#deps.clock.now(), reason));
     return this.#reportOf(this.#run);
+  }
+
+  async pause(): Promise<Changed | null> {
+    return this.#change({ type: "run_paused", at: this.#deps.clock.now() });
+  }
+
+  async resume(): Promise<Changed | null> {
+    return this.#change({ type: "run_resumed", at: this.#deps.clock.now() });
+  }
+
+  async decide(path: string | null, approved: boolean): Promise<Changed | null> {
+    const run = this.#run;
+    if (run === null) return null;
+    const waiting = [...walk(run.blocks)].filter(({ block }) => block.status === "waiting" && block.wait.for !== "child");
+    const asked = path === null ? (waiting.length === 1 ? waiting[0] : undefined) : waiting.find((candidate) => candidate.path === path);
+    if (asked?.block.status !== "waiting") return { changed: false, report: this.#reportOf(run) };
+    return this.#change({ type: "block_decided", at: this.#deps.clock.now(), path: asked.path, attempt: asked.block.attempt, approved });
+  }
+
+  async childEnded(path: string, childId: RunId, status: FinalStatus, json: string): Promise<void> {
+    const block = this.#run === null ? undefined : blockAt(this.#run.blocks, path);
+    if (block?.status !== "waiting" || block.wait.for !== "child" || block.wait.runId !== childId) return;
+    const base = { at: this.#deps.clock.now(), path, attempt: block.attempt };
+    const child = JSON.parse(json) as { failure_reason?: string | null } & JsonObject;
+    if (status === "completed") await this.#answer({ type: "completed", output: childOutput(child) }, base);
+    else {
+      const message = `The run ${childId} ended ${status}${child.failure_reason ? `: ${child.failure_reason}` : ""}`;
+      await this.#answer({ type: "failed", failure: { kind: "block", outcome: "failed", message } }, base);
+    }
+  }
+
+  async retrySource(from: string): Promise<RetrySource | null> {
+    const run = this.#run;
+    if (run === null) return null;
+    const kept = keptOutputs(run, from);
+    if (!kept.ok) return kept;
+    const browserState = Object.keys(kept.kept).length === 0 ? null : await this.#browserOf(run).lastState();
+    return { ok: true, facts: run.facts, kept: kept.kept, browserState };
   }
 
   async admit(): Promise<boolean> {
@@ -94,28 +157,15 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   async wake(): Promise<boolean> {
     if (this.#run === null) return false;
-    this.#recover();
+    this.#goOn();
+    this.#rearm();
     return !isFinal(this.#run);
   }
 
   async webhookEvents(): Promise<RunWebhookEvent[]> {
     const run = this.#run;
-    if (run === null || run.facts.webhookUrl === null) return [];
-    const url = run.facts.webhookUrl;
-    const journal = this.#storage.events();
-    return journal.flatMap(({ seq, event }): RunWebhookEvent[] => {
-      if (
-        seq <= this.#storage.acknowledged ||
-        !event.type.startsWith("run_") ||
-        event.type === "run_created" ||
-        event.type === "run_queued"
-      )
-        return [];
-      const asItWas = replay(journal.slice(0, seq).map((row) => row.event));
-      if (asItWas === null) return [];
-      const type = event.type.replace("run_", "workflow_run.") as RunWebhookEvent["type"];
-      return [{ seq, type, at: event.at, url, json: JSON.stringify(webhookFields(asItWas)) }];
-    });
+    if (run?.facts.webhookUrl == null) return [];
+    return await webhookEventsOf(await this.#storage.events(), this.#storage.acknowledged, run.facts.webhookUrl, this.#deps.tokens);
   }
 
   async acknowledge(seq: number): Promise<void> {
@@ -125,12 +175,11 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   }
 
   override async alarm(): Promise<void> {
-    this.#alarmAt = null;
+    this.#alarm.fired();
     if (this.#run === null) return;
-    this.#arm(this.#deps.clock.now() + WATCHDOG_MS); // first, so that whatever happens below the run wakes again
-    this.#recover();
-    for (const event of whatIsDue(this.#run, this.#deps.clock.now())) this.#apply(event);
-    if (this.#run.status === "queued") await this.#askGate();
+    this.#alarm.wakeBy(this.#deps.clock.now() + WATCHDOG_MS); // first, so that whatever happens below the run wakes again
+    this.#goOn();
+    await Promise.all([this.#askGate(), this.#askChildren()]);
     if (this.#storage.acknowledged < this.#storage.seq && this.#newsTimer === null) await this.#tellNews();
     if (isFinal(this.#run)) await this.#cleanUp();
     await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(ALARM_TURN_MS)]);
@@ -139,125 +188,262 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   // ----------------------------------------------------------------------------------------------------- events
 
-  /** An event that does not fit is dropped: it answers something that is over. */
-  #apply(event: RunEvent): void {
-    if (this.#run === null) return;
+  /** An event that does not fit is dropped: it answers something that is over. @returns whether it fitted */
+  #apply(event: RunEvent): boolean {
+    if (this.#run === null) return false;
     const step = advance(this.#run, event);
     if (step.ok) this.#commit(step.run, step.events);
+    return step.ok;
+  }
+
+  #change(event: RunEvent): Changed | null {
+    if (this.#run === null) return null;
+    const changed = this.#apply(event);
+    return { changed, report: this.#reportOf(this.#run) };
   }
 
   /** Writes the events and does what they ask for. What is written together here becomes durable together. */
   #commit(run: Run, events: readonly RunEvent[]): void {
     this.#run = run;
-    this.#storage.append(events);
-    for (const event of events) {
-      this.#logEvent(event);
-      if (event.type === "block_started") this.#execute(event.label, event.attempt);
-    }
+    if (events.length > 0) this.#storage.append(events);
+    for (const event of events) this.#logEvent(event);
+    this.#abortWhatIsOver(run);
+    for (const event of events)
+      if (event.type === "block_started")
+        this.#work(event.path, event.attempt, (signal) => this.#attempt(event.path, event.attempt, signal));
+    for (const check of pendingChecks(run))
+      if (!this.#live.has(check.path))
+        this.#work(check.path, check.attempt, (signal) => this.#check(check.path, check.attempt, check.index, signal));
     if (isFinal(run)) {
-      for (const { abort } of this.#live.values()) abort.abort(new Error(`the run is ${run.status}`));
       for (const wake of this.#waiters) wake();
       this.ctx.waitUntil(this.#cleanUp());
     }
-    if (events.some(({ type }) => type.startsWith("run_"))) this.#planNews(isFinal(run) ? 0 : NEWS_DELAY_MS);
+    if (events.some(isNews)) this.#planNews(isFinal(run) ? 0 : NEWS_DELAY_MS);
     this.#rearm();
   }
 
-  /** What the journal says is running, and is not running here, was interrupted. */
-  #recover(): void {
-    const run = this.#run;
-    if (run === null || isFinal(run)) return;
-    for (const { label, attempt } of runningBlocks(run)) {
-      if (this.#live.has(label)) continue;
-      this.ctx.waitUntil(this.#browserOf(run).startOver());
-      this.#apply({ type: "block_interrupted", at: this.#deps.clock.now(), label, attempt });
+  #abortWhatIsOver(run: Run): void {
+    for (const [path, { attempt, abort }] of this.#live) {
+      const block = blockAt(run.blocks, path);
+      const goesOn = (block?.status === "running" || block?.status === "looping") && block.attempt === attempt;
+      if (!goesOn) abort.abort(new Error(isFinal(run) ? `the run is ${run.status}` : "the block is over"));
     }
   }
 
-  #execute(label: string, attempt: number): void {
+  /** What was interrupted, what is due, and what may start now. */
+  #goOn(): void {
+    if (this.#run === null || isFinal(this.#run)) return;
+    const now = this.#deps.clock.now();
+    for (const { path, attempt } of runningBlocks(this.#run)) {
+      if (this.#live.has(path)) continue;
+      this.ctx.waitUntil(this.#browserOf(this.#run).startOver());
+      this.#apply({ type: "block_interrupted", at: now, path, attempt });
+    }
+    for (const event of whatIsDue(this.#run, now)) this.#apply(event);
+    const { run, events } = proceed(this.#run, now);
+    this.#commit(run, events);
+  }
+
+  #work(path: string, attempt: number, work: (signal: AbortSignal) => Promise<void>): void {
     const abort = new AbortController();
-    const done = this.#attempt(label, attempt, abort.signal).finally(() => {
-      if (this.#live.get(label)?.abort === abort) this.#live.delete(label);
-    });
-    this.#live.set(label, { abort, done });
+    // It begins after this turn's commit, not inside it.
+    const done = Promise.resolve()
+      .then(() => work(abort.signal))
+      .catch((error: unknown) => this.#deps.log.error("work on a block broke off", error, this.#fields(path, attempt)))
+      .finally(() => this.#forget(path, abort));
+    this.#live.set(path, { attempt, abort, done });
     this.ctx.waitUntil(done);
   }
 
-  async #attempt(label: string, attempt: number, signal: AbortSignal): Promise<void> {
-    // The block begins after the call that started it has returned to its caller: nothing here may run inside a commit.
-    await Promise.resolve();
+  #forget(path: string, abort: AbortController): void {
+    if (this.#live.get(path)?.abort === abort) this.#live.delete(path);
+  }
+
+  async #attempt(path: string, attempt: number, signal: AbortSignal): Promise<void> {
     const run = this.#run;
-    const node = run?.plan.nodes.find((candidate) => candidate.label === label);
-    const block = run?.blocks.get(label);
-    const blockType = node && findBlockType(node.blockType);
+    const block = run === null ? undefined : blockAt(run.blocks, path);
+    const node = run?.plan.nodes[labelOf(path)];
     if (run === null || node === undefined || block?.status !== "running" || signal.aborted) return;
-    let usedPage = false;
+    const blockType = findBlockType(node.blockType);
+    let taken: ReturnType<RunBrowser["take"]> | null = null;
     const context: BlockContext = {
       signal,
       attempt,
-      idempotencyKey: `${run.facts.runId}/${label}`,
+      idempotencyKey: `${run.facts.runId}/${path}`,
       now: () => this.#deps.clock.now(),
-      page: () => {
-        usedPage = true;
-        return this.#browserOf(run).page(signal);
-      },
+      page: async () => (await (taken ??= this.#browserOf(run).take(signal))).page,
       http: this.#deps.httpFor(run.facts.allowedHosts),
       saveArtifact: (file) =>
         this.#deps.artifacts.save(run.facts, { artifactId: artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact")), ...file }),
     };
     const answer: Answer = blockType
-      ? await executeBlock(node, blockType, this.#scope(run, block.startedAt), context, (error) =>
-          this.#deps.log.error("block threw", error, this.#fields(label, attempt)),
+      ? await executeBlock(node, blockType, scopeOf(run, path, block.startedAt), context, (error) =>
+          this.#deps.log.error("block threw", error, this.#fields(path, attempt)),
         )
       : {
           type: "failed",
           failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` },
         };
-    if (usedPage && !signal.aborted) await this.#keepPage(run, answer);
-    if (this.#live.get(label)?.abort.signal === signal) this.#live.delete(label);
-    const base = { at: this.#deps.clock.now(), label, attempt };
-    switch (answer.type) {
-      case "completed":
-        return this.#apply({ type: "block_completed", ...base, output: answer.output });
-      case "slept":
-        return this.#apply({ type: "block_slept", ...base, until: answer.until, output: answer.output });
-      case "skipped":
-        return this.#apply({ type: "block_skipped", ...base, reason: answer.reason });
-      case "failed":
-        return this.#apply({ type: "block_failed", ...base, failure: answer.failure });
+    if (taken !== null) await this.#keepPage(run, answer, signal, taken);
+    if (!signal.aborted) await this.#answer(answer, { at: this.#deps.clock.now(), path, attempt });
+  }
+
+  /** Asks a loop whether it goes on. */
+  async #check(path: string, attempt: number, index: number, signal: AbortSignal): Promise<void> {
+    const run = this.#run;
+    const node = run?.plan.nodes[labelOf(path)];
+    if (run === null || node === undefined || signal.aborted) return;
+    this.#live.delete(path); // what follows from the answer may be the next check
+    const base = { at: this.#deps.clock.now(), path, attempt };
+    try {
+      const more = node.condition !== null && isTrue(node.condition, conditionScopeOf(run, path, index, base.at));
+      if (more && index >= MAX_ITERATIONS) throw new ExpressionError(`the condition is still true after ${MAX_ITERATIONS} iterations`);
+      this.#apply({ type: "loop_checked", ...base, index, more });
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      this.#apply({ type: "block_failed", ...base, failure: { kind: "block", outcome: "failed", message: error.message }, random: 0 });
     }
   }
 
-  #scope(run: Run, at: number): (name: string) => ReturnType<typeof outputOf> {
-    return scopeOf(run.facts.parameters, (name) => {
-      const label = labelOfOutput(name);
-      return label === null ? systemValues(run, at)[name] : outputOf(run, label);
-    });
+  /** Turns the answer of an attempt into its event. A large output is stored first. */
+  async #answer(answer: Answer, base: { at: number; path: string; attempt: number }): Promise<void> {
+    if (answer.type === "child") return await this.#startChild(answer.request, base);
+    if (answer.type === "completed" || answer.type === "opened") {
+      const stored = await this.#storeLarge(answer.type === "completed" ? answer.output : answer.items);
+      if (stored !== null) answer = { type: "failed", failure: stored };
+    }
+    const live = this.#live.get(base.path);
+    if (live?.attempt === base.attempt) this.#live.delete(base.path);
+    switch (answer.type) {
+      case "completed":
+        this.#apply({
+          type: "block_completed",
+          ...base,
+          output: answer.output,
+          ...(answer.branch === undefined ? {} : { branch: answer.branch }),
+        });
+        return;
+      case "opened":
+        this.#apply({ type: "loop_opened", ...base, items: answer.items });
+        return;
+      case "slept":
+        this.#apply({ type: "block_slept", ...base, until: answer.until, output: answer.output });
+        return;
+      case "waiting": {
+        const node = this.#run?.plan.nodes[labelOf(base.path)];
+        this.#apply({ type: "block_waiting", ...base, wait: answer.wait, until: node === undefined ? null : base.at + node.timeoutMs });
+        return;
+      }
+      case "skipped":
+        this.#apply({ type: "block_skipped", ...base, reason: answer.reason });
+        return;
+      case "terminated":
+        this.#apply({ type: "block_terminated", ...base, reason: answer.reason });
+        return;
+      case "failed":
+        this.#apply({ type: "block_failed", ...base, failure: answer.failure, random: this.#deps.random() });
+    }
+  }
+
+  /** @returns a failure when it could not be stored */
+  async #storeLarge(value: Json): Promise<BlockFailure | null> {
+    if (this.#run === null) return null;
+    try {
+      await this.#storage.prepare(value, this.#run.facts);
+      return null;
+    } catch (error) {
+      this.#deps.log.error("a large output could not be stored", error, this.#fields());
+      return { kind: "temporary", outcome: "failed", message: "The output is large and could not be stored just now." };
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- children
+
+  async #startChild(request: (Answer & { type: "child" })["request"], base: { at: number; path: string; attempt: number }): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    let started;
+    try {
+      started = await this.#deps.children.start(run.facts, { path: base.path, generation: generationOf(run, base.path) }, request);
+    } catch (error) {
+      this.#deps.log.error("a child run could not be started", error, this.#fields(base.path, base.attempt));
+      return await this.#answer(
+        { type: "failed", failure: { kind: "temporary", outcome: "failed", message: "The other run could not be started just now." } },
+        base,
+      );
+    }
+    if (!started.ok)
+      return await this.#answer({ type: "failed", failure: { kind: "block", outcome: "failed", message: started.message } }, base);
+    if (!request.wait) return await this.#answer({ type: "completed", output: childOutput(JSON.parse(started.json) as Json) }, base);
+    const live = this.#live.get(base.path);
+    if (live?.attempt === base.attempt) this.#live.delete(base.path);
+    if (!this.#apply({ type: "block_waiting", ...base, until: null, wait: { for: "child", runId: started.runId } })) {
+      await this.#deps.runs.get(run.facts.organizationId, started.runId).cancel("The run that waited for it has ended.");
+    }
+    await this.#askChildren(); // it may have ended before this run knew its name
+  }
+
+  /** Children tell their end; should that word have been lost, they are asked. */
+  async #askChildren(): Promise<void> {
+    const run = this.#run;
+    if (run?.status !== "running") return;
+    for (const { path, block } of walk(run.blocks)) {
+      if (block.status !== "waiting" || block.wait.for !== "child") continue;
+      const report = await this.#deps.runs.get(run.facts.organizationId, block.wait.runId as RunId).report(0);
+      const status = report === null ? "failed" : report.status;
+      if (isFinalStatus(status))
+        await this.childEnded(
+          path,
+          block.wait.runId as RunId,
+          status,
+          report?.json ?? `{"run_id":"${block.wait.runId}","failure_reason":"it does not exist"}`,
+        );
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------- browser
 
   #browserOf(run: Run): RunBrowser {
-    this.#browser ??= new RunBrowser(this.#deps, this.#storage, run.facts.runId, (url) => checkOutboundUrl(url, run.facts.allowedHosts));
+    return this.#browserFor(run.facts.runId, run.facts.allowedHosts);
+  }
+
+  #browserFor(runId: RunId, allowedHosts: readonly string[]): RunBrowser {
+    this.#browser ??= new RunBrowser(this.#deps, this.#storage, runId, (url) => checkOutboundUrl(url, allowedHosts));
     return this.#browser;
   }
 
   /** Stores where the page is, in the same turn, and so in the same commit, as the answer that follows. */
-  async #keepPage(run: Run, answer: Answer): Promise<void> {
+  async #keepPage(run: Run, answer: Answer, signal: AbortSignal, taken: ReturnType<RunBrowser["take"]>): Promise<void> {
     const browser = this.#browserOf(run);
-    if (answer.type === "failed" && answer.failure.kind === "temporary") return browser.discard();
-    const record = await browser.checkpoint();
-    if (record !== null && this.#run !== null && !isFinal(this.#run)) this.#storage.browser = record;
+    const page = await taken.catch(() => null); // it was not to be had, which the answer says
+    if (page === null) return;
+    try {
+      if (signal.aborted || answer.type === "failed") return await browser.startOver(); // another attempt begins where this one did
+      const record = await browser.checkpoint();
+      if (record !== null && this.#run !== null && !isFinal(this.#run)) this.#storage.browser = record;
+    } finally {
+      page.giveBack();
+    }
   }
 
   // ------------------------------------------------------------------------------------------------ outside world
 
-  /** Gives back what the run holds. Repeated until it is done: a run that has ended keeps no slot and no browser. */
+  /** Gives back what the run holds, and tells those who wait for its end. Repeated until it is done. */
   async #cleanUp(): Promise<void> {
     const run = this.#run;
-    if (run === null || this.#cleaned) return;
+    if (run === null || !isFinal(run) || this.#cleaned) return;
+    const { organizationId, runId, parent, admission } = run.facts;
     try {
-      await Promise.all([this.#deps.gates.get(run.facts.organizationId).release(run.facts.runId), this.#browserOf(run).release()]);
+      await Promise.all([
+        admission === null ? undefined : this.#deps.gates.get(organizationId).release(runId),
+        this.#browserOf(run).release(),
+        parent === null
+          ? undefined
+          : this.#deps.runs.get(organizationId, parent.runId).childEnded(parent.path, runId, run.status, this.#reportOf(run).json),
+        ...this.#storage
+          .children()
+          .map((childId) => this.#deps.runs.get(organizationId, childId).cancel("The run that waited for it has ended.")),
+      ]);
       this.#cleaned = true;
       this.#rearm();
     } catch (error) {
@@ -267,9 +453,11 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   async #askGate(): Promise<void> {
     const run = this.#run;
-    if (run?.status !== "queued") return;
-    const place = await this.#deps.gates.get(run.facts.organizationId).admit(run.facts.runId, run.facts.slotLimit);
-    if (place === 0) this.#apply({ type: "run_started", at: this.#deps.clock.now() });
+    if (run?.status !== "queued" || run.facts.admission === null) return;
+    const place = await this.#deps.gates
+      .get(run.facts.organizationId)
+      .admit({ runId: run.facts.runId, onLimit: "queue", ...run.facts.admission });
+    if (place.admitted) this.#apply({ type: "run_started", at: this.#deps.clock.now() });
   }
 
   #planNews(delayMs: number): void {
@@ -291,8 +479,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   }
 
   /** Resolves when the run has ended or the time is up. */
-  async #settled(run: Run | null, waitMs: number): Promise<Run | null> {
-    if (run === null || isFinal(run) || waitMs <= 0) return this.#run;
+  async #settled(waitMs: number): Promise<Run | null> {
+    if (this.#run === null || isFinal(this.#run) || waitMs <= 0) return this.#run;
     let wake = () => {};
     const ended = new Promise<void>((resolve) => {
       wake = resolve;
@@ -307,56 +495,50 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   #reportOf(run: Run | null): RunReport {
     if (run === null) throw new Error("there is no run to report");
-    return { status: run.status, json: JSON.stringify(runResponse(run)) };
+    return { status: statusOf(run), json: JSON.stringify(runResponse(run)) };
   }
 
   // ----------------------------------------------------------------------------------------------------- alarms
 
-  #owesWork(run: Run): boolean {
-    return !isFinal(run) || this.#storage.acknowledged < this.#storage.seq;
-  }
-
-  /** When the object must wake by itself; null when it owes nothing. */
-  #wakeAt(run: Run): number | null {
+  /** Sets the alarm for the earliest thing that is owed. */
+  #rearm(): void {
+    const run = this.#run;
+    if (run === null) return;
     const now = this.#deps.clock.now();
     const times: number[] = [];
     if (this.#live.size > 0) times.push(now + WATCHDOG_MS);
     const due = nextWakeAt(run);
     if (due !== null) times.push(due);
-    if (run.status === "queued") times.push(now + QUEUED_POLL_MS);
+    if (run.status === "queued" || waitsForChild(run)) times.push(now + ASK_AGAIN_MS);
     if (this.#storage.acknowledged < this.#storage.seq || (isFinal(run) && !this.#cleaned)) times.push(now + RESEND_MS);
-    return times.length === 0 ? null : Math.min(...times);
-  }
-
-  #rearm(): void {
-    if (this.#run === null) return;
-    const at = this.#wakeAt(this.#run);
-    if (at !== null) return this.#arm(at);
-    if (this.#alarmAt !== null) void this.ctx.storage.deleteAlarm();
-    this.#alarmAt = null;
-  }
-
-  /** An alarm that is already set, and not later than wanted by more than nothing, is left: setting one is a write. */
-  #arm(at: number): void {
-    const now = this.#deps.clock.now();
-    if (this.#alarmAt !== null && this.#alarmAt > now && this.#alarmAt <= at) return;
-    this.#alarmAt = Math.max(at, now + 1); // one set for this very millisecond is lost when its handler is running
-    void this.ctx.storage.setAlarm(this.#alarmAt);
+    if (times.length === 0) this.#alarm.clear();
+    else this.#alarm.wakeBy(Math.min(...times));
   }
 
   // ------------------------------------------------------------------------------------------------------- logs
 
   #logEvent(event: RunEvent): void {
-    this.#deps.log.info(event.type, "label" in event ? this.#fields(event.label, event.attempt) : this.#fields());
+    this.#deps.log.info(event.type, "path" in event ? this.#fields(event.path, event.attempt) : this.#fields());
   }
 
-  #fields(label?: string, attempt?: number): Record<string, string | number> {
+  #fields(path?: string, attempt?: number): Record<string, string | number> {
     return {
       ...(this.#run ? { organization_id: this.#run.facts.organizationId, run_id: this.#run.facts.runId } : {}),
-      ...(label === undefined ? {} : { block: label }),
+      ...(path === undefined ? {} : { block: path }),
       ...(attempt === undefined ? {} : { attempt }),
     };
   }
+}
+
+/** Does the outside learn of this event? */
+function isNews({ type }: RunEvent): boolean {
+  return type.startsWith("run_") || type === "block_waiting" || type === "block_decided";
+}
+
+function waitsForChild(run: Run): boolean {
+  if (run.status !== "running") return false;
+  for (const { block } of walk(run.blocks)) if (block.status === "waiting" && block.wait.for === "child") return true;
+  return false;
 }
 
 function sleep(ms: number): Promise<void> {

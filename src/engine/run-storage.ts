@@ -1,40 +1,67 @@
 import { z } from "zod";
-import { replay, type Run, type RunEvent } from "../domain/run.ts";
+import type { RunId } from "../domain/id.ts";
+import { isJsonObject, type Json } from "../domain/json.ts";
+import { replay, type Run, type RunEvent, type RunFacts } from "../domain/run.ts";
+import type { LargeValues } from "../ports.ts";
+
+/** Characters of JSON from which on a value is stored outside the journal. A row may have 2 MB. */
+const LARGE = 64_000;
+
+interface JournalRow extends Record<string, SqlStorageValue> {
+  seq: number;
+  event: string;
+  /** JSON of `[path, key]` of what is stored outside, null when everything is here. */
+  large: string | null;
+}
 
 /**
- * A run's journal and the little that is kept beside it, in the SQLite of the run's own object. An object that never held a run has no
- * tables, so asking after a run that does not exist leaves nothing behind.
+ * A run's journal and the little that is kept beside it, in the SQLite of the run's own object. Large values are kept elsewhere, by their hash,
+ * and come back as if they had been here. An object that never held a run has no tables, so asking after a run that does not exist leaves
+ * nothing behind.
  */
 export class RunStorage {
   readonly #sql: SqlStorage;
+  readonly #values: LargeValues;
+  /** Large values that are stored, by identity, until the event that holds them is written. */
+  readonly #stored = new Map<Json, string>();
   #seq = 0;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, values: LargeValues) {
     this.#sql = sql;
+    this.#values = values;
   }
 
-  /** Reads the whole journal. @returns null when there is no run here */
-  load(): Run | null {
+  /**
+   * Reads the whole journal.
+   * @returns the run, null when there is none here; or, when values must be fetched first, how to
+   */
+  load(): Run | null | (() => Promise<Run | null>) {
     if (this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'journal'").toArray().length === 0) return null;
-    const rows = this.#sql.exec<{ seq: number; event: string }>("SELECT seq, event FROM journal ORDER BY seq").toArray();
+    const rows = this.#rows();
     this.#seq = rows.at(-1)?.seq ?? 0;
-    return replay(rows.map(({ event }) => parseEvent(event)));
+    if (rows.every(({ large }) => large === null)) return replay(rows.map(({ event }) => parseEvent(event)));
+    return async () => replay((await this.#hydrate(rows)).map(({ event }) => event));
   }
 
   /** Makes the tables. Only the first event of a run calls for it. */
   create(): void {
     this.#sql.exec(
-      `CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;
+      `CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT;
        CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
     );
   }
 
-  /** Writes events at the end of the journal, all or none: one statement. @returns the number of the last */
-  append(events: readonly RunEvent[]): number {
-    const rows = events.map((event) => JSON.stringify(event));
-    this.#sql.exec(`INSERT INTO journal (event) VALUES ${rows.map(() => "(?)").join(", ")}`, ...rows);
+  /** Stores a value outside if it is large, so that an event with it can be written. */
+  async prepare(value: Json, owner: Pick<RunFacts, "organizationId" | "runId">): Promise<void> {
+    const text = JSON.stringify(value);
+    if (text.length > LARGE) this.#stored.set(value, await this.#values.put(owner, text));
+  }
+
+  /** Writes events at the end of the journal, all or none: one statement. */
+  append(events: readonly RunEvent[]): void {
+    const rows = events.map((event) => this.#write(event));
+    this.#sql.exec(`INSERT INTO journal (event, large) VALUES ${rows.map(() => "(?, ?)").join(", ")}`, ...rows.flat());
     this.#seq += rows.length;
-    return this.#seq;
   }
 
   /** Number of the last event. */
@@ -42,10 +69,17 @@ export class RunStorage {
     return this.#seq;
   }
 
-  /** The journal from its beginning up to `seq`, as numbered events. */
-  events(upTo = this.#seq): { seq: number; event: RunEvent }[] {
-    const rows = this.#sql.exec<{ seq: number; event: string }>("SELECT seq, event FROM journal WHERE seq <= ? ORDER BY seq", upTo);
-    return rows.toArray().map(({ seq, event }) => ({ seq, event: parseEvent(event) }));
+  /** The whole journal. */
+  async events(): Promise<{ seq: number; event: RunEvent }[]> {
+    return await this.#hydrate(this.#rows());
+  }
+
+  /** The runs that this one's blocks started and waited for. */
+  children(): RunId[] {
+    const rows = this.#sql.exec<{ id: string | null }>(
+      "SELECT event ->> '$.wait.runId' AS id FROM journal WHERE event ->> '$.type' = 'block_waiting'",
+    );
+    return rows.toArray().flatMap(({ id }) => (id === null ? [] : [id as RunId]));
   }
 
   /** Up to which event the outside has recorded what it needs; 0 at first. What lies beyond is the outbox. */
@@ -53,7 +87,7 @@ export class RunStorage {
     return Number(this.#read("acknowledged") ?? 0);
   }
   set acknowledged(seq: number) {
-    this.#write("acknowledged", String(seq));
+    this.#set("acknowledged", String(seq));
   }
 
   /** The browser that the run holds, and where its page was after the last block that ended. */
@@ -63,14 +97,38 @@ export class RunStorage {
   }
   set browser(record: BrowserRecord | null) {
     if (record === null) this.#sql.exec("DELETE FROM facts WHERE name = 'browser'");
-    else this.#write("browser", JSON.stringify(record));
+    else this.#set("browser", JSON.stringify(record));
+  }
+
+  #rows(): JournalRow[] {
+    return this.#sql.exec<JournalRow>("SELECT seq, event, large FROM journal ORDER BY seq").toArray();
+  }
+
+  #write(event: RunEvent): [string, string | null] {
+    if (this.#stored.size === 0) return [JSON.stringify(event), null];
+    const large: [string[], string][] = [];
+    const text = JSON.stringify(withoutLarge(event as unknown as Json, this.#stored, [], large));
+    for (const [, key] of large) for (const [value, stored] of this.#stored) if (stored === key) this.#stored.delete(value);
+    return [text, large.length === 0 ? null : JSON.stringify(large)];
+  }
+
+  async #hydrate(rows: readonly JournalRow[]): Promise<{ seq: number; event: RunEvent }[]> {
+    return await Promise.all(
+      rows.map(async ({ seq, event: text, large }) => {
+        const event = parseEvent(text);
+        for (const [path, key] of large === null ? [] : (JSON.parse(large) as [string[], string][])) {
+          put(event as unknown as Record<string, unknown>, path, JSON.parse(await this.#values.get(key)));
+        }
+        return { seq, event };
+      }),
+    );
   }
 
   #read(name: string): string | null {
     return this.#sql.exec<{ value: string }>("SELECT value FROM facts WHERE name = ?", name).toArray()[0]?.value ?? null;
   }
 
-  #write(name: string, value: string): void {
+  #set(name: string, value: string): void {
     this.#sql.exec("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value);
   }
 }
@@ -86,4 +144,21 @@ export type BrowserRecord = z.infer<typeof browserRecordSchema>;
 /** Rows of the journal were written by `append`; nothing else writes them. */
 function parseEvent(text: string): RunEvent {
   return JSON.parse(text) as RunEvent;
+}
+
+/** The value with null where a large one was; `found` is told where. Only objects are entered: large values stand in fields. */
+function withoutLarge(value: Json, stored: ReadonlyMap<Json, string>, path: string[], found: [string[], string][]): Json {
+  const key = stored.get(value);
+  if (key !== undefined) {
+    found.push([path, key]);
+    return null;
+  }
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([field, inner]) => [field, withoutLarge(inner, stored, [...path, field], found)]));
+}
+
+function put(target: Record<string, unknown>, [field, ...rest]: readonly string[], value: unknown): void {
+  if (field === undefined) return;
+  if (rest.length === 0) target[field] = value;
+  else put(target[field] as Record<string, unknown>, rest, value);
 }

@@ -2,12 +2,13 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { ServiceError } from "../domain/error.ts";
-import type { Log } from "../ports.ts";
+import type { DecisionTokens, Log } from "../ports.ts";
 import { createAuthenticate } from "../services/api-keys.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
 import { requireAdmin, requireApiKey, type AppEnv } from "./auth.ts";
 import { toProblem } from "./problem.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
+import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { healthRoutes, type HealthDeps } from "./routes/health.ts";
 import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
@@ -17,6 +18,7 @@ import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
 
 export interface AppDeps extends AdminDeps, HealthDeps, OrganizationDeps, TemplateDeps, WorkflowDeps, RunRouteDeps, RecordDeliveriesDeps {
   readonly log: Log;
+  readonly tokens: DecisionTokens;
   readonly settings: { readonly adminToken: string };
 }
 
@@ -53,6 +55,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.use("/v1/admin/*", requireAdmin(deps.settings.adminToken));
   app.route("/v1/admin", adminRoutes(deps));
   app.all("/v1/admin/*", (c) => c.notFound()); // and not on to the routes that ask for an API key
+
+  app.route("/v1/decisions", decisionRoutes(deps)); // their tokens are the key
 
   app.use("/v1/*", requireApiKey(createAuthenticate(deps)));
   app.route("/v1", organizationRoutes(deps));

@@ -38,6 +38,12 @@ export async function readBodyAs<Schema extends z.ZodType>(c: Context, schema: S
   throw invalidInput("The body is not valid", document.locate(faultsOf(parsed.error, schema)));
 }
 
+/** The same for a request that may come without a body, which then counts as `{}`. */
+export async function readOptionalBodyAs<Schema extends z.ZodType>(c: Context, schema: Schema, maxBytes: number): Promise<z.infer<Schema>> {
+  const empty = c.req.raw.body === null || c.req.header("content-length") === "0";
+  return empty ? schema.parse({}) : await readBodyAs(c, schema, maxBytes);
+}
+
 /** @param what begins the sentence: `The body`, `yaml_definition` */
 export function requireDocument(parsed: ParsedDocument, what: string): ParsedDocument & { ok: true } {
   if (parsed.ok) return parsed;

@@ -1,29 +1,47 @@
 import { z } from "zod";
+import type { WaitReason } from "../domain/admission.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { isId, type RunId, type WorkflowId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import { checkOutboundUrl } from "../domain/outbound.ts";
-import { resolveParameters } from "../domain/parameter.ts";
-import { FINAL_STATUSES, RUN_MAX_SECONDS, type RunFacts } from "../domain/run.ts";
+import { FINAL_STATUSES, isFinalStatus } from "../domain/run.ts";
 import { invalidRunResponse, type RunIndexRow } from "../domain/run-view.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
-import type { Clock, Gates, IdempotencyKeys, Ids, Page, RunIndex, RunObjects, RunReport } from "../ports.ts";
+import type { Clock, Gates, IdempotencyKeys, Ids, Page, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
 import { claim, hashRequest } from "./idempotency.ts";
-import { findRunnable, type FindRunnableDeps, type Runnable } from "./workflows.ts";
+import { makeFacts, type RunWish } from "./run-facts.ts";
+import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 
 /** Fields of Skyvern's run request that are accepted and change nothing here. */
 const UNUSED_REQUEST_FIELDS = {
-  title: z.json(), proxy_location: z.json(), totp_url: z.json(), totp_identifier: z.json(), browser_session_id: z.null(), reuse_browser_session: z.json(),
-  browser_profile_id: z.null(), start_fresh_browser: z.literal(false).nullable(), max_screenshot_scrolls: z.json(), max_elapsed_time_minutes: z.json(),
-  extra_http_headers: z.json(), cdp_connect_headers: z.null(), browser_address: z.null(), ai_fallback: z.json(), run_with: z.json(), run_metadata: z.json(),
-} as const; // prettier-ignore
+  title: z.json(),
+  proxy_location: z.json(),
+  totp_url: z.json(),
+  totp_identifier: z.json(),
+  browser_session_id: z.null(),
+  reuse_browser_session: z.json(),
+  browser_profile_id: z.null(),
+  start_fresh_browser: z.literal(false).nullable(),
+  max_screenshot_scrolls: z.json(),
+  extra_http_headers: z.json(),
+  cdp_connect_headers: z.null(),
+  browser_address: z.null(),
+  ai_fallback: z.json(),
+  run_with: z.json(),
+  run_metadata: z.json(),
+} as const;
 
 export const runRequestSchema = z.strictObject({
   workflow_id: z.string().optional().describe("The workflow's permanent id (`wpid_…`)."),
   agent_id: z.string().optional().describe("The same, as newer clients of Skyvern call it; if both are sent, this one counts."),
   version: z.int().min(1).optional().describe("Which version to run; the latest when absent."),
   parameters: z.record(z.string(), z.json()).nullish().describe("Values for the workflow's parameters."),
+  priority: z.int().min(-100).max(100).default(0).describe("In the organization's queue, higher goes first."),
+  on_limit: z
+    .enum(["queue", "reject"])
+    .default("queue")
+    .describe("Over the organization's limit: wait in its queue, or be refused with a 429."),
+  max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long the run may be at work."),
   webhook_url: z.string().nullish().describe("Where this run's events go; the workflow's own address when absent."),
   ...z.strictObject(UNUSED_REQUEST_FIELDS).partial().shape,
 });
@@ -35,6 +53,8 @@ export interface StartOptions {
   readonly idempotencyKey: string | null;
   /** How long to wait for the run to end before answering. */
   readonly waitMs: number;
+  /** The address of the API as its caller sees it. */
+  readonly apiOrigin: string;
 }
 
 export interface StartDeps extends FindRunnableDeps {
@@ -48,48 +68,104 @@ export interface StartDeps extends FindRunnableDeps {
 
 /**
  * Starts a run. The gate is asked while the workflow is looked up; a run that is refused leaves an `invalid` row in the history.
- * @throws ServiceError not_found, unknown_template, invalid_input, invalid_parameters, idempotency_mismatch
+ * @throws ServiceError not_found, unknown_template, invalid_input, invalid_parameters, idempotency_mismatch, limit_exceeded
  */
 export async function startRun(deps: StartDeps, organization: Organization, body: unknown, options: StartOptions): Promise<RunReport> {
   const request = parseRequest(body);
   const runId = await chooseRunId(deps, organization, body, options);
   const repeated = runId.replayed ? await deps.runs.get(organization.organizationId, runId.id).report(options.waitMs) : null;
   if (repeated !== null) return repeated;
+  return await launch(deps, organization, runId.id, {
+    priority: request.priority,
+    onLimit: request.on_limit,
+    waitMs: options.waitMs,
+    prepare: async (id) => {
+      const runnable = await findRunnable(deps, organization.organizationId, workflowIdOf(request), {
+        template: options.template,
+        version: request.version ?? null,
+      });
+      const wish: RunWish = {
+        parameters: request.parameters ?? {},
+        webhookUrl: request.webhook_url ?? null,
+        maxSeconds: request.max_elapsed_time_minutes == null ? null : request.max_elapsed_time_minutes * 60,
+        priority: request.priority,
+        request: { ...withoutSecrets(body as JsonObject), ...(options.template ? { template: true } : {}) },
+        apiOrigin: options.apiOrigin,
+      };
+      return {
+        facts: await makeFacts(deps, organization, id, runnable, wish, { parent: null, retryOf: null }),
+        plan: runnable.plan,
+        browserState: null,
+      };
+    },
+  });
+}
 
+/** What becomes a run once it is admitted. */
+export interface Launch {
+  readonly priority: number;
+  readonly onLimit: "queue" | "reject";
+  readonly waitMs: number;
+  /** @throws ServiceError when the run is refused */
+  readonly prepare: (runId: RunId) => Promise<Omit<RunStart, "admitted">>;
+}
+
+/**
+ * Prepares a run while the gate is asked for a slot, and starts it. A run with an order of its own (`sequential_key`) is known only when it is
+ * prepared; the gate hears of its key then.
+ */
+export async function launch(
+  deps: StartDeps,
+  organization: Organization,
+  runId: RunId,
+  { priority, onLimit, waitMs, prepare }: Launch,
+): Promise<RunReport> {
   const gate = deps.gates.get(organization.organizationId);
-  const [runnable, place] = await Promise.allSettled([
-    findRunnable(deps, organization.organizationId, workflowIdOf(request), {
-      template: options.template,
-      version: request.version ?? null,
-    }),
-    gate.admit(runId.id, organization.maxConcurrentRuns),
-  ]);
-  if (place.status === "rejected") throw place.reason;
+  const admission = { runId, limit: organization.maxConcurrentRuns, priority, sequentialKey: null, onLimit };
+  const [asked, prepared] = await Promise.allSettled([gate.admit(admission), prepare(runId)]);
   try {
-    if (runnable.status === "rejected") throw runnable.reason;
-    const facts = await factsOf(deps, organization, runId.id, request, runnable.value, body as JsonObject);
-    return await deps.runs
-      .get(organization.organizationId, runId.id)
-      .start({ facts, plan: runnable.value.plan, admitted: place.value === 0 }, options.waitMs);
+    if (prepared.status === "rejected") throw prepared.reason;
+    if (asked.status === "rejected") throw asked.reason;
+    const { sequentialKey = null } = prepared.value.facts.admission ?? {};
+    const place = sequentialKey === null ? asked.value : await gate.admit({ ...admission, sequentialKey });
+    if (!place.admitted && place.rejected) {
+      throw new ServiceError("limit_exceeded", describeWait(place.reason), {
+        extra: { retry_after: place.retryAfterSeconds },
+      });
+    }
+    return await deps.runs.get(organization.organizationId, runId).start({ ...prepared.value, admitted: place.admitted }, waitMs);
   } catch (error) {
-    if (error instanceof ServiceError) await gate.release(runId.id); // after any other error the run may exist and need it
+    if (error instanceof ServiceError) await gate.release(runId); // after any other error the run may exist and need it
     throw error;
   }
 }
 
 /** @throws ServiceError not_found */
 export async function getRun(
-  deps: { runs: RunObjects; runIndex: RunIndex },
+  deps: { runs: RunObjects; runIndex: RunIndex; gates: Gates },
   organization: Organization,
   id: string,
   waitMs: number,
 ): Promise<RunReport> {
   const runId = requireRunId(id);
   const report = await deps.runs.get(organization.organizationId, runId).report(waitMs);
+  if (report?.status === "queued") return await withPosition(deps, organization, runId, report);
   if (report !== null) return report;
   const row = await deps.runIndex.get(organization.organizationId, runId); // a refused start has a row and no object
-  if (row?.status === "invalid") return { status: "created", json: JSON.stringify(invalidRunResponse(row)) };
+  if (row?.status === "invalid") return { status: "failed", json: JSON.stringify(invalidRunResponse(row)) };
   throw notFound(id);
+}
+
+/** Adds where a queued run stands, and what it waits for. */
+async function withPosition(deps: { gates: Gates }, organization: Organization, runId: RunId, report: RunReport): Promise<RunReport> {
+  const place = await deps.gates.get(organization.organizationId).position(runId);
+  const waiting = { queue_position: place?.position ?? null, queue_reason: place === null ? null : describeWait(place.reason) };
+  return { ...report, json: JSON.stringify({ ...(JSON.parse(report.json) as JsonObject), ...waiting }) };
+}
+
+function describeWait(reason: WaitReason): string {
+  if (reason.type === "sequential") return `Run ${reason.runId} of the same sequential key is at work.`;
+  return `The organization has ${reason.limit} runs at work, which is its limit.`;
 }
 
 /** @returns the timeline as JSON text. @throws ServiceError not_found */
@@ -103,7 +179,7 @@ export async function getTimeline(deps: { runs: RunObjects }, organization: Orga
 export async function cancelRun(deps: { runs: RunObjects }, organization: Organization, id: string): Promise<RunReport> {
   const report = await deps.runs.get(organization.organizationId, requireRunId(id)).cancel("Canceled by request.");
   if (report === null) throw notFound(id);
-  if (report.status !== "canceled")
+  if (isFinalStatus(report.status) && report.status !== "canceled")
     throw new ServiceError("conflict", `Run ${id} has already ended: ${report.status}. A finished run cannot be canceled.`);
   return report;
 }
@@ -127,6 +203,8 @@ export const RUN_STATUSES = [
   "created",
   "queued",
   "running",
+  "paused",
+  "retrying",
   ...FINAL_STATUSES,
   "invalid",
 ] as const satisfies readonly RunIndexRow["status"][];
@@ -166,61 +244,17 @@ async function chooseRunId(
   return { id: resourceId, replayed };
 }
 
-/** Checks what the request says against the workflow. Every fault is found, and the try is left in the history. */
-async function factsOf(
-  deps: StartDeps,
-  organization: Organization,
-  runId: RunId,
-  request: RunRequest,
-  runnable: Runnable,
-  body: JsonObject,
-): Promise<RunFacts> {
-  const { workflow, definition } = runnable;
-  const webhookUrl = request.webhook_url?.trim() || definition.webhookCallbackUrl?.trim() || null;
-  const faults: Fault[] = [];
-  const parameters = resolveParameters(definition.parameters, request.parameters ?? {});
-  if (!parameters.ok) faults.push(...parameters.faults);
-  const refusal = webhookUrl === null ? null : checkOutboundUrl(webhookUrl, organization.allowedHosts);
-  if (refusal !== null) faults.push({ ...refusal, path: request.webhook_url ? "webhook_url" : "webhook_callback_url" });
-  const identity = {
-    organizationId: organization.organizationId,
-    workflowPermanentId: workflow.workflowPermanentId,
-    workflowId: workflow.workflowId,
-    version: workflow.version,
-    workflowTitle: workflow.title,
-  };
-  if (!parameters.ok || faults.length > 0) {
-    const message = describeFaults("The run was not started", faults);
-    const now = deps.clock.now();
-    const times = { createdAt: now, queuedAt: null, startedAt: null, finishedAt: now, modifiedAt: now };
-    await deps.runIndex.upsert([
-      { workflowRunId: runId, ...identity, ...times, status: "invalid", failureReason: message, triggerType: "api", seq: 0 },
-    ]);
-    throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
-  }
-  return {
-    runId,
-    ...identity,
-    parameters: parameters.values,
-    request: withoutSecrets(body),
-    webhookUrl,
-    allowedHosts: organization.allowedHosts,
-    maxSeconds: RUN_MAX_SECONDS,
-    slotLimit: organization.maxConcurrentRuns,
-  };
-}
-
 /** The request as the API echoes it: what a client may send in the way of headers is not kept. */
 function withoutSecrets(body: JsonObject): JsonObject {
   const masked = (value: Json | undefined): Json => (value == null ? null : "***");
   return "extra_http_headers" in body ? { ...body, extra_http_headers: masked(body.extra_http_headers) } : body;
 }
 
-function requireRunId(id: string): RunId {
+export function requireRunId(id: string): RunId {
   if (!isId("run", id)) throw notFound(id);
   return id;
 }
 
-function notFound(id: string): ServiceError {
+export function notFound(id: string): ServiceError {
   return new ServiceError("not_found", `Run not found: ${id}`);
 }

@@ -2,6 +2,7 @@ import { blockCatalog } from "../blocks/registry.ts";
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import { isId, type OrganizationId, type WorkflowId } from "../domain/id.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
+import { planView } from "../domain/plan-view.ts";
 import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
 import { checkDefinition, requireDefinition, type WorkflowDefinition } from "../domain/workflow.ts";
@@ -100,6 +101,20 @@ export async function deleteWorkflow(
   id: string,
 ): Promise<void> {
   if (!(await deps.workflows.delete(organizationId, requireWorkflowId(id), deps.clock.now()))) throw noWorkflow(id);
+}
+
+/** One thing that is wrong, or that has no effect. */
+export interface Diagnostic extends Fault {
+  readonly severity: "error" | "warning";
+}
+
+/** Compiles a definition and stores nothing. @returns the plan as it is shown, null when there are errors */
+export function validateWorkflow(input: DefinitionInput): { plan: JsonObject | null; diagnostics: Diagnostic[] } {
+  const checked = checkDefinition(withoutResponseFields(input.definition), blockCatalog);
+  const diagnose = (severity: Diagnostic["severity"], faults: readonly Fault[]) =>
+    input.locate(faults).map((fault) => ({ severity, ...fault }));
+  if (!checked.ok) return { plan: null, diagnostics: diagnose("error", checked.faults) };
+  return { plan: planView(checked), diagnostics: diagnose("warning", checked.warnings) };
 }
 
 /** A version that a run can start from. A template's ids are its own: it is shared by every organization. */

@@ -6,9 +6,10 @@ import type { RunIndexRow } from "../../domain/run-view.ts";
 import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
 import type { Artifacts, SavedArtifact } from "../../ports.ts";
 import { listArtifacts, openArtifact } from "../../services/artifacts.ts";
+import { decideRun, pauseRun, resumeRun, retryRun } from "../../services/run-control.ts";
 import { cancelRun, getRun, getTimeline, listRuns, RUN_STATUSES, type StartDeps, startRun } from "../../services/runs.ts";
 import type { AppEnv } from "../auth.ts";
-import { BODY_LIMITS, readBody } from "../body.ts";
+import { BODY_LIMITS, readBody, readOptionalBodyAs } from "../body.ts";
 import { pageFields, query, templateField, toPage } from "../query.ts";
 
 /** The longest that `Prefer: wait` holds an answer back, in seconds. */
@@ -22,6 +23,19 @@ const listQuery = z.object({
   workflow_permanent_id: z
     .custom<WorkflowId>((id) => typeof id === "string" && isId("workflow", id), "must be a workflow's id, such as wpid_01JD…")
     .optional(),
+});
+
+const retrySchema = z.strictObject({
+  from_block: z.string().default("failed").describe("Where to begin: a label of the outermost list, `failed`, or `start`."),
+  parameters: z.record(z.string(), z.json()).default({}).describe("Parameters to change."),
+  version: z
+    .union([z.int().min(1), z.literal("latest")])
+    .optional()
+    .describe("Another version of the workflow; the run's own when absent."),
+});
+
+const decisionSchema = z.strictObject({
+  block: z.string().optional().describe("The path of the block that is answered, when several wait."),
 });
 
 export interface RunRouteDeps extends StartDeps {
@@ -39,6 +53,7 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
         template: c.req.valid("query").template,
         idempotencyKey: c.req.header("idempotency-key") ?? null,
         waitMs: waitSeconds * 1000,
+        apiOrigin: new URL(c.req.url).origin,
       });
       if (waitSeconds > 0) c.header("Preference-Applied", `wait=${waitSeconds}`);
       return jsonText(c, json);
@@ -60,6 +75,21 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
       await cancelRun(deps, c.get("organization"), c.req.param("id"));
       return c.json(null);
     })
+    .post("/runs/:id/pause", async (c) => jsonText(c, (await pauseRun(deps, c.get("organization"), c.req.param("id"))).json))
+    .post("/runs/:id/resume", async (c) => jsonText(c, (await resumeRun(deps, c.get("organization"), c.req.param("id"))).json))
+    .post("/runs/:id/approve", async (c) => jsonText(c, (await decide(c, deps, true)).json))
+    .post("/runs/:id/reject", async (c) => jsonText(c, (await decide(c, deps, false)).json))
+    .post("/runs/:id/retry", async (c) => {
+      const wish = await readOptionalBodyAs(c, retrySchema, BODY_LIMITS.request);
+      const { json } = await retryRun(deps, c.get("organization"), c.req.param("id"), {
+        from: wish.from_block,
+        parameters: wish.parameters,
+        version: wish.version ?? null,
+        apiOrigin: new URL(c.req.url).origin,
+        waitMs: preferredWait(c.req.header("prefer")) * 1000,
+      });
+      return jsonText(c, json);
+    })
     .get("/runs/:id/artifacts", async (c) => {
       const organization = c.get("organization");
       const artifacts = await listArtifacts(deps, organization, c.req.param("id"));
@@ -76,6 +106,11 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
         etag: `"${artifact.sha256}"`,
       });
     });
+}
+
+async function decide(c: Context<AppEnv, "/runs/:id/approve" | "/runs/:id/reject">, deps: RunRouteDeps, approved: boolean) {
+  const { block } = await readOptionalBodyAs(c, decisionSchema, BODY_LIMITS.request);
+  return await decideRun(deps, c.get("organization"), c.req.param("id"), block ?? null, approved);
 }
 
 /** RFC 7240's `wait`, in seconds, cut to the longest that is granted; 0 when it is not asked for. */

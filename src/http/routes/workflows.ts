@@ -13,6 +13,7 @@ import {
   listWorkflowVersions,
   readWorkflow,
   updateWorkflow,
+  validateWorkflow,
   type DefinitionInput,
   type SavedWorkflow,
 } from "../../services/workflows.ts";
@@ -59,6 +60,10 @@ export function workflowRoutes(deps: WorkflowDeps): Hono<AppEnv> {
       const { organizationId } = c.get("organization");
       const saved = await createWorkflow(deps, organizationId, await readDefinition(c), c.req.header("idempotency-key"));
       return c.json(savedResponse(saved));
+    })
+    .post("/validate", query(z.strictObject({})), async (c) => {
+      const { plan, diagnostics } = validateWorkflow(await readDefinition(c));
+      return c.json({ valid: plan !== null, plan, diagnostics });
     })
     .get("/", query(listQuery), async (c) => {
       const { template, search_key, title, ...page } = c.req.valid("query");

@@ -1,0 +1,36 @@
+import type { Clock } from "../ports.ts";
+
+/** The one alarm of an object, with as few writes as its purpose allows: setting an alarm is a write. */
+export class AlarmClock {
+  readonly #storage: DurableObjectStorage;
+  readonly #clock: Clock;
+  /** What this incarnation knows to be set; null when it knows of none. */
+  #at: number | null = null;
+
+  constructor(storage: DurableObjectStorage, clock: Clock) {
+    this.#storage = storage;
+    this.#clock = clock;
+  }
+
+  /**
+   * Wakes the object at this time, or earlier: an earlier alarm that is already set is left. Never for the present millisecond: an alarm
+   * that is set for it while its handler runs is lost.
+   */
+  wakeBy(at: number): void {
+    const now = this.#clock.now();
+    if (this.#at !== null && this.#at > now && this.#at <= at) return;
+    this.#at = Math.max(at, now + 1);
+    void this.#storage.setAlarm(this.#at);
+  }
+
+  /** Nothing is owed any more. */
+  clear(): void {
+    if (this.#at !== null) void this.#storage.deleteAlarm();
+    this.#at = null;
+  }
+
+  /** The alarm has fired. */
+  fired(): void {
+    this.#at = null;
+  }
+}

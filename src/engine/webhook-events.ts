@@ -1,0 +1,66 @@
+import { type BlockState, walk } from "../domain/block-state.ts";
+import type { JsonObject } from "../domain/json.ts";
+import { replay, type Run, type RunEvent } from "../domain/run.ts";
+import { webhookFields } from "../domain/run-view.ts";
+import type { DecisionTokens, RunWebhookEvent } from "../ports.ts";
+
+/**
+ * The events of a journal that a run's webhook is told of, each with the run as it was at that moment.
+ * @param after only events beyond this one
+ */
+export async function webhookEventsOf(
+  journal: readonly { seq: number; event: RunEvent }[],
+  after: number,
+  url: string,
+  tokens: DecisionTokens,
+): Promise<RunWebhookEvent[]> {
+  const found: RunWebhookEvent[] = [];
+  for (const { seq, event } of journal) {
+    const type = seq > after ? webhookTypeOf(event) : null;
+    if (type === null) continue;
+    const asItWas = replay(journal.slice(0, journal.findIndex((row) => row.seq === seq) + 1).map((row) => row.event));
+    if (asItWas === null) continue;
+    const fields =
+      type === "workflow_run.paused"
+        ? { ...webhookFields(asItWas), waiting_for: await decisionsOf(asItWas, tokens) }
+        : webhookFields(asItWas);
+    found.push({ seq, type, at: event.at, url, json: JSON.stringify(fields) });
+  }
+  return found;
+}
+
+function webhookTypeOf(event: RunEvent): RunWebhookEvent["type"] | null {
+  switch (event.type) {
+    case "run_started":
+      return "workflow_run.started";
+    case "run_ended":
+      return `workflow_run.${event.status}`;
+    case "run_paused":
+      return "workflow_run.paused";
+    case "block_waiting":
+      return event.wait.for === "decision" ? "workflow_run.paused" : null;
+    default:
+      return null;
+  }
+}
+
+/** What people are asked, with a link for each answer: it works once, as long as the question stands. */
+async function decisionsOf(run: Run, tokens: DecisionTokens): Promise<JsonObject[]> {
+  const waiting = [...walk(run.blocks)].filter(
+    (entry): entry is { path: string; block: BlockState & { status: "waiting" } } => entry.block.status === "waiting",
+  );
+  return await Promise.all(waiting.flatMap(({ path, block }) => (block.wait.for === "child" ? [] : [describe(run, path, block, tokens)])));
+}
+
+async function describe(run: Run, path: string, block: BlockState & { status: "waiting" }, tokens: DecisionTokens): Promise<JsonObject> {
+  const { organizationId, runId, apiOrigin } = run.facts;
+  const link = `${apiOrigin}/v1/decisions/${await tokens.make({ organizationId, runId, path, attempt: block.attempt })}`;
+  const decision = block.wait.for === "decision" ? block.wait : { instructions: null, approve: "Run again", reject: "Fail" };
+  return {
+    block: path,
+    instructions: decision.instructions,
+    until: block.until === null ? null : new Date(block.until).toISOString(),
+    approve: { label: decision.approve, url: `${link}?answer=approve` },
+    reject: { label: decision.reject, url: `${link}?answer=reject` },
+  };
+}

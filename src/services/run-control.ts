@@ -1,0 +1,123 @@
+import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { Organization } from "../domain/organization.ts";
+import type { Changed, DecisionTokens, RunObject, RunObjects, RunReport } from "../ports.ts";
+import { makeFacts } from "./run-facts.ts";
+import { launch, notFound, requireRunId, type StartDeps } from "./runs.ts";
+import { findRunnable } from "./workflows.ts";
+
+/** Nothing new is begun until it is resumed; what is under way ends. @throws ServiceError not_found, conflict */
+export async function pauseRun(deps: { runs: RunObjects }, organization: Organization, id: string): Promise<RunReport> {
+  return requireChange(id, await objectOf(deps, organization, id).pause(), "A run can be paused while it is running, and not twice.");
+}
+
+/** @throws ServiceError not_found, conflict */
+export async function resumeRun(deps: { runs: RunObjects }, organization: Organization, id: string): Promise<RunReport> {
+  return requireChange(id, await objectOf(deps, organization, id).resume(), "It was not paused by request.");
+}
+
+/**
+ * A person's answer.
+ * @param path which block is answered; null when only one asks
+ * @throws ServiceError not_found, conflict
+ */
+export async function decideRun(
+  deps: { runs: RunObjects },
+  organization: Pick<Organization, "organizationId">,
+  id: string,
+  path: string | null,
+  approved: boolean,
+): Promise<RunReport> {
+  const what =
+    path === null
+      ? "No block waits for a decision, or several do: name one as `block`."
+      : `The block "${path}" does not wait for a decision (any more).`;
+  return requireChange(id, await objectOf(deps, organization, id).decide(path, approved), what);
+}
+
+/** The answer of a link. It counts once: later the question does not stand any more. @throws ServiceError not_found, conflict */
+export async function decideByToken(
+  deps: { runs: RunObjects; tokens: DecisionTokens },
+  token: string,
+  approved: boolean,
+): Promise<RunReport> {
+  const { organizationId, runId, path } = await readToken(deps, token);
+  return await decideRun(deps, { organizationId }, runId, path, approved);
+}
+
+/** What a link is about. @throws ServiceError not_found */
+export async function readToken(deps: { tokens: DecisionTokens }, token: string) {
+  const decision = await deps.tokens.read(token);
+  if (decision === null) throw new ServiceError("not_found", "This link is not valid.");
+  return decision;
+}
+
+export interface RetryWish {
+  /** A label of the outermost list; `failed` or `start`. */
+  readonly from: string;
+  /** Changed or added parameters. */
+  readonly parameters: JsonObject;
+  /** Null for the version of the run. */
+  readonly version: number | "latest" | null;
+  readonly apiOrigin: string;
+  readonly waitMs: number;
+}
+
+/**
+ * Tries a finished run again, as a new run that is linked to it and keeps the outputs of the blocks before.
+ * @throws ServiceError not_found, conflict, invalid_input, and what starting a run throws
+ */
+export async function retryRun(deps: StartDeps, organization: Organization, id: string, wish: RetryWish): Promise<RunReport> {
+  const source = await objectOf(deps, organization, id).retrySource(wish.from);
+  if (source === null) throw notFound(id);
+  if (!source.ok) throw refusal(id, wish.from, source);
+  const { facts } = source;
+  const version = wish.version === "latest" ? null : (wish.version ?? facts.version);
+  return await launch(deps, organization, deps.ids.next("run"), {
+    priority: facts.admission?.priority ?? 0,
+    onLimit: "queue",
+    waitMs: wish.waitMs,
+    prepare: async (runId) => {
+      const template = facts.request.template === true;
+      const runnable = await findRunnable(deps, organization.organizationId, facts.workflowPermanentId, { template, version });
+      const parameters = { ...(facts.request.parameters as Record<string, Json> | null | undefined), ...wish.parameters };
+      const request = { ...facts.request, parameters };
+      const again = {
+        parameters,
+        webhookUrl: facts.webhookUrl,
+        maxSeconds: null,
+        priority: facts.admission?.priority ?? 0,
+        request,
+        apiOrigin: wish.apiOrigin,
+      };
+      const kept = Object.fromEntries(Object.entries(source.kept).filter(([label]) => runnable.plan.root.includes(label)));
+      const retryOf = { runId: facts.runId, kept };
+      return {
+        facts: await makeFacts(deps, organization, runId, runnable, again, { parent: null, retryOf }),
+        plan: runnable.plan,
+        browserState: source.browserState,
+      };
+    },
+  });
+}
+
+function refusal(id: string, from: string, source: { reason: string; labels: readonly string[] }): ServiceError {
+  if (source.reason === "unfinished")
+    return new ServiceError("conflict", `Only a finished run can be tried again, and ${id} has not ended.`);
+  if (source.reason === "nothing_failed")
+    return new ServiceError("conflict", `Nothing failed in ${id}: say "start", or a block, as from_block.`);
+  const faults: Fault[] = [
+    { path: "from_block", message: `there is no block "${from}"; the blocks are ${source.labels.join(", ")}`, code: "unknown_label" },
+  ];
+  return new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+}
+
+function objectOf(deps: { runs: RunObjects }, organization: Pick<Organization, "organizationId">, id: string): RunObject {
+  return deps.runs.get(organization.organizationId, requireRunId(id));
+}
+
+function requireChange(id: string, change: Changed | null, why: string): RunReport {
+  if (change === null) throw notFound(id);
+  if (!change.changed) throw new ServiceError("conflict", `Run ${id} is ${change.report.status}. ${why}`);
+  return change.report;
+}
