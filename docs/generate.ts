@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import type { BlockType } from "../src/blocks/block.ts";
 import { blockTypes } from "../src/blocks/registry.ts";
-import { blockSchema } from "../src/domain/workflow.ts";
+import { blockSchema, workflowSchema } from "../src/domain/workflow.ts";
 
 const documents: Record<string, string> = { "blocks.md": blocksPage() };
 
@@ -31,6 +31,8 @@ function blocksPage(): string {
     "# Block types",
     "<!-- Generated from src/blocks by `npm run docs`; do not edit. -->",
     "A workflow is a list of blocks. Every string in a block may hold expressions (`{{ }}`), which are filled in just before the block runs.",
+    "## Fields of a workflow",
+    fieldsTable(z.toJSONSchema(workflowSchema, { io: "input", unrepresentable: "any" }) as Schema),
     "## Fields of every block",
     fieldsTable(z.toJSONSchema(blockSchema, { io: "input", unrepresentable: "any" }) as Schema),
     ...sections,
@@ -73,11 +75,27 @@ interface Schema {
 }
 
 function fieldsTable(schema: Schema): string {
-  const rows = Object.entries(schema.properties ?? {}).map(([name, field]) => {
-    const need = schema.required?.includes(name) ? "required" : field.default === undefined ? "" : `\`${JSON.stringify(field.default)}\``;
-    return `| \`${name}\` | ${typeOf(field)} | ${need} | ${escape(field.description ?? "")} |`;
-  });
+  const rows = fieldRows(schema, "");
+  if (rows.length === 0) return "It has no fields besides those of every block.";
   return ["| field | type | default | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** A row for each field, and for those inside it where it is an object, or a list of objects, with fields of its own. */
+function fieldRows(schema: Schema, prefix: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const need = schema.required?.includes(name) ? "required" : field.default === undefined ? "" : `\`${JSON.stringify(field.default)}\``;
+    const row = `| \`${prefix}${name}\` | ${typeOf(field)} | ${need} | ${escape(field.description ?? "")} |`;
+    const inside = [field, ...(field.anyOf ?? [])].flatMap((option) => [
+      ...(hasFields(option) ? fieldRows(option, `${prefix}${name}.`) : []),
+      ...(option.items && hasFields(option.items) ? fieldRows(option.items, `${prefix}${name}[].`) : []),
+    ]);
+    return [row, ...inside];
+  });
+}
+
+/** Blocks, which are open to the fields of their type, have a chapter of their own. */
+function hasFields(schema: Schema): boolean {
+  return schema.properties !== undefined && schema.additionalProperties === false;
 }
 
 function typeOf(schema: Schema): string {

@@ -8,7 +8,7 @@ import { PROJECT } from "../../src/cli/project.ts";
 import { wranglerCommand, wranglerEnvironment } from "../../src/cli/wrangler.ts";
 
 /** The floor, served as the service is: `wrangler dev`, trace store off, state on disk. */
-export async function startFloor(): Promise<{ url: string; state: string; stop(): Promise<void> }> {
+export async function startFloor(): Promise<{ url: string; state: string; stop(options?: { keepState?: boolean }): Promise<void> }> {
   const state = await mkdtemp(join(tmpdir(), "pilotfish-floor-"));
   const port = await freePort();
   const [command, ...args] = wranglerCommand(
@@ -37,11 +37,13 @@ export async function startFloor(): Promise<{ url: string; state: string; stop()
   return {
     url,
     state,
-    async stop() {
-      const exited = new Promise((resolve) => child.once("exit", resolve));
-      process.kill(-child.pid!, "SIGTERM");
-      await exited;
-      await rm(state, { recursive: true, force: true });
+    async stop({ keepState = false } = {}) {
+      if (child.exitCode === null && child.signalCode === null) {
+        const exited = new Promise((resolve) => child.once("exit", resolve));
+        process.kill(-child.pid!, "SIGTERM");
+        await exited;
+      }
+      if (!keepState) await rm(state, { recursive: true, force: true });
     },
   };
 }

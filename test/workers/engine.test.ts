@@ -26,11 +26,14 @@ function prepare(blocks: readonly object[], more: Partial<RunStart["facts"]> = {
     webhookUrl: null,
     allowedHosts: [],
     maxSeconds: 3600,
-    slotLimit: 100,
+    admission: { limit: 100, priority: 0, sequentialKey: null },
+    apiOrigin: "https://pilotfish.test",
+    parent: null,
+    retryOf: null,
     ...more,
   };
   const stub = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${facts.organizationId}:${facts.runId}`));
-  const start = (waitMs = 5_000, admitted = true): Promise<RunReport> => stub.start({ facts, plan, admitted }, waitMs);
+  const start = (waitMs = 5_000, admitted = true): Promise<RunReport> => stub.start({ facts, plan, admitted, browserState: null }, waitMs);
   return { facts, plan, stub, start };
 }
 
@@ -44,7 +47,7 @@ async function journalOf(stub: DurableObjectStub<WorkflowRun>): Promise<RunEvent
 }
 
 const typesOf = (events: readonly RunEvent[]): string[] =>
-  events.map((event) => ("label" in event ? `${event.type} ${event.label}` : event.type));
+  events.map((event) => ("path" in event ? `${event.type} ${event.path}` : event.type));
 const set = (label: string, v: unknown = 1) => ({ block_type: "set", label, values: { v } });
 
 describe("a run", () => {
@@ -53,7 +56,7 @@ describe("a run", () => {
     const report = await start();
     expect(JSON.parse(report.json)).toMatchObject({ status: "completed", output: { a_output: { v: 1 }, b_output: { v: 2 } } });
     expect(typesOf(await journalOf(stub))).toEqual([
-      "run_created", "run_started", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_completed",
+      "run_created", "run_started", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_ended",
     ]); // prettier-ignore
   });
 
@@ -100,7 +103,7 @@ describe("canceling", () => {
     const { stub, start } = prepare([{ block_type: "wait", label: "w", wait_sec: 3600 }, set("b")]);
     await start(10);
     expect(JSON.parse((await stub.cancel("asked"))!.json)).toMatchObject({ status: "canceled", failure_reason: "asked" });
-    expect(typesOf(await journalOf(stub)).at(-1)).toBe("run_canceled");
+    expect(typesOf(await journalOf(stub)).at(-1)).toBe("run_ended");
   });
 
   it("changes nothing about a run that has ended", async () => {
@@ -130,17 +133,17 @@ describe("waking", () => {
       const journal: RunEvent[] = [
         { type: "run_created", at: 1, facts, plan },
         { type: "run_started", at: Date.now() },
-        { type: "block_started", at: Date.now(), label: "a", attempt: 1 },
+        { type: "block_started", at: Date.now(), path: "a", attempt: 1 },
       ];
       state.storage.sql.exec(
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
       );
       for (const event of journal) state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
     });
     await evictDurableObject(stub);
     expect((await start(10_000)).status).toBe("completed");
     expect(typesOf(await journalOf(stub))).toEqual([
-      "run_created", "run_started", "block_started a", "block_interrupted a", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_completed",
+      "run_created", "run_started", "block_started a", "block_interrupted a", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_ended",
     ]); // prettier-ignore
   });
 
@@ -148,12 +151,12 @@ describe("waking", () => {
     const { stub, facts, plan } = prepare([set("a")]);
     await runInDurableObject(stub, (_object, state) => {
       state.storage.sql.exec(
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
       );
       for (const event of [
         { type: "run_created", at: 1, facts, plan },
         { type: "run_started", at: Date.now() },
-        { type: "block_started", at: Date.now(), label: "a", attempt: 1 },
+        { type: "block_started", at: Date.now(), path: "a", attempt: 1 },
       ]) {
         state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
       }
@@ -162,32 +165,5 @@ describe("waking", () => {
     await evictDurableObject(stub);
     await runDurableObjectAlarm(stub);
     expect((await stub.report(10_000))?.status).toBe("completed");
-  });
-});
-
-describe("the gate", () => {
-  it("holds a run back that is over the limit and lets it go when another ends", async () => {
-    const first = prepare([{ block_type: "wait", label: "w", wait_sec: 3600 }], { slotLimit: 1 });
-    const second = prepare([set("a")], { slotLimit: 1, organizationId: first.facts.organizationId });
-    const gate = env.ORGANIZATION_GATE.get(env.ORGANIZATION_GATE.idFromName(first.facts.organizationId));
-    expect(await gate.admit(first.facts.runId, 1)).toBe(0);
-    expect(await gate.admit(first.facts.runId, 1)).toBe(0);
-    expect(await gate.admit(second.facts.runId, 1)).toBe(1);
-    await first.start(10);
-    expect((await second.start(10, false)).status).toBe("queued");
-    await first.stub.cancel("make room");
-    expect((await second.stub.report(10_000))?.status).toBe("completed");
-  });
-
-  it("finds the slot of a run that never came to be when its lease is over", async () => {
-    const { facts } = prepare([set("a")]);
-    const gate = env.ORGANIZATION_GATE.get(env.ORGANIZATION_GATE.idFromName(facts.organizationId));
-    await gate.admit(facts.runId, 1);
-    expect(await gate.admit(ids.next("run"), 1)).toBe(1);
-    await runInDurableObject(gate, (_object, state) => void state.storage.sql.exec("UPDATE slots SET expires_at = 0"));
-    await runDurableObjectAlarm(gate);
-    expect(
-      await runInDurableObject(gate, (_object, state) => state.storage.sql.exec("SELECT run_id FROM slots").toArray()),
-    ).not.toContainEqual({ run_id: facts.runId });
   });
 });

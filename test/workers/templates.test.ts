@@ -182,7 +182,7 @@ describe("findRunnable", () => {
     await publish(id, definition("Two"));
     const latest = await findRunnable(deps, organizationId, id, { template: true, version: null });
     expect(latest).toMatchObject({ workflow: { workflowPermanentId: id, version: 2, title: "Two" }, definition: { title: "Two" } });
-    expect(latest.plan.nodes.map(({ label }) => label)).toEqual(["first"]);
+    expect(latest.plan.root).toEqual(["first"]);
     expect((await findRunnable(deps, organizationId, id, { template: true, version: 1 })).workflow.title).toBe("One");
     await expect(findRunnable(deps, organizationId, id, { template: true, version: 3 })).rejects.toMatchObject({ code: "not_found" });
     await expect(findRunnable(deps, organizationId, id, { template: false, version: null })).rejects.toMatchObject({ code: "not_found" });

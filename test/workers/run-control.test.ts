@@ -1,0 +1,289 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { createTenant, send, type Tenant } from "./api.ts";
+import { openBox } from "./receiver-client.ts";
+
+const set = (label: string, v: unknown = 1, more: object = {}) => ({ block_type: "set", label, values: { v }, ...more });
+const wait = (label: string, seconds: number) => ({ block_type: "wait", label, wait_sec: seconds });
+
+async function save(tenant: Tenant, definition: object, more: object = {}): Promise<string> {
+  const answer = await tenant.call("POST", "/v1/workflows", {
+    json_definition: { title: "Test", workflow_definition: definition, ...more },
+  });
+  expect(answer.body.errors ?? []).toEqual([]);
+  return answer.body.workflow_permanent_id;
+}
+
+async function start(tenant: Tenant, definition: object, request: object = {}, seconds = 0) {
+  const workflow_id = await save(tenant, definition);
+  return (await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...request }, seconds > 0 ? { prefer: `wait=${seconds}` } : {}))
+    .body;
+}
+
+const read = (tenant: Tenant, runId: string, seconds = 10) =>
+  tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: `wait=${seconds}` });
+const blocksOf = async (tenant: Tenant, runId: string) =>
+  (await tenant.call("GET", `/v1/runs/${runId}/timeline`)).body.map((entry: { block: object }) => entry.block).toReversed();
+
+describe("version 3", () => {
+  it("runs what can run side by side, and joins", async () => {
+    const boxes = await Promise.all(
+      [1, 2, 3].map((n) => openBox({ status: 200, headers: { "content-type": "application/json" }, body: `{"n":${n}}` })),
+    );
+    const fetching = boxes.map((box, index) => ({ block_type: "http_request", label: `get${index}`, url: box.url }));
+    const owner = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const sum = set("sum", "{{ get0_output.response_body.n + get1_output.response_body.n + get2_output.response_body.n }}");
+    const run = await start(owner, { version: 3, blocks: [sum, ...fetching] }, {}, 10);
+    expect(run).toMatchObject({ status: "completed", output: { sum_output: { v: 6 } } });
+  });
+});
+
+describe("control blocks", () => {
+  it("take the branch that is true and meet again", async () => {
+    const tenant = await createTenant();
+    const branches = [
+      { criteria: { expression: "{{ a_output.v > 5 }}" }, next_block_label: "high" },
+      { is_default: true, next_block_label: "low" },
+    ];
+    const blocks = [
+      set("a", 3, { next_block_label: "choose" }),
+      { block_type: "conditional", label: "choose", branch_conditions: branches, next_block_label: "end" },
+      set("high", "h"),
+      set("low", "l"),
+      set("end", "{{ low_output.v }}"),
+    ];
+    const run = await start(tenant, { blocks }, {}, 10);
+    expect(run).toMatchObject({ status: "completed", output: { end_output: { v: "l" } } });
+    expect((await blocksOf(tenant, run.run_id)).map(({ label }: { label: string }) => label)).toEqual(["a", "choose", "low", "end"]);
+  });
+
+  it("loop over a list, each iteration with its own values", async () => {
+    const tenant = await createTenant();
+    const loop = {
+      block_type: "for_loop",
+      label: "each",
+      loop_variable_reference: "{{ [10, 20, 30] }}",
+      max_concurrency: 2,
+      loop_blocks: [set("twice", "{{ current_value * 2 + current_index }}")],
+    };
+    const run = await start(tenant, { blocks: [loop, set("last", "{{ each_output[2][0].output_value.v }}")] }, {}, 10);
+    expect(run).toMatchObject({ status: "completed", output: { last_output: { v: 62 } } });
+    const [each] = await blocksOf(tenant, run.run_id);
+    expect(each).toMatchObject({ label: "each", block_type: "for_loop", status: "completed" });
+  });
+
+  it("loop as long as an expression is true, which sees the iteration before", async () => {
+    const tenant = await createTenant();
+    const loop = {
+      block_type: "while_loop",
+      label: "until",
+      condition: { expression: "{{ current_index == 0 or step_output.v < 3 }}" },
+      loop_blocks: [set("step", "{{ current_index + 1 }}")],
+    };
+    const run = await start(tenant, { blocks: [loop] }, {}, 10);
+    expect(run.status).toBe("completed");
+    expect(run.output.until_output).toHaveLength(3);
+  });
+
+  it("end the run in good order when a loop has nothing to go over", async () => {
+    const tenant = await createTenant();
+    const run = await start(
+      tenant,
+      { blocks: [{ block_type: "for_loop", label: "each", loop_variable_reference: "{{ [] }}", loop_blocks: [set("a")] }] },
+      {},
+      10,
+    );
+    expect(run).toMatchObject({ status: "terminated", failure_reason: expect.stringContaining("No iterable value") });
+  });
+});
+
+describe("recovery", () => {
+  it("tries again what may pass, with the same Idempotency-Key", async () => {
+    const box = await openBox({ status: 503 }, { status: 200 });
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const call = { block_type: "http_request", label: "call", url: box.url, retry: { max_attempts: 3, initial_seconds: 0.05 } };
+    const run = await start(tenant, { blocks: [call] }, {}, 10);
+    expect(run.status).toBe("completed");
+    const requests = await box.requests();
+    expect(requests).toHaveLength(2);
+    expect(new Set(requests.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
+    expect(await blocksOf(tenant, run.run_id)).toMatchObject([{ attempt: 2, status: "completed" }]);
+  });
+
+  it("gives up when its attempts are used up, and maps the failure to a code", async () => {
+    const box = await openBox({ status: 500 });
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const call = {
+      block_type: "http_request",
+      label: "call",
+      url: box.url,
+      retry: { max_attempts: 2, initial_seconds: 0.01 },
+      error_code_mapping: { UPSTREAM_DOWN: "500" },
+    };
+    const run = await start(tenant, { blocks: [call] }, {}, 10);
+    expect(run).toMatchObject({ status: "failed", errors: [{ error_code: "UPSTREAM_DOWN" }] });
+    expect(await box.requests()).toHaveLength(2);
+  });
+
+  it("tries the whole run again from what failed", async () => {
+    const [first, second] = [await openBox(), await openBox({ status: 404 }, { status: 200 })];
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const blocks = [
+      { block_type: "http_request", label: "first", url: first.url },
+      { block_type: "http_request", label: "second", url: second.url },
+    ];
+    const run = await start(tenant, { blocks, retry: { max_attempts: 2, initial_seconds: 0.05 } }, {}, 10);
+    expect(run.status).toBe("completed");
+    expect([(await first.requests()).length, (await second.requests()).length]).toEqual([1, 2]);
+  });
+
+  it("runs the block at the end however the run ends", async () => {
+    const box = await openBox();
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const last = { block_type: "http_request", label: "clean_up", url: box.url };
+    const failed = await start(
+      tenant,
+      { blocks: [set("a", "{{ 1 / 0 }}"), { ...set("b"), values: { v: "{{ a_output.nope }}" } }, last], finally_block_label: "clean_up" },
+      {},
+      10,
+    );
+    expect(failed.status).toBe("failed");
+    const canceled = await start(tenant, { blocks: [wait("w", 3600), last], finally_block_label: "clean_up" });
+    await tenant.call("POST", `/v1/runs/${canceled.run_id}/cancel`);
+    expect((await read(tenant, canceled.run_id)).body.status).toBe("canceled");
+    expect(await box.requests()).toHaveLength(2);
+  });
+});
+
+describe("pause and resume", () => {
+  it("begin nothing new, and go on", async () => {
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { blocks: [wait("w", 0.2), set("after")] });
+    expect((await tenant.call("POST", `/v1/runs/${run_id}/pause`)).body.status).toBe("paused");
+    expect((await tenant.call("POST", `/v1/runs/${run_id}/pause`)).status).toBe(409);
+    expect((await read(tenant, run_id, 1)).body.status).toBe("paused");
+    expect((await tenant.call("POST", `/v1/runs/${run_id}/resume`)).body.status).toBe("running");
+    expect((await read(tenant, run_id)).body.status).toBe("completed");
+  });
+});
+
+describe("a person's decision", () => {
+  const approval = { block_type: "human_interaction", label: "approval", instructions: "Is it right?" };
+
+  it("goes on when it is approved, and ends the run when it is rejected", async () => {
+    const tenant = await createTenant();
+    for (const [answer, status] of [
+      ["approve", "completed"],
+      ["reject", "terminated"],
+    ] as const) {
+      const { run_id } = await start(tenant, { blocks: [approval, set("after")] });
+      await vi.waitFor(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
+      expect((await tenant.call("POST", `/v1/runs/${run_id}/${answer}`)).status).toBe(200);
+      expect((await read(tenant, run_id)).body.status).toBe(status);
+      expect((await tenant.call("POST", `/v1/runs/${run_id}/${answer}`)).status).toBe(409);
+    }
+  });
+
+  it("can be given by a link of the webhook, once, and only by pressing its button", async () => {
+    const box = await openBox();
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { run_id } = await start(tenant, { blocks: [approval] }, { webhook_url: box.url });
+    const paused = await vi.waitFor(async () => {
+      const events = (await box.requests()).map(({ body }) => JSON.parse(body));
+      const found = events.find(({ type }) => type === "workflow_run.paused");
+      expect(found).toBeDefined();
+      return found;
+    }, 5_000);
+    const [question] = paused.waiting_for;
+    expect(question).toMatchObject({ block: "approval", instructions: "Is it right?" });
+    const path = question.approve.url.replace("https://pilotfish.test", "");
+    const page = await send("GET", path).catch(() => null);
+    expect(page).toBeNull(); // it is HTML
+    expect((await read(tenant, run_id, 0)).body.status).toBe("paused");
+    await send("POST", path).catch(() => null);
+    expect((await read(tenant, run_id)).body.status).toBe("completed");
+    expect((await send("POST", path)).status).toBe(409);
+    expect((await send("POST", path.replace("decisions/", "decisions/x"))).status).toBe(404);
+  });
+});
+
+describe("retrying a run", () => {
+  it("keeps what was done before, with changed parameters", async () => {
+    const box = await openBox();
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const parameters = [{ key: "path", parameter_type: "workflow", workflow_parameter_type: "string" }];
+    const blocks = [{ block_type: "http_request", label: "once", url: box.url }, set("risky", "{{ {'a': 1}[path] }}")];
+    const failed = await start(tenant, { parameters, blocks }, { parameters: { path: "b" } }, 10);
+    expect(failed.status).toBe("failed");
+    const again = await tenant.call("POST", `/v1/runs/${failed.run_id}/retry`, { parameters: { path: "a" } }, { prefer: "wait=10" });
+    expect(again.body).toMatchObject({
+      status: "completed",
+      retried_from_workflow_run_id: failed.run_id,
+      output: { risky_output: { v: 1 } },
+    });
+    expect(await box.requests()).toHaveLength(1);
+    const whole = await tenant.call(
+      "POST",
+      `/v1/runs/${failed.run_id}/retry`,
+      { from_block: "start", parameters: { path: "a" } },
+      { prefer: "wait=10" },
+    );
+    expect(whole.body.status).toBe("completed");
+    expect(await box.requests()).toHaveLength(2);
+    const unknown = await tenant.call("POST", `/v1/runs/${failed.run_id}/retry`, { from_block: "rsky" });
+    expect(unknown).toMatchObject({ status: 400, body: { errors: [{ path: "from_block" }] } });
+  });
+});
+
+describe("a child run", () => {
+  it("shares its parent's slot, and gives its outputs to the parent", async () => {
+    const tenant = await createTenant({ max_concurrent_runs: 1 });
+    const child = await save(tenant, {
+      parameters: [{ key: "n", parameter_type: "workflow", workflow_parameter_type: "integer" }],
+      blocks: [set("double", "{{ n * 2 }}")],
+    });
+    const trigger = { block_type: "workflow_trigger", label: "sub", workflow_permanent_id: child, payload: { n: 21 } };
+    const run = await start(tenant, { blocks: [trigger, set("got", "{{ sub_output.outputs.double_output.v }}")] }, {}, 10);
+    expect(run).toMatchObject({ status: "completed", output: { got_output: { v: 42 } } });
+  });
+
+  it("fails its parent's block when it fails, and is canceled with its parent", async () => {
+    const tenant = await createTenant();
+    const failing = await save(tenant, { blocks: [set("bad", "{{ {}['x'] }}")] });
+    const failed = await start(
+      tenant,
+      { blocks: [{ block_type: "workflow_trigger", label: "sub", workflow_permanent_id: failing }] },
+      {},
+      10,
+    );
+    expect(failed).toMatchObject({ status: "failed", failure_reason: expect.stringContaining("is undefined") });
+    const sleeping = await save(tenant, { blocks: [wait("w", 3600)] });
+    const parent = await start(tenant, { blocks: [{ block_type: "workflow_trigger", label: "sub", workflow_permanent_id: sleeping }] });
+    const childId = await vi.waitFor(async () => {
+      const [block] = await blocksOf(tenant, parent.run_id);
+      expect(block.block_workflow_run_id).toMatch(/^wr_/);
+      return block.block_workflow_run_id;
+    });
+    await tenant.call("POST", `/v1/runs/${parent.run_id}/cancel`);
+    expect((await read(tenant, childId)).body.status).toBe("canceled");
+  });
+});
+
+describe("large outputs", () => {
+  it("come back as they were, also after the object was away", async () => {
+    const text = "x".repeat(100_000);
+    const box = await openBox({ status: 200, headers: { "content-type": "text/plain" }, body: text });
+    const owner = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const run = await start(
+      owner,
+      { blocks: [{ block_type: "http_request", label: "get", url: box.url }, set("length", "{{ get_output.response_body | length }}")] },
+      {},
+      10,
+    );
+    expect(run).toMatchObject({ status: "completed", output: { length_output: { v: 100_000 } } });
+    await evictDurableObject(env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${owner.organizationId}:${run.run_id}`)));
+    expect((await read(owner, run.run_id)).body.output.get_output.response_body).toBe(text);
+    expect((await owner.call("GET", `/v1/runs/${run.run_id}/artifacts`)).body).toEqual([]);
+  });
+});
