@@ -57,12 +57,7 @@ const nextOf = (input: unknown) => Object.fromEntries(Object.values(planOf(input
 
 describe("a definition is refused for", () => {
   it.each<[string, unknown, string, Fault["code"]]>([
-    [
-      "an unknown block type",
-      workflow([{ block_type: "sett", label: "a" }]),
-      "workflow_definition.blocks[0].block_type",
-      "unknown_block_type",
-    ],
+    ["an unknown block type", workflow([{ block_type: "sett", label: "a" }]), "workflow_definition.blocks[0].block_type", "unknown_block_type"],
     ["an unknown field of a block", workflow([set("a", {}, { valeus: {} })]), "workflow_definition.blocks[0].valeus", "unknown_field"],
     ["an unknown field of the workflow", workflow([set("a")], [], { titel: "x" }), "titel", "unknown_field"],
     ["a label used twice", workflow([set("a"), set("a")]), "workflow_definition.blocks[1].label", "duplicate"],
@@ -77,12 +72,7 @@ describe("a definition is refused for", () => {
     ["the output of a later block, inside a loop", workflow([loop("l", [set("a", { v: "{{ b_output }}" })], { next_block_label: "b" }), set("b")]), "workflow_definition.blocks[0].loop_blocks[0].values.v", "undefined_name"],
     ["an undefined name in a condition", workflow([set("a", {}, { condition: "{{ x }}" })]), "workflow_definition.blocks[0].condition", "undefined_name"],
     ["a broken expression", workflow([set("a", { v: "{{ 1 + }}" })]), "workflow_definition.blocks[0].values.v", "invalid_expression"],
-    [
-      "a field of the wrong type",
-      workflow([{ block_type: "wait", label: "w", wait_sec: "soon" }]),
-      "workflow_definition.blocks[0].wait_sec",
-      "invalid_type",
-    ],
+    ["a field of the wrong type", workflow([{ block_type: "wait", label: "w", wait_sec: "soon" }]), "workflow_definition.blocks[0].wait_sec", "invalid_type"],
     ["no blocks", workflow([]), "workflow_definition.blocks", "invalid_value"],
     ["more blocks than 50", workflow(Array.from({ length: 51 }, (_, index) => set(`b${index}`))), "workflow_definition.blocks", "too_large"],
     ["another version", defined({ version: 9 }, set("a")), "workflow_definition.version", "invalid_value"],

@@ -54,6 +54,7 @@ export class RunBrowser {
   }
 
   async #page(signal: AbortSignal): Promise<BrowserPage> {
+    if (this.#lease !== null && !(await this.#lease).alive) await this.startOver(); // it died between two blocks
     this.#lease ??= this.#open(signal);
     try {
       return (await this.#lease).page;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { WaitReason } from "../domain/admission.ts";
+import { PRIORITY, type WaitReason } from "../domain/admission.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { isId, type RunId, type WorkflowId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -36,7 +36,12 @@ export const runRequestSchema = z.strictObject({
   agent_id: z.string().optional().describe("The same, as newer clients of Skyvern call it; if both are sent, this one counts."),
   version: z.int().min(1).optional().describe("Which version to run; the latest when absent."),
   parameters: z.record(z.string(), z.json()).nullish().describe("Values for the workflow's parameters."),
-  priority: z.int().min(-100).max(100).default(0).describe("In the organization's queue, higher goes first."),
+  priority: z
+    .int()
+    .min(PRIORITY.min)
+    .max(PRIORITY.max)
+    .default(PRIORITY.default)
+    .describe("In the organization's queue, higher goes first."),
   on_limit: z
     .enum(["queue", "reject"])
     .default("queue")

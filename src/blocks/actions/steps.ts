@@ -180,12 +180,7 @@ const READING_ACTIONS: ReadonlySet<unknown> = new Set(Object.entries(ONLY_READS)
 
 /** Do these steps only read and navigate? They may still hold expressions: only `action` is looked at. */
 export function onlyReads(steps: unknown): boolean {
-  return (
-    Array.isArray(steps) &&
-    steps.every(
-      (step: unknown) => typeof step === "object" && step !== null && "action" in step && ONLY_READS[step.action as StepAction] === true,
-    )
-  );
+  return Array.isArray(steps) && steps.every((step: unknown) => isJsonObject(step) && READING_ACTIONS.has(step["action"]));
 }
 
 function countOf(...values: unknown[]): number {
