@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { RunId } from "../domain/id.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
+import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts";
 import { replay, type Run, type RunEvent, type RunFacts } from "../domain/run.ts";
 import type { LargeValues } from "../ports.ts";
 
@@ -25,6 +26,8 @@ export class RunStorage {
   /** Large values that are stored, by identity, until the event that holds them is written. */
   readonly #stored = new Map<Json, string>();
   #seq = 0;
+  /** Is there a table for facts? It is made with the first one, so that starting a run costs one table. */
+  #hasFacts = false;
 
   constructor(sql: SqlStorage, values: LargeValues) {
     this.#sql = sql;
@@ -36,19 +39,18 @@ export class RunStorage {
    * @returns the run, null when there is none here; or, when values must be fetched first, how to
    */
   load(): Run | null | (() => Promise<Run | null>) {
-    if (this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'journal'").toArray().length === 0) return null;
+    const tables = this.#sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name IN ('journal', 'facts')").toArray();
+    if (tables.length === 0) return null;
+    this.#hasFacts = tables.some(({ name }) => name === "facts");
     const rows = this.#rows();
     this.#seq = rows.at(-1)?.seq ?? 0;
     if (rows.every(({ large }) => large === null)) return replay(rows.map(({ event }) => parseEvent(event)));
     return async () => replay((await this.#hydrate(rows)).map(({ event }) => event));
   }
 
-  /** Makes the tables. Only the first event of a run calls for it. */
+  /** Makes the journal. Only the first event of a run calls for it. */
   create(): void {
-    this.#sql.exec(
-      `CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT;
-       CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
-    );
+    this.#sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT");
   }
 
   /** Stores a value outside if it is large, so that an event with it can be written. */
@@ -96,15 +98,15 @@ export class RunStorage {
     return text === null ? null : browserRecordSchema.parse(JSON.parse(text));
   }
   set browser(record: BrowserRecord | null) {
-    if (record === null) this.#sql.exec("DELETE FROM facts WHERE name = 'browser'");
-    else this.#set("browser", JSON.stringify(record));
+    this.#set("browser", record === null ? null : JSON.stringify(record));
   }
 
   #rows(): JournalRow[] {
     return this.#sql.exec<JournalRow>("SELECT seq, event, large FROM journal ORDER BY seq").toArray();
   }
 
-  #write(event: RunEvent): [string, string | null] {
+  #write(written: RunEvent): [string, string | null] {
+    const event = written.type === "run_created" ? { ...written, plan: packPlan(written.plan) } : written;
     if (this.#stored.size === 0) return [JSON.stringify(event), null];
     const large: [string[], string][] = [];
     const text = JSON.stringify(withoutLarge(event as unknown as Json, this.#stored, [], large));
@@ -125,10 +127,14 @@ export class RunStorage {
   }
 
   #read(name: string): string | null {
+    if (!this.#hasFacts) return null;
     return this.#sql.exec<{ value: string }>("SELECT value FROM facts WHERE name = ?", name).toArray()[0]?.value ?? null;
   }
 
-  #set(name: string, value: string): void {
+  /** @param value null to forget it */
+  #set(name: string, value: string | null): void {
+    if (!this.#hasFacts) this.#sql.exec("CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) STRICT, WITHOUT ROWID");
+    this.#hasFacts = true;
     this.#sql.exec("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value);
   }
 }
@@ -143,7 +149,8 @@ export type BrowserRecord = z.infer<typeof browserRecordSchema>;
 
 /** Rows of the journal were written by `append`; nothing else writes them. */
 function parseEvent(text: string): RunEvent {
-  return JSON.parse(text) as RunEvent;
+  const event = JSON.parse(text) as RunEvent | (Omit<RunEvent & { type: "run_created" }, "plan"> & { plan: PackedPlan });
+  return event.type === "run_created" ? { ...event, plan: unpackPlan(event.plan as PackedPlan) } : event;
 }
 
 /** The value with null where a large one was; `found` is told where. Only objects are entered: large values stand in fields. */

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 /** The databases of the objects of a class, under the folder of a local state. */
 function databasesOf(state: string, className: string): string[] {
   return readdirSync(state, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.includes(`-${className}/`) && file.endsWith(".sqlite"))
+    .filter((file) => file.includes(`-${className}/`) && /[0-9a-f]{64}\.sqlite$/.test(file))
     .map((file) => join(state, file));
 }
 

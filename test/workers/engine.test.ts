@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { blockCatalog } from "../../src/blocks/registry.ts";
 import type { WorkflowRun } from "../../src/engine/run-object.ts";
 import type { RunEvent } from "../../src/domain/run.ts";
+import { packPlan } from "../../src/domain/packed-plan.ts";
 import { requireDefinition } from "../../src/domain/workflow.ts";
 import type { RunReport, RunStart } from "../../src/ports.ts";
 import { createIds } from "../../src/adapters/ids.ts";
@@ -130,13 +131,13 @@ describe("waking", () => {
   it("runs a repeatable block again that was interrupted, as a new attempt", async () => {
     const { stub, start, facts, plan } = prepare([set("a"), set("b")]);
     await runInDurableObject(stub, (_object, state) => {
-      const journal: RunEvent[] = [
-        { type: "run_created", at: 1, facts, plan },
+      const journal = [
+        { type: "run_created", at: 1, facts, plan: packPlan(plan) },
         { type: "run_started", at: Date.now() },
         { type: "block_started", at: Date.now(), path: "a", attempt: 1 },
       ];
       state.storage.sql.exec(
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT",
       );
       for (const event of journal) state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
     });
@@ -151,10 +152,10 @@ describe("waking", () => {
     const { stub, facts, plan } = prepare([set("a")]);
     await runInDurableObject(stub, (_object, state) => {
       state.storage.sql.exec(
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT; CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT",
       );
       for (const event of [
-        { type: "run_created", at: 1, facts, plan },
+        { type: "run_created", at: 1, facts, plan: packPlan(plan) },
         { type: "run_started", at: Date.now() },
         { type: "block_started", at: Date.now(), path: "a", attempt: 1 },
       ]) {
