@@ -33,7 +33,13 @@ export default defineConfig({
       {
         root,
         plugins: [inWorkerd()],
-        test: { name: "browser", include: ["test/e2e/browser/**/*.test.ts"], globalSetup: ["test/e2e/browser/pages.ts"] },
+        test: {
+          name: "browser",
+          include: ["test/e2e/browser/**/*.test.ts"],
+          setupFiles: ["test/workers/setup.ts"],
+          globalSetup: ["test/e2e/browser/pages.ts"],
+          testTimeout: 30_000,
+        },
       },
       { root, test: { name: "e2e", include: ["test/e2e/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
     ],
