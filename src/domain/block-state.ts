@@ -167,3 +167,48 @@ export function* walk(scope: Scope, prefix = ""): Generator<{ path: string; bloc
     for (const [index, iteration] of iterationsOf(block).entries()) yield* walk(iteration.blocks, `${path}[${index}].`);
   }
 }
+
+/** Every block that has begun and not ended, with its path. It leaves out iterations that are over: after each event of a long loop it is walked again. */
+export function* walkOpen(scope: Scope, prefix = ""): Generator<{ path: string; block: Exclude<BlockState, EndedBlock> }> {
+  for (const [label, block] of scope) {
+    if (hasEnded(block)) continue;
+    const path = prefix + label;
+    yield { path, block };
+    if (block.status !== "looping") continue;
+    for (const [index, iteration] of block.iterations.entries()) {
+      if (iteration.status === "running") yield* walkOpen(iteration.blocks, pathIn(path, index, ""));
+    }
+  }
+}
+
+/** Is an attempt under way, and not only something asleep? */
+export function isAtWork(scope: Scope): boolean {
+  for (const { block } of walkOpen(scope)) if (block.status === "running") return true;
+  return false;
+}
+
+/** Changes every block at any depth, the inner ones first. */
+export function mapBlocks(scope: Scope, change: (block: BlockState) => BlockState): Scope {
+  return new Map(
+    [...scope].map(([label, block]) => {
+      if (block.status !== "looping") return [label, change(block)];
+      const iterations = block.iterations.map((iteration) =>
+        iteration.status === "running" ? { ...iteration, blocks: mapBlocks(iteration.blocks, change) } : iteration,
+      );
+      return [label, change({ ...block, iterations })];
+    }),
+  );
+}
+
+export function mayBegin(loop: LoopingBlock, index: number): boolean {
+  return loop.items === null ? index < loop.granted : index < loop.items.length;
+}
+
+export function awaitsCheck(loop: LoopingBlock): boolean {
+  return (
+    loop.items === null &&
+    !loop.done &&
+    loop.iterations.length === loop.granted &&
+    loop.iterations.every(({ status }) => status !== "running" && status !== "failed" && status !== "terminated")
+  );
+}

@@ -34,5 +34,10 @@ export function unpackPlan(packed: PackedPlan): Plan {
 
 function packNode(node: PlanNode): PackedNode {
   const { label, blockType, config, ...rest } = node;
-  return { label, blockType, config, ...Object.fromEntries(Object.entries(rest).filter(([field, value]) => JSON.stringify(value) !== COMMON_JSON.get(field))) };
+  return {
+    label,
+    blockType,
+    config,
+    ...Object.fromEntries(Object.entries(rest).filter(([field, value]) => JSON.stringify(value) !== COMMON_JSON.get(field))),
+  };
 }

@@ -4,7 +4,8 @@ import type { Json, JsonObject } from "./json.ts";
 import { type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
 import type { PlanNode } from "./plan.ts";
 import { errorCodesOf } from "./recovery.ts";
-import { isFinal, isPaused, outputsOf, type Run, type RunStatus } from "./run.ts";
+import { isPaused, outputsOf } from "./run-inspect.ts";
+import { isFinal, type Run, type RunStatus } from "./run.ts";
 import { formatInstant, formatInstantOrNull } from "./time.ts";
 
 /** A run as the lists show it. The run's own object holds the truth; this may be a moment behind. Times in milliseconds. */

@@ -4,27 +4,10 @@ import { blockAt, walk } from "./block-state.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import { type BlockFailure, MAX_INTERRUPTIONS } from "./recovery.ts";
-import {
-  advance,
-  type BlockEvent,
-  cancellation,
-  createRun,
-  isPaused,
-  nextWakeAt,
-  outputIn,
-  outputsOf,
-  pendingChecks,
-  proceed,
-  replay,
-  type Run,
-  type RunEvent,
-  type RunFacts,
-  runningBlocks,
-  type RunStatus,
-  surroundings,
-  transition,
-  whatIsDue,
-} from "./run.ts";
+import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "./run-advance.ts";
+import { isPaused, outputIn, outputsOf, pendingChecks, runningBlocks, surroundings } from "./run-inspect.ts";
+import { replay, transition } from "./run-transition.ts";
+import { type BlockEvent, createRun, type Run, type RunEvent, type RunFacts, type RunStatus } from "./run.ts";
 import { requireDefinition } from "./workflow.ts";
 
 const facts: RunFacts = {

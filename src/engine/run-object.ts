@@ -8,22 +8,9 @@ import { artifactIdOf, type RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
-import {
-  advance,
-  cancellation,
-  createRun,
-  generationOf,
-  type FinalStatus,
-  isFinal,
-  isFinalStatus,
-  nextWakeAt,
-  pendingChecks,
-  proceed,
-  type Run,
-  type RunEvent,
-  runningBlocks,
-  whatIsDue,
-} from "../domain/run.ts";
+import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain/run-advance.ts";
+import { generationOf, pendingChecks, runningBlocks } from "../domain/run-inspect.ts";
+import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, statusOf, timeline } from "../domain/run-view.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports.ts";

@@ -1,7 +1,8 @@
 import { pathIn } from "../domain/block-state.ts";
 import type { Json } from "../domain/json.ts";
 import { labelOfOutput } from "../domain/names.ts";
-import { outputIn, type Run, surroundings } from "../domain/run.ts";
+import { outputIn, surroundings } from "../domain/run-inspect.ts";
+import type { Run } from "../domain/run.ts";
 import { systemValues } from "../domain/run-view.ts";
 import type { Lookup } from "./execute-block.ts";
 

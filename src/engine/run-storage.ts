@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { RunId } from "../domain/id.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
 import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts";
-import { replay, type Run, type RunEvent, type RunFacts } from "../domain/run.ts";
+import { replay } from "../domain/run-transition.ts";
+import type { Run, RunEvent, RunFacts } from "../domain/run.ts";
 import type { LargeValues } from "../ports.ts";
 
 /** Characters of JSON from which on a value is stored outside the journal. A row may have 2 MB. */

@@ -1,6 +1,7 @@
 import { type BlockState, walk } from "../domain/block-state.ts";
 import type { JsonObject } from "../domain/json.ts";
-import { replay, type Run, type RunEvent } from "../domain/run.ts";
+import { replay } from "../domain/run-transition.ts";
+import type { Run, RunEvent } from "../domain/run.ts";
 import { webhookFields } from "../domain/run-view.ts";
 import type { DecisionTokens, RunWebhookEvent } from "../ports.ts";
 

@@ -136,9 +136,7 @@ describe("waking", () => {
         { type: "run_started", at: Date.now() },
         { type: "block_started", at: Date.now(), path: "a", attempt: 1 },
       ];
-      state.storage.sql.exec(
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT",
-      );
+      state.storage.sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT");
       for (const event of journal) state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
     });
     await evictDurableObject(stub);
@@ -151,9 +149,7 @@ describe("waking", () => {
   it("takes up a run after an eviction by its alarm alone", async () => {
     const { stub, facts, plan } = prepare([set("a")]);
     await runInDurableObject(stub, (_object, state) => {
-      state.storage.sql.exec(
-        "CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT",
-      );
+      state.storage.sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT");
       for (const event of [
         { type: "run_created", at: 1, facts, plan: packPlan(plan) },
         { type: "run_started", at: Date.now() },

@@ -1,0 +1,82 @@
+/** What is asked of a run: what it is at work on, what its blocks see, what it has given. */
+import { awaitsCheck, blockAt, hasEnded, isLive, parsePath, type Scope, walkOpen } from "./block-state.ts";
+import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { outputName } from "./names.ts";
+import type { Run } from "./run.ts";
+
+/** Attempts that are under way. */
+export function runningBlocks(run: Run): { path: string; attempt: number }[] {
+  return [...walkOpen(run.blocks)].flatMap(({ path, block }) => (block.status === "running" ? [{ path, attempt: block.attempt }] : []));
+}
+
+/** Loops that must be asked whether they go on. The asking changes nothing outside, so it may be repeated. */
+export function pendingChecks(run: Run): { path: string; attempt: number; index: number }[] {
+  if (run.status !== "running" || run.pausedAt !== null) return [];
+  return [...walkOpen(run.blocks)].flatMap(({ path, block }) =>
+    block.status === "looping" && awaitsCheck(block) ? [{ path, attempt: block.attempt, index: block.iterations.length }] : [],
+  );
+}
+
+/** A loop around a block, and where it is. */
+export interface LoopAround {
+  readonly label: string;
+  readonly attempt: number;
+  readonly value: Json;
+  readonly index: number;
+}
+
+/** Where a block stands: the values of its loops from the innermost to the outermost, and the scopes whose outputs it sees in that order. */
+export function surroundings(run: Run, path: string): { loops: LoopAround[]; scopes: Scope[] } {
+  const [loops, scopes]: [LoopAround[], Scope[]] = [[], [run.blocks]];
+  for (const { label, index } of parsePath(path)) {
+    const block = scopes[0]?.get(label);
+    if (index === null || block === undefined || !("iterations" in block)) break;
+    const iteration = block.iterations?.[index];
+    loops.unshift({ label, attempt: block.attempt, index, value: iteration === undefined ? index : iteration.value });
+    scopes.unshift(iteration?.blocks ?? new Map());
+  }
+  return { loops, scopes };
+}
+
+/**
+ * Changes when what a block started before is over: after a failure of the block, when a loop around it is opened again, and with another try at
+ * the run. An interruption changes nothing: what it had started is still meant.
+ */
+export function generationOf(run: Run, path: string): string {
+  const { loops } = surroundings(run, path);
+  const block = blockAt(run.blocks, path);
+  const failures = block !== undefined && "tries" in block ? block.tries.failures : 0;
+  return [run.runAttempt, ...loops.map(({ attempt }) => attempt), failures].join(".");
+}
+
+/** The output of a block as expressions see it: null when it was skipped or failed, undefined when it has not ended. */
+export function outputIn(scope: Scope, label: string): Json | undefined {
+  const block = scope.get(label);
+  if (block?.status === "completed") return block.output;
+  return hasEnded(block) ? null : undefined;
+}
+
+/** Skyvern's `output` of a run: each block's under `<label>_output`, and every `extracted_information` in order. */
+export function outputsOf(run: Run): JsonObject {
+  const outputs: Record<string, Json> = {};
+  const extracted: Json[] = [];
+  for (const [label, block] of run.blocks) {
+    if (block.status !== "completed") continue;
+    outputs[outputName(label)] = block.output;
+    if (isJsonObject(block.output) && block.output.extracted_information != null) extracted.push(block.output.extracted_information);
+  }
+  return extracted.length > 0 ? { ...outputs, extracted_information: extracted } : outputs;
+}
+
+/** Is the run held by people only: paused by one, or waiting for one and doing nothing else? */
+export function isPaused(run: Run): boolean {
+  if (run.status !== "running") return false;
+  if (run.pausedAt !== null) return true;
+  const open = [...walkOpen(run.blocks)]
+    .map(({ block }) => block)
+    .filter((block) => {
+      if (block.status === "pending") return block.notBefore !== null;
+      return block.status === "looping" ? awaitsCheck(block) : isLive(block);
+    });
+  return open.length > 0 && open.every((block) => block.status === "waiting" && block.wait.for !== "child");
+}
