@@ -17,6 +17,16 @@ export function pendingChecks(run: Run): { path: string; attempt: number; index:
   );
 }
 
+/** What a person is asked. @param path which block; null when only one asks @returns null when nothing is asked there, or several do */
+export function questionOf(run: Run, path: string | null): { path: string; attempt: number } | null {
+  const asked = [...walkOpen(run.blocks)].flatMap(({ path: at, block }) =>
+    block.status === "waiting" && block.wait.for !== "child" && (path === null || path === at)
+      ? [{ path: at, attempt: block.attempt }]
+      : [],
+  );
+  return asked.length === 1 ? (asked[0] ?? null) : null;
+}
+
 /** A loop around a block, and where it is. */
 export interface LoopAround {
   readonly label: string;

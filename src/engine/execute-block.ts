@@ -18,9 +18,6 @@ import type { PlanNode } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 
-/** Characters of an output as JSON. */
-const MAX_OUTPUT_CHARACTERS = 10_000_000;
-
 /** What came of one attempt at a block. */
 export type Answer =
   | { readonly type: "completed"; readonly output: Json; readonly branch?: number }
@@ -88,13 +85,6 @@ function answerOf(result: unknown): Answer {
   if (result instanceof TakeBranch) {
     if (result.index === null) return failed("block", "No branch matched, and there is no default branch.");
     return { type: "completed", output: { branch_index: result.index, next_block_label: result.nextLabel }, branch: result.index };
-  }
-  const size = JSON.stringify(result).length;
-  if (size > MAX_OUTPUT_CHARACTERS) {
-    return failed(
-      "block",
-      `The output is too large: ${size} characters of JSON, and ${MAX_OUTPUT_CHARACTERS} are allowed. Store it as an artifact, or extract less.`,
-    );
   }
   return { type: "completed", output: result as Json }; // as the type's `output` describes it
 }

@@ -9,7 +9,7 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain/run-advance.ts";
-import { generationOf, pendingChecks, runningBlocks } from "../domain/run-inspect.ts";
+import { generationOf, pendingChecks, questionOf, runningBlocks } from "../domain/run-inspect.ts";
 import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, statusOf, timeline } from "../domain/run-view.ts";
@@ -18,7 +18,7 @@ import { AlarmClock } from "./alarm-clock.ts";
 import { type Answer, childOutput, executeBlock, isTrue } from "./execute-block.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { conditionScopeOf, scopeOf } from "./run-scope.ts";
-import { RunStorage } from "./run-storage.ts";
+import { RunStorage, ValueTooLarge } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
 
 /** While blocks run, an alarm is always set at most this far ahead: if this incarnation dies, the next begins then. */
@@ -27,6 +27,9 @@ const WATCHDOG_MS = 30_000;
 const ALARM_TURN_MS = 20_000;
 /** News that is not acknowledged is sent again after this long. */
 const RESEND_MS = 10_000;
+/** How often a large output is tried to be stored, and the first wait between. */
+const STORE_ATTEMPTS = 4;
+const STORE_RETRY_MS = 250;
 /** News of a run that goes on is held back this long, so that short runs tell everything at once. */
 const NEWS_DELAY_MS = 50;
 /** A run that waits for another object's word (the gate's, a child's) asks for it this often, should it have been lost. */
@@ -109,10 +112,9 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   async decide(path: string | null, approved: boolean): Promise<Changed | null> {
     const run = this.#run;
     if (run === null) return null;
-    const waiting = [...walk(run.blocks)].filter(({ block }) => block.status === "waiting" && block.wait.for !== "child");
-    const asked = path === null ? (waiting.length === 1 ? waiting[0] : undefined) : waiting.find((candidate) => candidate.path === path);
-    if (asked?.block.status !== "waiting") return { changed: false, report: this.#reportOf(run) };
-    return this.#change({ type: "block_decided", at: this.#deps.clock.now(), path: asked.path, attempt: asked.block.attempt, approved });
+    const asked = questionOf(run, path);
+    if (asked === null) return { changed: false, report: this.#reportOf(run) };
+    return this.#change({ type: "block_decided", at: this.#deps.clock.now(), ...asked, approved });
   }
 
   async childEnded(path: string, childId: RunId, status: FinalStatus, json: string): Promise<void> {
@@ -166,7 +168,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     if (this.#run === null) return;
     this.#alarm.wakeBy(this.#deps.clock.now() + WATCHDOG_MS); // first, so that whatever happens below the run wakes again
     this.#goOn();
-    await Promise.all([this.#askGate(), this.#askChildren()]);
+    await Promise.all([this.#attend("asking the gate", this.#askGate()), this.#attend("asking the children", this.#askChildren())]);
     if (this.#storage.acknowledged < this.#storage.seq && this.#newsTimer === null) await this.#tellNews();
     if (isFinal(this.#run)) await this.#cleanUp();
     await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(ALARM_TURN_MS)]);
@@ -335,12 +337,18 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   /** @returns a failure when it could not be stored */
   async #storeLarge(value: Json): Promise<BlockFailure | null> {
     if (this.#run === null) return null;
-    try {
-      await this.#storage.prepare(value, this.#run.facts);
-      return null;
-    } catch (error) {
-      this.#deps.log.error("a large output could not be stored", error, this.#fields());
-      return { kind: "temporary", outcome: "failed", message: "The output is large and could not be stored just now." };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#storage.prepare(value, this.#run.facts);
+        return null;
+      } catch (error) {
+        if (error instanceof ValueTooLarge) return { kind: "block", outcome: "failed", message: error.message };
+        this.#deps.log.error("a large output could not be stored", error, this.#fields());
+        // The block has done its work: it is the storing that is tried again, not the block.
+        if (attempt === STORE_ATTEMPTS)
+          return { kind: "unknown", outcome: "failed", message: "The block took effect, but its output is large and could not be stored." };
+        await sleep(STORE_RETRY_MS * attempt);
+      }
     }
   }
 
@@ -355,7 +363,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     } catch (error) {
       this.#deps.log.error("a child run could not be started", error, this.#fields(base.path, base.attempt));
       return await this.#answer(
-        { type: "failed", failure: { kind: "temporary", outcome: "failed", message: "The other run could not be started just now." } },
+        { type: "failed", failure: { kind: "resource", outcome: "failed", message: "The other run could not be started just now." } },
         base,
       );
     }
@@ -462,6 +470,15 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
       await this.#deps.news.send({ row: indexRow(this.#run, this.#storage.seq), hasWebhook: this.#run.facts.webhookUrl !== null });
     } catch (error) {
       this.#deps.log.error("news were not taken; they are sent again", error, this.#fields());
+    }
+  }
+
+  /** What may fail in an alarm and is done again by the next one. */
+  async #attend(what: string, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#deps.log.error(`${what} failed; it is repeated`, error, this.#fields());
     }
   }
 

@@ -8,6 +8,13 @@ import type { LargeValues } from "../ports.ts";
 
 /** Characters of JSON from which on a value is stored outside the journal. A row may have 2 MB. */
 const LARGE = 64_000;
+/** Characters of JSON that a value may have at all: a run holds its values in memory while it is at work. */
+const LARGEST = 10_000_000;
+
+/** A value that no run may hold. The message is for the workflow's author. */
+export class ValueTooLarge extends Error {
+  override readonly name = "ValueTooLarge";
+}
 
 interface JournalRow extends Record<string, SqlStorageValue> {
   seq: number;
@@ -54,9 +61,14 @@ export class RunStorage {
     this.#sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT");
   }
 
-  /** Stores a value outside if it is large, so that an event with it can be written. */
+  /** Stores a value outside if it is large, so that an event with it can be written. @throws ValueTooLarge */
   async prepare(value: Json, owner: Pick<RunFacts, "organizationId" | "runId">): Promise<void> {
     const text = JSON.stringify(value);
+    if (text.length > LARGEST) {
+      throw new ValueTooLarge(
+        `The output is too large: ${text.length} characters of JSON, and ${LARGEST} are allowed. Store it as an artifact, or extract less.`,
+      );
+    }
     if (text.length > LARGE) this.#stored.set(value, await this.#values.put(owner, text));
   }
 
