@@ -8,7 +8,7 @@ import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from ".
 import type { Fault } from "./domain/error.ts";
 import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./domain/id.ts";
 import type { Json, JsonObject } from "./domain/json.ts";
-import type { Organization } from "./domain/organization.ts";
+import type { Organization, OrganizationSettings } from "./domain/organization.ts";
 import type { Plan } from "./domain/plan.ts";
 import type { FinalStatus, RunFacts } from "./domain/run.ts";
 import type { RunIndexRow, WireStatus } from "./domain/run-view.ts";
@@ -239,7 +239,12 @@ export interface Organizations {
   /** @returns false when the id is taken; nothing is changed then */
   insert(organization: StoredOrganization): Promise<boolean>;
   get(organizationId: OrganizationId): Promise<StoredOrganization | null>;
+  /** @returns the organization as it is then, null when there is none */
+  update(organizationId: OrganizationId, changes: OrganizationChanges): Promise<StoredOrganization | null>;
 }
+
+/** What is absent or undefined stays as it is. */
+export type OrganizationChanges = { readonly [Name in keyof OrganizationSettings]?: OrganizationSettings[Name] | undefined };
 
 /** An API key as it is kept: never the key itself. */
 export interface StoredApiKey {

@@ -50,9 +50,6 @@ export function isFinalStatus(status: string): status is FinalStatus {
   return (FINAL_STATUSES as readonly string[]).includes(status);
 }
 
-/** How long a run may be at work when neither its workflow nor its organization says otherwise, in seconds. */
-export const RUN_MAX_SECONDS = 3_600;
-
 /** How a run ends, once what is to run at the end has run. */
 export interface Ending {
   readonly status: FinalStatus;

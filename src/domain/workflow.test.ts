@@ -74,7 +74,7 @@ describe("a definition is refused for", () => {
     ["a broken expression", workflow([set("a", { v: "{{ 1 + }}" })]), "workflow_definition.blocks[0].values.v", "invalid_expression"],
     ["a field of the wrong type", workflow([{ block_type: "wait", label: "w", wait_sec: "soon" }]), "workflow_definition.blocks[0].wait_sec", "invalid_type"],
     ["no blocks", workflow([]), "workflow_definition.blocks", "invalid_value"],
-    ["more blocks than 50", workflow(Array.from({ length: 51 }, (_, index) => set(`b${index}`))), "workflow_definition.blocks", "too_large"],
+    ["more blocks than 500", workflow(Array.from({ length: 501 }, (_, index) => set(`b${index}`))), "workflow_definition.blocks", "too_large"],
     ["another version", defined({ version: 9 }, set("a")), "workflow_definition.version", "invalid_value"],
     ["no title", { workflow_definition: { blocks: [set("a")] } }, "title", "required"],
     ["what is no object", [], "", "invalid_type"],
@@ -154,9 +154,17 @@ describe("a definition is refused for", () => {
   });
 
   it("too many blocks, without looking at them", () => {
-    const many = Array.from({ length: 51 }, () => ({ block_type: "set", label: "a", values: { v: "{{ x }}" } }));
-    expect(faultsOf(workflow(many)).map(({ code }) => code)).toEqual(["too_large"]);
-    expect(faultsOf(workflow([loop("l", many)])).map(({ code }) => code)).toEqual(["too_large"]);
+    const many = (length: number) => Array.from({ length }, () => ({ block_type: "set", label: "a", values: { v: "{{ x }}" } }));
+    expect(faultsOf(workflow(many(501))).map(({ code }) => code)).toEqual(["too_large"]);
+    expect(faultsOf(workflow([loop("l", many(51))])).map(({ code }) => code)).toEqual(["too_large"]);
+  });
+
+  it("more blocks than the organization allows, together with their own faults", () => {
+    const blocks = [set("a"), loop("l", [set("x"), set("y"), set("z")]), set("b", { v: "{{ nobody }}" })];
+    const check = (maxWorkflowBlocks: number) => checkDefinition(workflow(blocks), blockCatalog, { maxWorkflowBlocks });
+    const undefinedName = { path: "workflow_definition.blocks[2].values.v", code: "undefined_name" };
+    expect(check(2)).toMatchObject({ ok: false, faults: [{ path: "workflow_definition.blocks", code: "too_large" }, undefinedName] });
+    expect(check(3)).toMatchObject({ ok: false, faults: [undefinedName] });
   });
 
   it("every fault at once", () => {

@@ -8,7 +8,15 @@ import { type BlockRole, type DefinitionVersion, type DraftBlock, type Plan, wir
 import { NO_RETRY, RETRY_DEFAULTS, type RetryPolicy } from "./recovery.ts";
 import { faultsOf } from "./schema-faults.ts";
 
-export const DEFINITION_LIMITS = { blocks: 50, depth: 10, label: 100, title: 200, maxParallelBlocks: { default: 4, max: 16 } } as const;
+export const DEFINITION_LIMITS = {
+  /** Blocks at the top level, however many an organization allows. */
+  workflowBlocks: 500,
+  loopBlocks: 50,
+  depth: 10,
+  label: 100,
+  title: 200,
+  maxParallelBlocks: { default: 4, max: 16 },
+} as const;
 
 /** Limits of one attempt at a block, in seconds. An attempt must end well before the platform stops an alarm, after 15 minutes. */
 const BLOCK_TIMEOUT_SECONDS = { step: { default: 120, max: 780 }, person: { default: 7_200, max: 2_592_000 } } as const;
@@ -61,7 +69,7 @@ export const blockSchema = z.looseObject({
     .describe("Version 2: the block that comes after this one. Of a conditional: where its branches meet again."),
   depends_on: z
     .array(z.string())
-    .max(DEFINITION_LIMITS.blocks)
+    .max(DEFINITION_LIMITS.workflowBlocks)
     .optional()
     .describe("Version 3: blocks that must have ended before, besides those whose output is mentioned."),
   condition: z
@@ -120,7 +128,11 @@ export const workflowSchema = z.strictObject({
           "Default: 2 where a block is a `conditional` or names the next, else 1.",
       ),
     parameters: z.array(z.unknown()).default([]).describe("The inputs of a run."),
-    blocks: z.array(blockSchema).min(1).max(DEFINITION_LIMITS.blocks).describe("The steps."),
+    blocks: z
+      .array(blockSchema)
+      .min(1)
+      .max(DEFINITION_LIMITS.workflowBlocks)
+      .describe("The steps: as many as the organization's `max_workflow_blocks`, 50 by default."),
     finally_block_label: z.string().nullish().describe("A block of the outermost list that runs at the end, however the run ends."),
     max_parallel_blocks: z
       .int()
@@ -142,6 +154,11 @@ export interface WorkflowDefinition {
   /** An expression over the parameters; runs with the same value come one after the other. Null: no such order. */
   readonly sequentialKey: string | null;
   readonly parameters: readonly ParameterDefinition[];
+}
+
+/** What an organization sets to the workflows that it saves. */
+export interface WorkflowLimits {
+  readonly maxWorkflowBlocks: number;
 }
 
 export type CheckedDefinition =
@@ -188,16 +205,18 @@ const UNUSED_WORKFLOW_FIELDS = new Set([
 
 /**
  * Checks a workflow as it was posted, and compiles it. Every fault is found, not the first; paths begin at the root of the input.
+ * @param limits those of the organization that saves it; absent for what belongs to none, or was saved before
  */
-export function checkDefinition(input: unknown, catalog: BlockCatalog): CheckedDefinition {
+export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: WorkflowLimits): CheckedDefinition {
   const { used, warnings } = setAside(input);
   const result = workflowSchema.safeParse(used);
   const faults = result.success ? [] : faultsOf(result.error, workflowSchema);
   const raw = isJsonObject(used) && isJsonObject(used.workflow_definition) ? used.workflow_definition : {};
   const parameters = checkParameterDefinitions(Array.isArray(raw.parameters) ? raw.parameters : [], ["workflow_definition", "parameters"]);
   const blocks = (Array.isArray(raw.blocks) ? raw.blocks : []).filter(isJsonObject);
+  if (limits !== undefined && blocks.length > limits.maxWorkflowBlocks) faults.push(tooManyBlocks(blocks.length, limits));
   // The schema has said that there are too many: looking at them all would take too long.
-  if (blocks.length > DEFINITION_LIMITS.blocks) return { ok: false, faults: [...faults, ...parameters.faults] };
+  if (blocks.length > DEFINITION_LIMITS.workflowBlocks) return { ok: false, faults: [...faults, ...parameters.faults] };
   const version = raw.version === 1 || raw.version === 2 || raw.version === 3 ? raw.version : inferVersion(blocks);
   const keys = (Array.isArray(raw.parameters) ? raw.parameters : []).flatMap((parameter) =>
     isJsonObject(parameter) && typeof parameter.key === "string" ? [parameter.key] : [],
@@ -502,14 +521,14 @@ class DefinitionCheck {
       this.faults.push({ path: formatPath(at), message: `is nested more than ${DEFINITION_LIMITS.depth} loops deep`, code: "too_deep" });
       return [];
     }
-    if (blocks.length === 0 || blocks.length > DEFINITION_LIMITS.blocks) {
+    if (blocks.length === 0 || blocks.length > DEFINITION_LIMITS.loopBlocks) {
       this.faults.push({
         path: formatPath(at),
-        message: `must have 1 to ${DEFINITION_LIMITS.blocks} blocks`,
+        message: `must have 1 to ${DEFINITION_LIMITS.loopBlocks} blocks`,
         code: blocks.length === 0 ? "invalid_value" : "too_large",
       });
     }
-    if (blocks.length > DEFINITION_LIMITS.blocks) {
+    if (blocks.length > DEFINITION_LIMITS.loopBlocks) {
       this.labelsAreClear = false;
       return [];
     }
@@ -585,6 +604,11 @@ function retryOf(block: BlockDefinition, repeatable: boolean): RetryPolicy {
 
 function plainText(path: string): Fault {
   return { path, message: "is plain text, which is always true or always false; write an expression: {{ … }}", code: "invalid_expression" };
+}
+
+function tooManyBlocks(count: number, { maxWorkflowBlocks }: WorkflowLimits): Fault {
+  const message = `has ${count} blocks at the top level; the organization's limit max_workflow_blocks is ${maxWorkflowBlocks}, which the administrator of the service can raise`;
+  return { path: "workflow_definition.blocks", message, code: "too_large" };
 }
 
 function unknownType(type: string, catalog: BlockCatalog): string {

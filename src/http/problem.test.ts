@@ -18,7 +18,13 @@ async function answerTo(thrown: unknown) {
     throw thrown;
   });
   const response = await app.request("/x?secret=1");
-  return { status: response.status, type: response.headers.get("content-type"), body: await response.json(), logged };
+  return {
+    status: response.status,
+    type: response.headers.get("content-type"),
+    retryAfter: response.headers.get("retry-after"),
+    body: await response.json(),
+    logged,
+  };
 }
 
 it("tells a refusal with its faults and extra members", async () => {
@@ -29,6 +35,7 @@ it("tells a refusal with its faults and extra members", async () => {
   expect(answer).toEqual({
     status: 400,
     type: "application/problem+json",
+    retryAfter: null,
     logged: [],
     body: {
       type: "urn:pilotfish:problem:invalid_parameters",
@@ -40,6 +47,11 @@ it("tells a refusal with its faults and extra members", async () => {
       request_id: "req_1",
     },
   });
+});
+
+it("tells when to try again, in the document and in the header", async () => {
+  const answer = await answerTo(new ServiceError("limit_exceeded", "There are 100 runs at work.", { extra: { retry_after: 7 } }));
+  expect(answer).toMatchObject({ status: 429, retryAfter: "7", body: { status: 429, retry_after: 7 } });
 });
 
 it("tells nothing of a bug but the request's id, and logs it whole", async () => {

@@ -25,12 +25,13 @@ const PROBLEMS = {
 
 /**
  * Any error as a problem document (RFC 9457): `type`, `title`, `status`, `detail` (one sentence with the faults, which is all that Skyvern's
- * clients read), `errors[] { path, message, code }`, `request_id`. What is no `ServiceError` is a bug: logged whole, told as nothing.
+ * clients read), `errors[] { path, message, code }`, `request_id`. An extra member `retry_after` (whole seconds) is the header too. What is no `ServiceError` is a bug: logged whole, told as nothing.
  */
 export function toProblem(error: unknown, c: Context<AppEnv>, log: Log): Response {
   const requestId = c.get("requestId");
   if (error instanceof ServiceError) {
     const { status, title } = PROBLEMS[error.code];
+    if (error.extra.retry_after !== undefined) c.header("retry-after", String(error.extra.retry_after));
     return problemResponse(c, status, {
       type: `urn:pilotfish:problem:${error.code}`,
       title,

@@ -3,7 +3,15 @@ import type { Organization } from "../domain/organization.ts";
 import type { ApiKeys, Organizations, StoredApiKey } from "../ports.ts";
 import { API_KEY_CACHE_MS, createAuthenticate, isSameSecret, issueApiKey } from "./api-keys.ts";
 
-const organization: Organization = { organizationId: "o_1", name: "n", allowedHosts: [], maxConcurrentRuns: 1, createdAt: 0 };
+const organization: Organization = {
+  organizationId: "o_1",
+  name: "n",
+  allowedHosts: [],
+  maxConcurrentRuns: 1,
+  maxRunSeconds: 1,
+  maxWorkflowBlocks: 1,
+  createdAt: 0,
+};
 
 function bench() {
   let now = 0;
@@ -18,7 +26,7 @@ function bench() {
     },
     revoke: async () => live.pop() !== undefined,
   };
-  const organizations: Organizations = { insert: async () => true, get: async () => ({ ...organization, sealedWebhookSecret: "" }) };
+  const organizations: Pick<Organizations, "get"> = { get: async () => ({ ...organization, sealedWebhookSecret: "" }) };
   const ids = { next: () => `ak_${String(++made).padStart(26, "0")}` as never };
   const deps = { apiKeys, organizations, ids, clock: { now: () => now } };
   const issue = async (key?: string) => (await issueApiKey(deps, "o_1", { name: "k", key })).apiKey.key;

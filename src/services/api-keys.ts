@@ -26,7 +26,7 @@ export interface IssuedApiKey {
  * @throws ServiceError `not_found` without the organization, `conflict` when another organization has the key
  */
 export async function issueApiKey(
-  deps: { organizations: Organizations; apiKeys: ApiKeys; ids: Ids; clock: Clock },
+  deps: { organizations: Pick<Organizations, "get">; apiKeys: ApiKeys; ids: Ids; clock: Clock },
   organizationId: OrganizationId,
   options: { name: string; key?: string | undefined },
 ): Promise<{ apiKey: IssuedApiKey; created: boolean }> {

@@ -1,26 +1,26 @@
 import { randomBytes } from "node:crypto";
 import { ServiceError } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
-import { webhookSecretPurpose, type Organization } from "../domain/organization.ts";
-import type { Clock, Ids, Organizations, StoredOrganization, Vault } from "../ports.ts";
+import { webhookSecretPurpose, type Organization, type OrganizationSettings } from "../domain/organization.ts";
+import type { Clock, Ids, OrganizationChanges, Organizations, StoredOrganization, Vault } from "../ports.ts";
 
-export interface NewOrganization {
-  readonly organizationId?: OrganizationId | undefined;
-  readonly name: string;
-  readonly allowedHosts: readonly string[];
-  readonly maxConcurrentRuns: number;
+/** An organization, and the secret that its webhooks are signed with. */
+export interface OpenedOrganization {
+  readonly organization: Organization;
+  readonly webhookSecret: string;
 }
 
 /**
- * @returns the organization and the secret that its webhooks are signed with: `whsec_` and 32 random bytes in base64 (Standard Webhooks 1.0)
+ * Makes it with a webhook secret of its own: `whsec_` and 32 random bytes in base64 (Standard Webhooks 1.0).
  * @throws ServiceError `conflict` when the id is taken
  */
 export async function createOrganization(
   deps: { organizations: Organizations; vault: Vault; ids: Ids; clock: Clock },
-  { organizationId = deps.ids.next("organization"), name, allowedHosts, maxConcurrentRuns }: NewOrganization,
-): Promise<{ organization: Organization; webhookSecret: string }> {
+  settings: OrganizationSettings,
+  organizationId: OrganizationId = deps.ids.next("organization"),
+): Promise<OpenedOrganization> {
   const webhookSecret = `whsec_${randomBytes(32).toString("base64")}`;
-  const organization: Organization = { organizationId, name, allowedHosts, maxConcurrentRuns, createdAt: deps.clock.now() };
+  const organization: Organization = { organizationId, ...settings, createdAt: deps.clock.now() };
   const sealedWebhookSecret = await deps.vault.seal(webhookSecretPurpose(organizationId), webhookSecret);
   if (await deps.organizations.insert({ ...organization, sealedWebhookSecret })) return { organization, webhookSecret };
   throw new ServiceError("conflict", `There is an organization ${organizationId} already.`);
@@ -30,17 +30,40 @@ export async function createOrganization(
 export async function readOrganization(
   deps: { organizations: Organizations; vault: Vault },
   organizationId: OrganizationId,
-): Promise<{ organization: Organization; webhookSecret: string }> {
-  const { sealedWebhookSecret, ...organization } = await requireOrganization(deps, organizationId);
-  return { organization, webhookSecret: await deps.vault.open(webhookSecretPurpose(organizationId), sealedWebhookSecret) };
+): Promise<OpenedOrganization> {
+  return await openOrganization(deps, await requireOrganization(deps, organizationId));
+}
+
+/**
+ * Changes what is named and leaves the rest. Callers with a key that an isolate remembers have the old limits for up to `API_KEY_CACHE_MS` more.
+ * @throws ServiceError `not_found`
+ */
+export async function updateOrganization(
+  deps: { organizations: Organizations; vault: Vault },
+  organizationId: OrganizationId,
+  changes: OrganizationChanges,
+): Promise<OpenedOrganization> {
+  const organization = await deps.organizations.update(organizationId, changes);
+  if (organization === null) throw noOrganization(organizationId);
+  return await openOrganization(deps, organization);
 }
 
 /** @throws ServiceError `not_found` */
 export async function requireOrganization(
-  deps: { organizations: Organizations },
+  deps: { organizations: Pick<Organizations, "get"> },
   organizationId: OrganizationId,
 ): Promise<StoredOrganization> {
   const organization = await deps.organizations.get(organizationId);
   if (organization !== null) return organization;
-  throw new ServiceError("not_found", `There is no organization ${organizationId}.`);
+  throw noOrganization(organizationId);
+}
+
+async function openOrganization(deps: { vault: Vault }, stored: StoredOrganization): Promise<OpenedOrganization> {
+  const { sealedWebhookSecret, ...organization } = stored;
+  const webhookSecret = await deps.vault.open(webhookSecretPurpose(organization.organizationId), sealedWebhookSecret);
+  return { organization, webhookSecret };
+}
+
+function noOrganization(organizationId: OrganizationId): ServiceError {
+  return new ServiceError("not_found", `There is no organization ${organizationId}.`);
 }

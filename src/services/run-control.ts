@@ -1,8 +1,8 @@
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import type { Changed, DecisionTokens, RunObject, RunObjects, RunReport } from "../ports.ts";
-import { makeFacts } from "./run-facts.ts";
+import type { Changed, DecisionTokens, RetrySource, RunObject, RunObjects, RunReport } from "../ports.ts";
+import { makeFacts, maxSecondsOf } from "./run-facts.ts";
 import { launch, notFound, requireRunId, type StartDeps } from "./runs.ts";
 import { findRunnable } from "./workflows.ts";
 
@@ -35,6 +35,19 @@ export async function decideRun(
   return requireChange(id, await objectOf(deps, organization, id).decide(path, approved), what);
 }
 
+/**
+ * Skyvern's way on for a paused run: approves what waits for a person; a run that was paused by request is resumed.
+ * @throws ServiceError not_found, also when it is not paused; conflict when several blocks wait
+ */
+export async function continueRun(deps: { runs: RunObjects }, organization: Organization, id: string): Promise<RunReport> {
+  const run = objectOf(deps, organization, id);
+  const approved = await run.decide(null, true);
+  const change = approved?.changed === false ? await run.resume() : approved;
+  if (change?.changed === false && change.report.status !== "paused")
+    throw new ServiceError("not_found", `Run ${id} is ${change.report.status}: there is nothing to continue.`);
+  return requireChange(id, change, "Several blocks wait for a decision: approve or reject each by its name.");
+}
+
 /** The answer of a link. It counts once: later the question does not stand any more. @throws ServiceError not_found, conflict */
 export async function decideByToken(
   deps: { runs: RunObjects; tokens: DecisionTokens },
@@ -52,9 +65,8 @@ export async function readToken(deps: { tokens: DecisionTokens }, token: string)
   return decision;
 }
 
+/** How another try differs from the run. */
 export interface RetryWish {
-  /** A label of the outermost list; `failed` or `start`. */
-  readonly from: string;
   /** Changed or added parameters. */
   readonly parameters: JsonObject;
   /** Null for the version of the run. */
@@ -65,12 +77,38 @@ export interface RetryWish {
 
 /**
  * Tries a finished run again, as a new run that is linked to it and keeps the outputs of the blocks before.
+ * @param from a label of the outermost list; `failed` or `start`
  * @throws ServiceError not_found, conflict, invalid_input, and what starting a run throws
  */
-export async function retryRun(deps: StartDeps, organization: Organization, id: string, wish: RetryWish): Promise<RunReport> {
-  const source = await objectOf(deps, organization, id).retrySource(wish.from);
+export async function retryRun(deps: StartDeps, organization: Organization, id: string, from: string, wish: RetryWish): Promise<RunReport> {
+  const source = await objectOf(deps, organization, id).retrySource(from);
   if (source === null) throw notFound(id);
-  if (!source.ok) throw refusal(id, wish.from, source);
+  if (!source.ok) throw refusal(id, from, source);
+  return await launchAgain(deps, organization, source, wish);
+}
+
+/**
+ * Skyvern's retry: all blocks of a finished run again, with the version, the parameters and the request that it had.
+ * @throws ServiceError not_found, invalid_input before its end, and what starting a run throws
+ */
+export async function repeatRun(
+  deps: StartDeps,
+  organization: Organization,
+  id: string,
+  caller: Pick<RetryWish, "apiOrigin" | "waitMs">,
+): Promise<RunReport> {
+  const source = await objectOf(deps, organization, id).retrySource("start");
+  if (source === null) throw notFound(id);
+  if (!source.ok) throw new ServiceError("invalid_input", "Only terminal workflow runs can be retried");
+  return await launchAgain(deps, organization, source, { parameters: {}, version: null, ...caller });
+}
+
+async function launchAgain(
+  deps: StartDeps,
+  organization: Organization,
+  source: RetrySource & { ok: true },
+  wish: RetryWish,
+): Promise<RunReport> {
   const { facts } = source;
   const version = wish.version === "latest" ? null : (wish.version ?? facts.version);
   return await launch(deps, organization, deps.ids.next("run"), {
@@ -85,7 +123,7 @@ export async function retryRun(deps: StartDeps, organization: Organization, id: 
       const again = {
         parameters,
         webhookUrl: facts.webhookUrl,
-        maxSeconds: null,
+        maxSeconds: maxSecondsOf(facts.request),
         priority: facts.admission?.priority ?? 0,
         request,
         apiOrigin: wish.apiOrigin,

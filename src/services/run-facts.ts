@@ -1,11 +1,11 @@
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, hasExpression, parseExpression } from "../domain/expression.ts";
 import type { RunId } from "../domain/id.ts";
-import type { JsonObject } from "../domain/json.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { resolveParameters } from "../domain/parameter.ts";
-import { RUN_MAX_SECONDS, type RunFacts } from "../domain/run.ts";
+import type { RunFacts } from "../domain/run.ts";
 import type { Clock, RunIndex } from "../ports.ts";
 import type { Runnable } from "./workflows.ts";
 
@@ -14,7 +14,7 @@ export interface RunWish {
   readonly parameters: JsonObject;
   /** Null for the workflow's own. */
   readonly webhookUrl: string | null;
-  /** Null for the workflow's own, or the service's. */
+  /** Null for the workflow's own. The organization's limit holds besides. */
   readonly maxSeconds: number | null;
   readonly priority: number;
   /** As the API echoes it. */
@@ -29,13 +29,13 @@ export interface RunWish {
  */
 export async function makeFacts(
   deps: { clock: Clock; runIndex: RunIndex },
-  organization: Pick<Organization, "organizationId" | "allowedHosts" | "maxConcurrentRuns">,
+  organization: Pick<Organization, "organizationId" | "allowedHosts" | "maxConcurrentRuns" | "maxRunSeconds">,
   runId: RunId,
   { workflow, definition }: Runnable,
   wish: RunWish,
   links: Pick<RunFacts, "parent" | "retryOf">,
 ): Promise<RunFacts> {
-  const { organizationId, allowedHosts, maxConcurrentRuns } = organization;
+  const { organizationId, allowedHosts, maxConcurrentRuns, maxRunSeconds } = organization;
   const { workflowPermanentId, workflowId, version, title: workflowTitle } = workflow;
   const webhookUrl = wish.webhookUrl?.trim() || definition.webhookCallbackUrl?.trim() || null;
   const faults: Fault[] = [];
@@ -63,11 +63,20 @@ export async function makeFacts(
     request: wish.request,
     webhookUrl,
     allowedHosts,
-    maxSeconds: wish.maxSeconds ?? definition.maxSeconds ?? RUN_MAX_SECONDS,
+    maxSeconds: Math.min(wish.maxSeconds ?? definition.maxSeconds ?? maxRunSeconds, maxRunSeconds),
     admission: links.parent === null ? { limit: maxConcurrentRuns, priority: wish.priority, sequentialKey } : null,
     apiOrigin: wish.apiOrigin,
     ...links,
   };
+}
+
+/** The limit that a run's request names, in seconds; null when it names none. */
+export function maxSecondsOf({
+  max_elapsed_time_minutes: minutes,
+}: {
+  readonly max_elapsed_time_minutes?: Json | undefined;
+}): number | null {
+  return typeof minutes === "number" ? minutes * 60 : null;
 }
 
 /** The key of a workflow's order, with its expression filled in from the parameters; null where runs need no order. */

@@ -9,7 +9,7 @@ import { invalidRunResponse, type RunIndexRow } from "../domain/run-view.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 import type { Clock, Gates, IdempotencyKeys, Ids, Page, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
 import { claim, hashRequest } from "./idempotency.ts";
-import { makeFacts, type RunWish } from "./run-facts.ts";
+import { makeFacts, maxSecondsOf, type RunWish } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 
 /** Fields of Skyvern's run request that are accepted and change nothing here. */
@@ -92,7 +92,7 @@ export async function startRun(deps: StartDeps, organization: Organization, body
       const wish: RunWish = {
         parameters: request.parameters ?? {},
         webhookUrl: request.webhook_url ?? null,
-        maxSeconds: request.max_elapsed_time_minutes == null ? null : request.max_elapsed_time_minutes * 60,
+        maxSeconds: maxSecondsOf(request),
         priority: request.priority,
         request: { ...withoutSecrets(body as JsonObject), ...(options.template ? { template: true } : {}) },
         apiOrigin: options.apiOrigin,

@@ -2,10 +2,11 @@ import { blockCatalog } from "../blocks/registry.ts";
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import { isId, type OrganizationId, type WorkflowId } from "../domain/id.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
+import type { Organization } from "../domain/organization.ts";
 import { planView } from "../domain/plan-view.ts";
 import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
-import { checkDefinition, requireDefinition, type WorkflowDefinition } from "../domain/workflow.ts";
+import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow.ts";
 import type { Clock, IdempotencyKeys, Ids, Page, StoredWorkflow, Templates, Workflows } from "../ports.ts";
 import { claim, hashRequest } from "./idempotency.ts";
 import { readTemplate } from "./templates.ts";
@@ -26,11 +27,12 @@ export interface SavedWorkflow {
 /** @throws ServiceError `invalid_definition` with every fault; nothing is stored then */
 export async function createWorkflow(
   deps: { workflows: Workflows; idempotencyKeys: IdempotencyKeys; ids: Ids; clock: Clock },
-  organizationId: OrganizationId,
+  organization: Organization,
   input: DefinitionInput,
   idempotencyKey?: string,
 ): Promise<SavedWorkflow> {
-  const { definition, title, warnings } = checkInput(input);
+  const { organizationId } = organization;
+  const { definition, title, warnings } = checkInput(input, organization);
   let workflowPermanentId = deps.ids.next("workflow");
   if (idempotencyKey !== undefined) {
     const request = { organizationId, scope: "create_workflow", key: idempotencyKey, requestHash: hashRequest(definition) };
@@ -45,12 +47,13 @@ export async function createWorkflow(
 /** Makes a new version. @throws ServiceError `not_found`, `invalid_definition`; nothing is stored then */
 export async function updateWorkflow(
   deps: { workflows: Workflows; ids: Ids; clock: Clock },
-  organizationId: OrganizationId,
+  organization: Organization,
   id: string,
   input: DefinitionInput,
 ): Promise<SavedWorkflow> {
+  const { organizationId } = organization;
   const workflowPermanentId = requireWorkflowId(id);
-  const { definition, title, warnings } = checkInput(input);
+  const { definition, title, warnings } = checkInput(input, organization);
   const workflowId = deps.ids.next("workflowVersion");
   const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
   const version = await deps.workflows.addVersion(workflow);
@@ -109,8 +112,11 @@ export interface Diagnostic extends Fault {
 }
 
 /** Compiles a definition and stores nothing. @returns the plan as it is shown, null when there are errors */
-export function validateWorkflow(input: DefinitionInput): { plan: JsonObject | null; diagnostics: Diagnostic[] } {
-  const checked = checkDefinition(withoutResponseFields(input.definition), blockCatalog);
+export function validateWorkflow(
+  organization: Organization,
+  input: DefinitionInput,
+): { plan: JsonObject | null; diagnostics: Diagnostic[] } {
+  const checked = checkDefinition(withoutResponseFields(input.definition), blockCatalog, organization);
   const diagnose = (severity: Diagnostic["severity"], faults: readonly Fault[]) =>
     input.locate(faults).map((fault) => ({ severity, ...fault }));
   if (!checked.ok) return { plan: null, diagnostics: diagnose("error", checked.faults) };
@@ -162,10 +168,16 @@ function checkStored(stored: JsonObject): { readonly definition: WorkflowDefinit
   return { definition, plan };
 }
 
-/** @throws ServiceError `invalid_definition` with every fault */
-export function checkInput(input: DefinitionInput): { definition: JsonObject; title: string; warnings: readonly Fault[] } {
+/**
+ * @param limits absent for a template, which belongs to no organization
+ * @throws ServiceError `invalid_definition` with every fault
+ */
+export function checkInput(
+  input: DefinitionInput,
+  limits?: WorkflowLimits,
+): { definition: JsonObject; title: string; warnings: readonly Fault[] } {
   const definition = withoutResponseFields(input.definition);
-  const checked = checkDefinition(definition, blockCatalog);
+  const checked = checkDefinition(definition, blockCatalog, limits);
   if (checked.ok && isJsonObject(definition)) return { definition, title: checked.definition.title, warnings: checked.warnings };
   const faults = checked.ok ? [] : input.locate(checked.faults);
   throw new ServiceError("invalid_definition", describeFaults("The workflow definition is not valid", faults), { faults });

@@ -37,9 +37,26 @@ export interface Tenant {
   readonly call: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 }
 
-export async function createTenant(more: { allowed_hosts?: string[]; max_concurrent_runs?: number } = {}): Promise<Tenant> {
-  const organization = await asAdmin("POST", "/organizations", { name: "test", ...more });
-  const organizationId: string = organization.body.organization_id;
+export async function createTenant(settings: OrganizationSettings = {}): Promise<Tenant> {
+  const organization = await asAdmin("POST", "/organizations", { name: "test", ...settings });
+  return await createCaller(organization.body.organization_id);
+}
+
+interface OrganizationSettings {
+  readonly allowed_hosts?: string[];
+  readonly max_concurrent_runs?: number;
+  readonly max_run_seconds?: number;
+  readonly max_workflow_blocks?: number;
+}
+
+/** The same organization with other settings. They hold for the caller that is returned; the one before may know the old ones for a while. */
+export async function changeTenant({ organizationId }: Tenant, settings: OrganizationSettings): Promise<Tenant> {
+  const { status } = await asAdmin("PATCH", `/organizations/${organizationId}`, settings);
+  if (status !== 200) throw new Error(`the settings of ${organizationId} were not changed: ${status}`);
+  return await createCaller(organizationId);
+}
+
+async function createCaller(organizationId: string): Promise<Tenant> {
   const { body } = await asAdmin("POST", `/organizations/${organizationId}/api-keys`, { name: "test" });
   const key: string = body.key;
   return { organizationId, key, call: (method, path, sent, headers = {}) => send(method, path, sent, { "x-api-key": key, ...headers }) };

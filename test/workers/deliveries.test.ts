@@ -38,7 +38,7 @@ const ids = createIds(() => Date.now());
 async function newOrganization(allowedHosts = ["127.0.0.1"]): Promise<{ organizationId: OrganizationId; webhookSecret: string }> {
   const { organization, webhookSecret } = await createOrganization(
     { organizations, vault, ids, clock: { now: () => Date.now() } },
-    { name: "test", allowedHosts, maxConcurrentRuns: 1 },
+    { name: "test", allowedHosts, maxConcurrentRuns: 1, maxRunSeconds: 60, maxWorkflowBlocks: 1 },
   );
   return { organizationId: organization.organizationId, webhookSecret };
 }
@@ -252,6 +252,8 @@ describe("an attempt", () => {
       name: "test",
       allowedHosts: [],
       maxConcurrentRuns: 1,
+      maxRunSeconds: 60,
+      maxWorkflowBlocks: 1,
       createdAt: 0,
       sealedWebhookSecret: "",
     });

@@ -236,6 +236,77 @@ describe("retrying a run", () => {
   });
 });
 
+describe("Skyvern's routes for runs", () => {
+  const approval = (label: string) => ({ block_type: "human_interaction", label, instructions: "Is it right?" });
+
+  it.each(["workflows", "agents"])("retry all blocks with the same request, at /v1/%s/runs/{id}/retry", async (word) => {
+    const box = await openBox();
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const parameters = [{ key: "path", parameter_type: "workflow", workflow_parameter_type: "string" }];
+    const blocks = [{ block_type: "http_request", label: "call", url: box.url }, set("got", "{{ path }}")];
+    const first = await start(tenant, { parameters, blocks }, { parameters: { path: "a" }, webhook_url: box.url }, 10);
+    const update = { title: "Newer", workflow_definition: { blocks: [set("other")] } };
+    await tenant.call("POST", `/v1/workflows/${first.workflow_permanent_id}`, { json_definition: update });
+    const before = [(await read(tenant, first.run_id)).body, await blocksOf(tenant, first.run_id)];
+    const again = await tenant.call("POST", `/v1/${word}/runs/${first.run_id}/retry`, undefined, { prefer: "wait=10" });
+    expect(again.status).toBe(200);
+    expect(again.body).toMatchObject({
+      status: "completed",
+      version: 1,
+      retried_from_workflow_run_id: first.run_id,
+      run_request: first.run_request,
+      output: { got_output: { v: "a" } },
+    });
+    expect(again.body.run_id).not.toBe(first.run_id);
+    expect([(await read(tenant, first.run_id)).body, await blocksOf(tenant, first.run_id)]).toEqual(before);
+    expect(before[0].retried_from_workflow_run_id).toBeNull();
+    const calls = (await box.requests()).filter(({ headers }) => headers["webhook-id"] === undefined);
+    expect(calls).toHaveLength(2);
+  });
+
+  it("retry finished runs only", async () => {
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { blocks: [wait("w", 3600)] });
+    for (const word of ["workflows", "agents"]) {
+      expect(await tenant.call("POST", `/v1/${word}/runs/${run_id}/retry`)).toMatchObject({
+        status: 400,
+        body: { detail: "Only terminal workflow runs can be retried" },
+      });
+      expect((await tenant.call("POST", `/v1/${word}/runs/wr_nobody/retry`)).status).toBe(404);
+      expect((await (await createTenant()).call("POST", `/v1/${word}/runs/${run_id}/retry`)).status).toBe(404);
+    }
+  });
+
+  it.each(["workflows", "agents"])("continue a run that waits for a person, at /v1/%s/runs/{id}/continue", async (word) => {
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { blocks: [approval("ask"), set("after", "{{ ask_output.approved }}")] });
+    const path = `/v1/${word}/runs/${run_id}/continue`;
+    await vi.waitFor(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
+    expect((await (await createTenant()).call("POST", path)).status).toBe(404);
+    expect(await tenant.call("POST", path)).toMatchObject({ status: 200, body: { run_id } });
+    expect((await read(tenant, run_id)).body).toMatchObject({ status: "completed", output: { after_output: { v: true } } });
+    expect((await tenant.call("POST", path)).status).toBe(404);
+  });
+
+  it("continue a run that was paused by request", async () => {
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { blocks: [wait("w", 3600)] });
+    const path = `/v1/workflows/runs/${run_id}/continue`;
+    expect((await tenant.call("POST", path)).status).toBe(404);
+    await tenant.call("POST", `/v1/runs/${run_id}/pause`);
+    expect((await tenant.call("POST", path)).body.status).toBe("running");
+  });
+
+  it("do not guess which of several blocks is approved", async () => {
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { version: 3, blocks: [approval("one"), approval("two")] });
+    await vi.waitFor(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
+    const answer = await tenant.call("POST", `/v1/workflows/runs/${run_id}/continue`);
+    expect(answer).toMatchObject({ status: 409, body: { detail: expect.stringContaining("Several blocks wait") } });
+    expect(await blocksOf(tenant, run_id)).toMatchObject([{ status: "waiting" }, { status: "waiting" }]);
+  });
+});
+
 describe("a child run", () => {
   it("shares its parent's slot, and gives its outputs to the parent", async () => {
     const tenant = await createTenant({ max_concurrent_runs: 1 });

@@ -149,10 +149,13 @@ describe("every statement of the stores", () => {
       name: "n",
       allowedHosts: [],
       maxConcurrentRuns: 1,
+      maxRunSeconds: 1,
+      maxWorkflowBlocks: 1,
       sealedWebhookSecret: "s",
       createdAt: 1,
     });
     await organizations.get(organizationId);
+    await organizations.update(organizationId, { name: "m" });
     const apiKeys = createApiKeys(db);
     await apiKeys.insert({ apiKeyId: ids.next("apiKey"), organizationId, prefix: "p", hash: "h", name: "n", createdAt: 1 });
     await apiKeys.findLive("p");

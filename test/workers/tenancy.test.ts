@@ -1,23 +1,34 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import type { Fault } from "../../src/domain/error.ts";
 import { asAdmin, createTenant, definition, send } from "./api.ts";
 
 describe("organizations", () => {
   it("are created with a webhook secret of their own, and read back the same", async () => {
-    const created = await asAdmin("POST", "/organizations", { name: "Acme", allowed_hosts: ["127.0.0.1"], max_concurrent_runs: 7 });
-    expect(created.status).toBe(201);
-    expect(created.body).toEqual({
-      organization_id: expect.stringMatching(/^o_[0-9A-Z]{26}$/),
+    const settings = {
       name: "Acme",
       allowed_hosts: ["127.0.0.1"],
       max_concurrent_runs: 7,
+      max_run_seconds: 604_800,
+      max_workflow_blocks: 500,
+    };
+    const created = await asAdmin("POST", "/organizations", settings);
+    expect(created.status).toBe(201);
+    expect(created.body).toEqual({
+      organization_id: expect.stringMatching(/^o_[0-9A-Z]{26}$/),
+      ...settings,
       webhook_secret: expect.stringMatching(/^whsec_[A-Za-z0-9+/]{43}=$/), // 32 bytes
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });
     const read = await asAdmin("GET", `/organizations/${created.body.organization_id}`);
     expect(read).toMatchObject({ status: 200, body: created.body });
     const other = await asAdmin("POST", "/organizations", { name: "Other" });
-    expect(other.body).toMatchObject({ allowed_hosts: [], max_concurrent_runs: 100 });
+    expect(other.body).toMatchObject({
+      allowed_hosts: [],
+      max_concurrent_runs: 100,
+      max_run_seconds: 3_600,
+      max_workflow_blocks: 50,
+    });
     expect(other.body.webhook_secret).not.toBe(created.body.webhook_secret);
   });
 
@@ -28,8 +39,50 @@ describe("organizations", () => {
     expect((await asAdmin("GET", "/organizations/o_chosen")).body.name).toBe("A");
   });
 
+  it("are changed in what is named, and keep the rest", async () => {
+    const { body: created } = await asAdmin("POST", "/organizations", { name: "Acme", allowed_hosts: ["a.test"], max_concurrent_runs: 7 });
+    const { body: other } = await asAdmin("POST", "/organizations", { name: "Other" });
+    const path = `/organizations/${created.organization_id}`;
+    for (const changes of [
+      { max_run_seconds: 60 },
+      { name: "Acme & Co", allowed_hosts: [], max_concurrent_runs: 8, max_workflow_blocks: 3 },
+      {},
+    ]) {
+      Object.assign(created, changes);
+      expect(await asAdmin("PATCH", path, changes)).toMatchObject({ status: 200, body: created });
+      expect((await asAdmin("GET", path)).body).toEqual(created);
+    }
+    expect((await asAdmin("GET", `/organizations/${other.organization_id}`)).body).toEqual(other);
+  });
+
+  it("are not changed when anything is wrong, and every fault is told", async () => {
+    const { body: created } = await asAdmin("POST", "/organizations", { name: "Acme" });
+    const path = `/organizations/${created.organization_id}`;
+    const { status, body } = await asAdmin("PATCH", path, {
+      name: " ",
+      allowed_hosts: "a.test",
+      max_concurrent_runs: 10_001,
+      max_run_seconds: 604_801,
+      max_workflow_blocks: 501,
+      organization_id: "o_2",
+    });
+    expect(status).toBe(400);
+    expect(body.errors.map((fault: Fault) => `${fault.path} ${fault.code}`).toSorted()).toEqual([
+      "allowed_hosts invalid_type",
+      "max_concurrent_runs invalid_value",
+      "max_run_seconds invalid_value",
+      "max_workflow_blocks invalid_value",
+      "name invalid_value",
+      "organization_id unknown_field",
+    ]);
+    expect((await asAdmin("PATCH", path, { max_run_seconds: 0, max_workflow_blocks: 1.5 })).body.errors).toHaveLength(2);
+    expect((await asAdmin("GET", path)).body).toEqual(created);
+  });
+
   it("are not found when they do not exist", async () => {
     expect((await asAdmin("GET", "/organizations/o_nobody")).status).toBe(404);
+    expect((await asAdmin("PATCH", "/organizations/o_nobody", { name: "x" })).status).toBe(404);
+    expect((await asAdmin("PATCH", "/organizations/o_nobody", {})).status).toBe(404);
     expect((await asAdmin("POST", "/organizations/o_nobody/api-keys", { name: "k" })).status).toBe(404);
   });
 

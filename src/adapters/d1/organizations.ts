@@ -17,5 +17,15 @@ export function createOrganizations(db: Database): Organizations {
     async get(organizationId) {
       return (await db.select().from(organizations).where(eq(organizations.organizationId, organizationId)).get()) ?? null;
     },
+
+    async update(organizationId, { allowedHosts, ...changes }) {
+      const updated = await db
+        .update(organizations)
+        // The id, which stays, is there because an UPDATE must set something.
+        .set({ organizationId, ...changes, allowedHosts: allowedHosts && [...allowedHosts] })
+        .where(eq(organizations.organizationId, organizationId))
+        .returning();
+      return updated[0] ?? null;
+    },
   };
 }

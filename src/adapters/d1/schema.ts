@@ -16,6 +16,8 @@ export const organizations = sqliteTable("organizations", {
   /** Hosts that the outbound guard lets through although they are private, as `host` or `host:port`. */
   allowedHosts: text("allowed_hosts", { mode: "json" }).$type<string[]>().notNull(),
   maxConcurrentRuns: integer("max_concurrent_runs").notNull().default(100),
+  maxRunSeconds: integer("max_run_seconds").notNull().default(3_600),
+  maxWorkflowBlocks: integer("max_workflow_blocks").notNull().default(50),
   /** `whsec_…`, sealed by the vault for `webhookSecretPurpose`. */
   sealedWebhookSecret: text("webhook_secret").notNull(),
   createdAt: integer("created_at").notNull(),

@@ -6,7 +6,7 @@ import type { RunIndexRow } from "../../domain/run-view.ts";
 import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
 import type { Artifacts, SavedArtifact } from "../../ports.ts";
 import { listArtifacts, openArtifact } from "../../services/artifacts.ts";
-import { decideRun, pauseRun, resumeRun, retryRun } from "../../services/run-control.ts";
+import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
 import { cancelRun, getRun, getTimeline, listRuns, RUN_STATUSES, type StartDeps, startRun } from "../../services/runs.ts";
 import type { AppEnv } from "../auth.ts";
 import { BODY_LIMITS, readBody, readOptionalBodyAs } from "../body.ts";
@@ -48,16 +48,21 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
   for (const path of ["/run/workflows", "/run/agents"]) {
     app.post(path, query(startQuery), async (c) => {
       const { value } = await readBody(c, BODY_LIMITS.request);
-      const waitSeconds = preferredWait(c.req.header("prefer"));
+      const caller = callerOf(c);
       const { json } = await startRun(deps, c.get("organization"), value, {
         template: c.req.valid("query").template,
         idempotencyKey: c.req.header("idempotency-key") ?? null,
-        waitMs: waitSeconds * 1000,
-        apiOrigin: new URL(c.req.url).origin,
+        ...caller,
       });
-      if (waitSeconds > 0) c.header("Preference-Applied", `wait=${waitSeconds}`);
+      if (caller.waitMs > 0) c.header("Preference-Applied", `wait=${caller.waitMs / 1000}`);
       return jsonText(c, json);
     });
+  }
+  for (const path of ["/workflows/runs/:id", "/agents/runs/:id"] as const) {
+    app.post(`${path}/retry`, async (c) =>
+      jsonText(c, (await repeatRun(deps, c.get("organization"), c.req.param("id"), callerOf(c))).json),
+    );
+    app.post(`${path}/continue`, async (c) => jsonText(c, (await continueRun(deps, c.get("organization"), c.req.param("id"))).json));
   }
   return app
     .get("/runs", query(listQuery), async (c) => {
@@ -67,7 +72,7 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
       return c.json(rows.map(runListItem));
     })
     .get("/runs/:id", async (c) => {
-      const { json } = await getRun(deps, c.get("organization"), c.req.param("id"), preferredWait(c.req.header("prefer")) * 1000);
+      const { json } = await getRun(deps, c.get("organization"), c.req.param("id"), callerOf(c).waitMs);
       return jsonText(c, json);
     })
     .get("/runs/:id/timeline", async (c) => jsonText(c, await getTimeline(deps, c.get("organization"), c.req.param("id"))))
@@ -81,12 +86,10 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
     .post("/runs/:id/reject", async (c) => jsonText(c, (await decide(c, deps, false)).json))
     .post("/runs/:id/retry", async (c) => {
       const wish = await readOptionalBodyAs(c, retrySchema, BODY_LIMITS.request);
-      const { json } = await retryRun(deps, c.get("organization"), c.req.param("id"), {
-        from: wish.from_block,
+      const { json } = await retryRun(deps, c.get("organization"), c.req.param("id"), wish.from_block, {
         parameters: wish.parameters,
         version: wish.version ?? null,
-        apiOrigin: new URL(c.req.url).origin,
-        waitMs: preferredWait(c.req.header("prefer")) * 1000,
+        ...callerOf(c),
       });
       return jsonText(c, json);
     })
@@ -111,6 +114,11 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
 async function decide(c: Context<AppEnv, "/runs/:id/approve" | "/runs/:id/reject">, deps: RunRouteDeps, approved: boolean) {
   const { block } = await readOptionalBodyAs(c, decisionSchema, BODY_LIMITS.request);
   return await decideRun(deps, c.get("organization"), c.req.param("id"), block ?? null, approved);
+}
+
+/** How long the caller prefers to wait, and the address by which it knows the API. */
+function callerOf(c: Context<AppEnv>): { waitMs: number; apiOrigin: string } {
+  return { waitMs: preferredWait(c.req.header("prefer")) * 1000, apiOrigin: new URL(c.req.url).origin };
 }
 
 /** RFC 7240's `wait`, in seconds, cut to the longest that is granted; 0 when it is not asked for. */

@@ -57,12 +57,11 @@ function never(reason: string) {
 export function workflowRoutes(deps: WorkflowDeps): Hono<AppEnv> {
   return new Hono<AppEnv>()
     .post("/", query(z.strictObject({})), async (c) => {
-      const { organizationId } = c.get("organization");
-      const saved = await createWorkflow(deps, organizationId, await readDefinition(c), c.req.header("idempotency-key"));
+      const saved = await createWorkflow(deps, c.get("organization"), await readDefinition(c), c.req.header("idempotency-key"));
       return c.json(savedResponse(saved));
     })
     .post("/validate", query(z.strictObject({})), async (c) => {
-      const { plan, diagnostics } = validateWorkflow(await readDefinition(c));
+      const { plan, diagnostics } = validateWorkflow(c.get("organization"), await readDefinition(c));
       return c.json({ valid: plan !== null, plan, diagnostics });
     })
     .get("/", query(listQuery), async (c) => {
@@ -88,7 +87,7 @@ export function workflowRoutes(deps: WorkflowDeps): Hono<AppEnv> {
       },
     )
     .post("/:id", async (c) => {
-      const saved = await updateWorkflow(deps, c.get("organization").organizationId, c.req.param("id"), await readDefinition(c));
+      const saved = await updateWorkflow(deps, c.get("organization"), c.req.param("id"), await readDefinition(c));
       return c.json(savedResponse(saved));
     })
     .post("/:id/delete", async (c) => {
