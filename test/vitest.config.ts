@@ -10,8 +10,9 @@ process.env.PILOTFISH_ENCRYPTION_KEY = btoa("0123456789abcdef0123456789abcdef");
 const migrations = await readD1Migrations(`${root}migrations`);
 
 /** Tests that run inside the Worker's own runtime, against real local bindings. */
-const inWorkerd = () =>
+const inWorkerd = (main?: string) =>
   cloudflareTest({
+    ...(main === undefined ? {} : { main: root + main }),
     wrangler: { configPath: `${root}wrangler.toml` },
     miniflare: { bindings: { MIGRATIONS: migrations, LOG_LEVEL: "error" } },
   });
@@ -26,6 +27,16 @@ export default defineConfig({
         test: {
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
+          setupFiles: ["test/workers/setup.ts"],
+          globalSetup: ["test/workers/receiver.ts"],
+        },
+      },
+      {
+        root,
+        plugins: [inWorkerd("test/faults/worker.ts")],
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
           globalSetup: ["test/workers/receiver.ts"],
         },

@@ -30,7 +30,7 @@ searches, walks the result pages, places an order and posts the result. Everythi
 Options, for a service that runs already:
   --url <https://…>         its address; it needs the template ${TEMPLATE} (npm run templates:push)
   --api-key <key>           or PILOTFISH_API_KEY
-  --shop-url <https://…>    a shop that the service can reach (node src/cli/demo-shop.ts behind a tunnel); needed when the service is
+  --shop-url <https://…>    a shop that the service can reach (npm run demo:shop behind a tunnel); needed when the service is
                             not on this machine, or does not let its organization reach this machine's own addresses
   --webhook-secret <whsec_> or PILOTFISH_WEBHOOK_SECRET: receive and verify webhooks on this machine too
   --help`;

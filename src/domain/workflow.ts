@@ -88,7 +88,9 @@ export const blockSchema = z.looseObject({
     .max(BLOCK_TIMEOUT_SECONDS.person.max)
     .optional()
     .describe("How long one attempt may take: 120 by default, at most 780. For a person's answer 7,200, at most 30 days."),
-  retry: retrySchema.optional().describe("Try again after a failure that may pass. Default: 3 attempts for repeatable types, else 1."),
+  retry: retrySchema
+    .optional()
+    .describe("Try again after a failure that may pass. Default: 3 attempts where it may be run again after an interruption, else 1."),
   max_retries: z.int().min(0).max(99).nullish().describe("Skyvern's: so many more attempts after any failure."),
   on_interrupted: z
     .enum(["retry", "fail", "ask"])
@@ -105,7 +107,7 @@ export type BlockDefinition = z.infer<typeof blockSchema>;
 
 /** Fields of a block that belong to every block and not to its type. */
 const COMMON_FIELDS = new Set(Object.keys(blockSchema.shape));
-/** Repeatable types try so often when nothing else is said. */
+/** What may be run again without asking tries so often when nothing else is said: a lost answer is a failure too. */
 const DEFAULT_ATTEMPTS = 3;
 
 /** A workflow as written; the fields that have no effect here are set aside before. */
@@ -560,6 +562,7 @@ class DefinitionCheck {
           isJsonObject(branch) && typeof branch.next_block_label === "string" ? branch.next_block_label : null,
         )
       : [];
+    const onInterrupted = common.on_interrupted ?? (repeatable ? "retry" : "fail");
     return {
       source: { ...config, condition: block.condition ?? null, loop_blocks: block.loop_blocks ?? null },
       path,
@@ -577,8 +580,8 @@ class DefinitionCheck {
         continueOnFailure: common.continue_on_failure || common.skip_on_failure === true,
         nextLoopOnFailure: common.next_loop_on_failure,
         timeoutMs: timeout * 1000,
-        retry: retryOf(common, repeatable),
-        onInterrupted: common.on_interrupted ?? (repeatable ? "retry" : "fail"),
+        retry: retryOf(common, onInterrupted === "retry"),
+        onInterrupted,
         errorCodes: { ...this.#errorCodes, ...common.error_code_mapping },
       },
     };
@@ -596,10 +599,10 @@ class DefinitionCheck {
   }
 }
 
-function retryOf(block: BlockDefinition, repeatable: boolean): RetryPolicy {
+function retryOf(block: BlockDefinition, mayRepeat: boolean): RetryPolicy {
   if (block.retry !== undefined) return retryPolicy(block.retry);
   if (block.max_retries != null) return { ...RETRY_DEFAULTS, maxAttempts: block.max_retries + 1, on: "any" };
-  return { ...RETRY_DEFAULTS, maxAttempts: repeatable ? DEFAULT_ATTEMPTS : 1 };
+  return { ...RETRY_DEFAULTS, maxAttempts: mayRepeat ? DEFAULT_ATTEMPTS : 1 };
 }
 
 function plainText(path: string): Fault {

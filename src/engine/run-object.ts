@@ -70,6 +70,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   async start({ facts, plan, admitted, browserState }: RunStart, waitMs: number): Promise<RunReport> {
     if (this.#run === null) {
+      for (const { output } of Object.values(facts.retryOf?.kept ?? {})) await this.#storage.prepare(output, facts);
       const sealed = browserState === null ? null : await this.#browserFor(facts.runId, facts.allowedHosts).seal(browserState);
       if (this.#run === null) this.#begin(facts, plan, admitted, sealed);
     }
@@ -193,8 +194,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   /** Writes the events and does what they ask for. What is written together here becomes durable together. */
   #commit(run: Run, events: readonly RunEvent[]): void {
-    this.#run = run;
     if (events.length > 0) this.#storage.append(events);
+    this.#run = run; // only what is written has happened
     for (const event of events) this.#logEvent(event);
     this.#abortWhatIsOver(run);
     for (const event of events)
@@ -510,7 +511,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     if (run === null) return;
     const now = this.#deps.clock.now();
     const times: number[] = [];
-    if (this.#live.size > 0) times.push(now + WATCHDOG_MS);
+    // Also for work that broke off before its answer was written: the next alarm takes it up.
+    if (this.#live.size > 0 || runningBlocks(run).length > 0 || pendingChecks(run).length > 0) times.push(now + WATCHDOG_MS);
     const due = nextWakeAt(run);
     if (due !== null) times.push(due);
     if (run.status === "queued" || waitsForChild(run)) times.push(now + ASK_AGAIN_MS);

@@ -56,9 +56,9 @@ export class RunStorage {
     return async () => replay((await this.#hydrate(rows)).map(({ event }) => event));
   }
 
-  /** Makes the journal. Only the first event of a run calls for it. */
+  /** Makes the journal. Only the first event of a run calls for it, and again if that could not be written. */
   create(): void {
-    this.#sql.exec("CREATE TABLE journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT");
+    this.#sql.exec("CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, event TEXT NOT NULL, large TEXT) STRICT");
   }
 
   /** Stores a value outside if it is large, so that an event with it can be written. @throws ValueTooLarge */
@@ -146,7 +146,7 @@ export class RunStorage {
 
   /** @param value null to forget it */
   #set(name: string, value: string | null): void {
-    if (!this.#hasFacts) this.#sql.exec("CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT) STRICT, WITHOUT ROWID");
+    if (!this.#hasFacts) this.#sql.exec("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) STRICT, WITHOUT ROWID");
     this.#hasFacts = true;
     this.#sql.exec("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value);
   }
