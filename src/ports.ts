@@ -11,7 +11,7 @@ import type { Json, JsonObject } from "./domain/json.ts";
 import type { Organization, OrganizationSettings } from "./domain/organization.ts";
 import type { Plan } from "./domain/plan.ts";
 import type { FinalStatus, RunFacts } from "./domain/run.ts";
-import type { RunIndexRow, WireStatus } from "./domain/run-view.ts";
+import type { RunIndexRow, RunProjection, WireStatus } from "./domain/run-view.ts";
 import type { TemplateIndex, TemplateVersion } from "./domain/template.ts";
 
 export interface Clock {
@@ -303,22 +303,49 @@ export interface Page {
   readonly offset: number;
 }
 
+/** Which runs of an organization. What is absent restricts nothing. */
+export interface RunFilter {
+  readonly workflowRunId?: RunId;
+  /** Any of these; an empty list is of none. */
+  readonly workflowPermanentIds?: readonly WorkflowId[];
+  readonly statuses?: readonly RunIndexRow["status"][];
+  /** Only runs that have ended with this code among their errors. */
+  readonly errorCode?: string;
+  /** Milliseconds since the epoch, included. */
+  readonly createdFrom?: number;
+  readonly createdUntil?: number;
+  /** False leaves out the runs that other runs started; it counts only together with `workflowPermanentIds`. */
+  readonly includeChildren?: boolean;
+}
+
+/** Where a run stands in every list: by the time of its creation, and by its id among those of the same millisecond. */
+export interface RunPosition {
+  readonly createdAt: number;
+  readonly workflowRunId: RunId;
+}
+
+export interface RunListPage extends Page {
+  /** Begin behind this run; null at the newest. `offset` counts from there. */
+  readonly after: RunPosition | null;
+  /** How far the runs that pass the filter are counted, whatever the page; null not at all. */
+  readonly countUpTo: number | null;
+}
+
+export interface ListedRun extends RunIndexRow {
+  /** False also for a template's run: a template is no workflow of the organization. */
+  readonly workflowDeleted: boolean;
+}
+
 export interface RunIndex {
   /** Writes them all or none. A row replaces only one with a smaller `seq`, so that late and repeated projections change nothing. */
-  upsert(rows: readonly RunIndexRow[]): Promise<void>;
-  get(organizationId: OrganizationId, runId: RunId): Promise<RunIndexRow | null>;
-  /** Newest first. */
-  list(
-    organizationId: OrganizationId,
-    filter: {
-      readonly workflowPermanentId?: WorkflowId;
-      /** Any of these; empty or absent for all. */
-      readonly statuses?: readonly RunIndexRow["status"][];
-      /** Only runs created before this one: the last of the page before. */
-      readonly before?: RunId;
-    },
-    page: Page,
-  ): Promise<RunIndexRow[]>;
+  upsert(rows: readonly RunProjection[]): Promise<void>;
+  get(organizationId: OrganizationId, runId: RunId): Promise<ListedRun | null>;
+  /** Newest first. @returns also how many there are, at most `countUpTo`; null when it was not asked */
+  list(organizationId: OrganizationId, filter: RunFilter, page: RunListPage): Promise<{ runs: ListedRun[]; count: number | null }>;
+  /** Workflows and templates that have run under a title with this text in it, in any case; those that were made last first. */
+  workflowsTitled(organizationId: OrganizationId, text: string, limit: number): Promise<WorkflowId[]>;
+  /** The last run that tries this one again. */
+  retriedBy(organizationId: OrganizationId, runId: RunId): Promise<RunId | null>;
   /** Runs of any organization that are not final and have not changed since `modifiedBefore`, the stillest first. */
   unfinished(modifiedBefore: number, limit: number): Promise<RunIndexRow[]>;
 }
@@ -436,7 +463,7 @@ export interface RunWebhookEvent {
 
 /** News of a run, for the index and the webhooks. The queue is transport: the run sends it again until it is acknowledged. */
 export interface RunNews {
-  readonly row: RunIndexRow;
+  readonly row: RunProjection;
   /** Are there events for a webhook to be fetched? */
   readonly hasWebhook: boolean;
 }

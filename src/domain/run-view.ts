@@ -20,6 +20,13 @@ export interface RunIndexRow {
   readonly status: WireStatus | "invalid";
   readonly failureReason: string | null;
   readonly triggerType: string;
+  /** The run whose `workflow_trigger` started it. */
+  readonly parentRunId: RunId | null;
+  /** The run that it tries again. */
+  readonly retriedFromRunId: RunId | null;
+  /** Where its events go. */
+  readonly webhookUrl: string | null;
+  readonly sequentialKey: string | null;
   readonly createdAt: number;
   readonly queuedAt: number | null;
   readonly startedAt: number | null;
@@ -30,8 +37,14 @@ export interface RunIndexRow {
   readonly seq: number;
 }
 
+/** What the index is told of a run. */
+export interface RunProjection extends RunIndexRow {
+  /** Without repetitions. */
+  readonly errorCodes: readonly string[];
+}
+
 /** @param seq the last row of the journal that `run` includes */
-export function indexRow(run: Run, seq: number): RunIndexRow {
+export function indexRow(run: Run, seq: number): RunProjection {
   const { facts } = run;
   return {
     workflowRunId: facts.runId,
@@ -43,10 +56,15 @@ export function indexRow(run: Run, seq: number): RunIndexRow {
     status: statusOf(run),
     failureReason: failureReason(run),
     triggerType: "api",
+    parentRunId: facts.parent?.runId ?? null,
+    retriedFromRunId: facts.retryOf?.runId ?? null,
+    webhookUrl: facts.webhookUrl,
+    sequentialKey: facts.admission?.sequentialKey ?? null,
     createdAt: run.createdAt,
     ...timesOf(run),
     modifiedAt: run.modifiedAt,
     seq,
+    errorCodes: [...new Set(errorsOf(run).map(({ error_code }) => error_code))],
   };
 }
 
@@ -85,6 +103,8 @@ export function runResponse(run: Run): JsonObject {
     workflow_id: run.facts.workflowId,
     version: run.facts.version,
     workflow_title: run.facts.workflowTitle,
+    parameters: run.facts.parameters,
+    webhook_callback_url: run.facts.webhookUrl,
     retried_from_workflow_run_id: run.facts.retryOf?.runId ?? null,
     parent_workflow_run_id: run.facts.parent?.runId ?? null,
   };
@@ -128,8 +148,6 @@ export function webhookFields(run: Run): JsonObject {
     workflow_run_id: run.facts.runId,
     agent_id: run.facts.workflowPermanentId,
     agent_run_id: run.facts.runId,
-    webhook_callback_url: run.facts.webhookUrl,
-    parameters: run.facts.parameters,
     outputs: response.output ?? null,
   };
 }
@@ -248,7 +266,7 @@ export function statusOf(run: Run): WireStatus {
 export type WireStatus = RunStatus | "paused";
 
 /** Codes of all failures, as Skyvern's `errors`. */
-function errorsOf(run: Run): JsonObject[] {
+function errorsOf(run: Run): (JsonObject & { error_code: string })[] {
   return [...walk(run.blocks)].flatMap(({ path, block }) => {
     const node = run.plan.nodes[labelOf(path)];
     if (block.status !== "failed" || node === undefined) return [];

@@ -12,11 +12,13 @@ import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { healthRoutes, type HealthDeps } from "./routes/health.ts";
 import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
+import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
 import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
 import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
 import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
 
-export interface AppDeps extends AdminDeps, HealthDeps, OrganizationDeps, TemplateDeps, WorkflowDeps, RunRouteDeps, RecordDeliveriesDeps {
+export interface AppDeps
+  extends AdminDeps, HealthDeps, OrganizationDeps, TemplateDeps, WorkflowDeps, RunRouteDeps, RunListDeps, RecordDeliveriesDeps {
   readonly log: Log;
   readonly tokens: DecisionTokens;
   readonly settings: { readonly adminToken: string };
@@ -60,6 +62,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
 
   app.use("/v1/*", requireApiKey(createAuthenticate(deps)));
   app.route("/v1", organizationRoutes(deps));
+  app.route("/v1", runListRoutes(deps)); // before the workflows: /workflows/runs is no workflow
   app.route("/v1", runRoutes(deps));
   app.route("/v1/webhook-deliveries", deliveryRoutes(deps));
   app.route("/v1/templates", templateRoutes(deps));

@@ -49,7 +49,9 @@ export async function makeFacts(
     const now = deps.clock.now();
     const times = { createdAt: now, queuedAt: null, startedAt: null, finishedAt: now, modifiedAt: now };
     const row = { workflowRunId: runId, organizationId, workflowPermanentId, workflowId, version, workflowTitle, ...times };
-    await deps.runIndex.upsert([{ ...row, status: "invalid", failureReason: message, triggerType: "api", seq: 0 }]);
+    const linked = { parentRunId: links.parent?.runId ?? null, retriedFromRunId: links.retryOf?.runId ?? null, webhookUrl, sequentialKey };
+    const end = { status: "invalid", failureReason: message, errorCodes: [], seq: 0 } as const;
+    await deps.runIndex.upsert([{ ...row, ...linked, ...end, triggerType: "api" }]);
     throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
   }
   return {

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { PRIORITY, type WaitReason } from "../domain/admission.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
-import { isId, type RunId, type WorkflowId } from "../domain/id.ts";
+import { isId, type RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import { FINAL_STATUSES, isFinalStatus } from "../domain/run.ts";
-import { invalidRunResponse, type RunIndexRow } from "../domain/run-view.ts";
+import { isFinalStatus } from "../domain/run.ts";
+import { invalidRunResponse } from "../domain/run-view.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
-import type { Clock, Gates, IdempotencyKeys, Ids, Page, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
+import type { Clock, Gates, IdempotencyKeys, Ids, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
 import { claim, hashRequest } from "./idempotency.ts";
 import { makeFacts, maxSecondsOf, type RunWish } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
@@ -127,7 +127,9 @@ export async function launch(
 ): Promise<RunReport> {
   const gate = deps.gates.get(organization.organizationId);
   const admission = { runId, limit: organization.maxConcurrentRuns, priority, sequentialKey: null, onLimit };
-  const [asked, prepared] = await Promise.allSettled([gate.admit(admission), prepare(runId)]);
+  const object = deps.runs.get(organization.organizationId, runId);
+  // The object is brought up meanwhile: making a new one is the longest single step of a start. If the run is refused, nothing is left of it.
+  const [asked, prepared] = await Promise.allSettled([gate.admit(admission), prepare(runId), object.wake()]);
   try {
     if (prepared.status === "rejected") throw prepared.reason;
     if (asked.status === "rejected") throw asked.reason;
@@ -138,7 +140,7 @@ export async function launch(
         extra: { retry_after: place.retryAfterSeconds },
       });
     }
-    return await deps.runs.get(organization.organizationId, runId).start({ ...prepared.value, admitted: place.admitted }, waitMs);
+    return await object.start({ ...prepared.value, admitted: place.admitted }, waitMs);
   } catch (error) {
     if (error instanceof ServiceError) await gate.release(runId); // after any other error the run may exist and need it
     throw error;
@@ -188,31 +190,6 @@ export async function cancelRun(deps: { runs: RunObjects }, organization: Organi
     throw new ServiceError("conflict", `Run ${id} has already ended: ${report.status}. A finished run cannot be canceled.`);
   return report;
 }
-
-export interface RunFilter {
-  readonly workflowPermanentId?: WorkflowId;
-  readonly statuses?: readonly RunIndexRow["status"][];
-}
-
-/** Newest first. */
-export async function listRuns(
-  deps: { runIndex: RunIndex },
-  organization: Organization,
-  filter: RunFilter,
-  page: Page,
-): Promise<RunIndexRow[]> {
-  return await deps.runIndex.list(organization.organizationId, filter, page);
-}
-
-export const RUN_STATUSES = [
-  "created",
-  "queued",
-  "running",
-  "paused",
-  "retrying",
-  ...FINAL_STATUSES,
-  "invalid",
-] as const satisfies readonly RunIndexRow["status"][];
 
 // ---------------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { createApiKeys } from "../../src/adapters/d1/api-keys.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createIdempotencyKeys } from "../../src/adapters/d1/idempotency-keys.ts";
@@ -8,13 +8,14 @@ import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
-import type { RunIndexRow } from "../../src/domain/run-view.ts";
+import type { RunProjection } from "../../src/domain/run-view.ts";
+import type { RunFilter, RunListPage } from "../../src/ports.ts";
 import { claim, IDEMPOTENCY_KEY_LIFETIME_MS, purgeIdempotencyKeys } from "../../src/services/idempotency.ts";
 
 const ids = createIds(Date.now);
 const runIndex = createRunIndex(openDatabase(env.DB));
 
-function runOf(organizationId: OrganizationId, more: Partial<RunIndexRow> = {}): RunIndexRow {
+function runOf(organizationId: OrganizationId, more: Partial<RunProjection> = {}): RunProjection {
   return {
     workflowRunId: ids.next("run"),
     organizationId,
@@ -25,57 +26,170 @@ function runOf(organizationId: OrganizationId, more: Partial<RunIndexRow> = {}):
     status: "running",
     failureReason: null,
     triggerType: "api",
+    parentRunId: null,
+    retriedFromRunId: null,
+    webhookUrl: null,
+    sequentialKey: null,
     createdAt: 1,
     queuedAt: null,
     startedAt: 2,
     finishedAt: null,
     modifiedAt: 3,
     seq: 1,
+    errorCodes: [],
     ...more,
   };
 }
 
+/** What the index tells of a row. */
+function listed(projection: RunProjection, workflowDeleted = false) {
+  const { errorCodes: _errorCodes, ...row } = projection;
+  return { ...row, workflowDeleted };
+}
+
+const FIRST_PAGE: RunListPage = { limit: 100, offset: 0, after: null, countUpTo: null };
+
 describe("the run index", () => {
   it("keeps what was written last in the run's own order, whatever the order of arrival", async () => {
-    const row = runOf(ids.next("organization"));
-    const finished: RunIndexRow = { ...row, status: "failed", failureReason: "é", finishedAt: 9, seq: 5 };
+    const row = runOf(ids.next("organization"), {
+      parentRunId: "wr_1",
+      retriedFromRunId: "wr_2",
+      webhookUrl: "https://a.example",
+      sequentialKey: "k",
+    });
+    const finished: RunProjection = { ...row, status: "failed", failureReason: "é", finishedAt: 9, seq: 5 };
     await runIndex.upsert([row]);
-    expect(await runIndex.get(row.organizationId, row.workflowRunId)).toEqual(row);
+    expect(await runIndex.get(row.organizationId, row.workflowRunId)).toEqual(listed(row));
     await runIndex.upsert([finished]);
     await runIndex.upsert([
       { ...row, seq: 4 },
       { ...finished, failureReason: "repeated" },
     ]);
-    expect(await runIndex.get(row.organizationId, row.workflowRunId)).toEqual(finished);
+    expect(await runIndex.get(row.organizationId, row.workflowRunId)).toEqual(listed(finished));
     expect(await runIndex.get("o_other", row.workflowRunId)).toBeNull();
+  });
+
+  it("gives what a refused start left up, whole, to the run that the same key starts later", async () => {
+    const refused = runOf(ids.next("organization"), { status: "invalid", failureReason: "no count", finishedAt: 1, seq: 0 });
+    const started: RunProjection = {
+      ...refused,
+      status: "running",
+      failureReason: null,
+      finishedAt: null,
+      version: 2,
+      createdAt: 7,
+      seq: 1,
+    };
+    await runIndex.upsert([refused]);
+    await runIndex.upsert([{ ...refused, createdAt: 5 }]);
+    expect(await runIndex.get(refused.organizationId, refused.workflowRunId)).toEqual(listed(refused));
+    await runIndex.upsert([started]);
+    await runIndex.upsert([refused]);
+    expect(await runIndex.get(refused.organizationId, refused.workflowRunId)).toEqual(listed(started));
   });
 
   it("writes more rows at once than D1 binds parameters", async () => {
     const organizationId = ids.next("organization");
     const rows = Array.from({ length: 250 }, () => runOf(organizationId));
     await runIndex.upsert(rows);
-    expect(await runIndex.list(organizationId, {}, { limit: 300, offset: 0 })).toEqual(rows.toReversed());
+    const { runs } = await runIndex.list(organizationId, {}, { ...FIRST_PAGE, limit: 300 });
+    expect(runs).toEqual(rows.toReversed().map((row) => listed(row)));
     await runIndex.upsert([]);
   });
 
-  it("lists by status and workflow, newest first, by page and from a run on", async () => {
+  describe("lists", () => {
     const organizationId = ids.next("organization");
-    const statuses = ["completed", "failed", "running", "completed", "failed", "queued"] as const;
-    const rows = statuses.map((status, index) => runOf(organizationId, { status, workflowPermanentId: index < 4 ? "wpid_a" : "wpid_b" }));
-    await runIndex.upsert(rows);
-    const list = async (filter: Parameters<typeof runIndex.list>[1], page = { limit: 10, offset: 0 }) =>
-      (await runIndex.list(organizationId, filter, page)).map(({ workflowRunId }) =>
-        rows.findIndex((row) => row.workflowRunId === workflowRunId),
-      );
-    expect(await list({})).toEqual([5, 4, 3, 2, 1, 0]);
-    expect(await list({}, { limit: 2, offset: 1 })).toEqual([4, 3]);
-    expect(await list({ statuses: ["completed"] })).toEqual([3, 0]);
-    expect(await list({ statuses: ["completed", "failed", "completed"] })).toEqual([4, 3, 1, 0]);
-    expect(await list({ statuses: ["completed", "failed"] }, { limit: 2, offset: 1 })).toEqual([3, 1]);
-    expect(await list({ statuses: [], workflowPermanentId: "wpid_a" })).toEqual([3, 2, 1, 0]);
-    expect(await list({ statuses: ["failed", "queued"], workflowPermanentId: "wpid_b" })).toEqual([5, 4]);
-    expect(await list({ before: rows[3]!.workflowRunId })).toEqual([2, 1, 0]);
-    expect(await list({ before: rows[3]!.workflowRunId, statuses: ["completed", "failed"] })).toEqual([1, 0]);
+    const final = { finishedAt: 9 } as const;
+    const rows = [
+      runOf(organizationId, { createdAt: 10, status: "completed", workflowPermanentId: "wpid_a", workflowTitle: "Read prices", ...final }),
+      runOf(organizationId, { createdAt: 20, status: "failed", workflowPermanentId: "wpid_a", errorCodes: ["DOWN", "SLOW"], ...final }),
+      runOf(organizationId, { createdAt: 30, status: "running", workflowPermanentId: "wpid_a", parentRunId: "wr_1", errorCodes: ["DOWN"] }),
+      runOf(organizationId, { createdAt: 40, status: "completed", workflowPermanentId: "wpid_a", errorCodes: ["DOWN"], ...final }),
+      runOf(organizationId, { createdAt: 40, status: "failed", workflowPermanentId: "wpid_b", parentRunId: "wr_1", ...final }),
+      runOf(organizationId, { createdAt: 50, status: "queued", workflowPermanentId: "wpid_b", workflowTitle: "READ all" }),
+    ];
+    // The ids are in another order than the times, as those of child runs can be.
+    const order = [5, 0, 3, 1, 2, 4].map((place) => rows[place]!.workflowRunId).toSorted();
+    const stored = rows.map((row, index) => ({ ...row, workflowRunId: order[(index + 3) % 6]! }));
+    beforeAll(async () => await runIndex.upsert(stored));
+    const sameMoment = [3, 4].toSorted((a, b) => (stored[a]!.workflowRunId < stored[b]!.workflowRunId ? 1 : -1));
+
+    const list = async (filter: RunFilter, page: Partial<RunListPage> = {}) => {
+      const found = await runIndex.list(organizationId, filter, { ...FIRST_PAGE, countUpTo: 100, ...page });
+      return [found.runs.map(({ workflowRunId }) => stored.findIndex((row) => row.workflowRunId === workflowRunId)), found.count];
+    };
+
+    it.each<[what: string, RunFilter, expected: number[]]>([
+      ["everything", {}, [5, ...sameMoment, 2, 1, 0]],
+      ["one status", { statuses: ["completed"] }, [3, 0]],
+      ["several statuses", { statuses: ["completed", "failed", "completed"] }, [...sameMoment, 1, 0]],
+      ["no status", { statuses: [] }, []],
+      ["one workflow", { workflowPermanentIds: ["wpid_a"] }, [3, 2, 1, 0]],
+      ["one workflow without the runs that other runs started", { workflowPermanentIds: ["wpid_a"], includeChildren: false }, [3, 1, 0]],
+      ["several workflows", { workflowPermanentIds: ["wpid_b", "wpid_a", "wpid_none"] }, [5, ...sameMoment, 2, 1, 0]],
+      ["a workflow by status", { workflowPermanentIds: ["wpid_b"], statuses: ["failed", "queued"] }, [5, 4]],
+      [
+        "a workflow by one status, without children",
+        { workflowPermanentIds: ["wpid_b"], statuses: ["failed"], includeChildren: false },
+        [],
+      ],
+      ["a time, both ends included", { createdFrom: 20, createdUntil: 30 }, [2, 1]],
+      ["a time of two workflows", { workflowPermanentIds: ["wpid_a", "wpid_b"], createdFrom: 40, createdUntil: 49 }, sameMoment],
+      ["an error code, of runs that have ended", { errorCode: "DOWN" }, [3, 1]],
+      ["an error code by status", { errorCode: "DOWN", statuses: ["failed"] }, [1]],
+      [
+        "an error code by workflow and time",
+        { errorCode: "DOWN", workflowPermanentIds: ["wpid_a"], includeChildren: false, createdFrom: 30 },
+        [3],
+      ],
+      ["an error code that is nowhere", { errorCode: "UP" }, []],
+      ["an id", { workflowRunId: stored[1]!.workflowRunId }, [1]],
+      ["an id with its error code and status", { workflowRunId: stored[1]!.workflowRunId, errorCode: "SLOW", statuses: ["failed"] }, [1]],
+      ["an id with another error code", { workflowRunId: stored[1]!.workflowRunId, errorCode: "UP" }, []],
+      ["an id with another workflow", { workflowRunId: stored[1]!.workflowRunId, workflowPermanentIds: ["wpid_b"] }, []],
+    ])("by %s, in the order of creation, the same by page and from run to run", async (_, filter, expected) => {
+      expect(await list(filter)).toEqual([expected, expected.length]);
+      for (let offset = 0; offset <= expected.length; offset++)
+        expect(await list(filter, { limit: 1, offset, countUpTo: null })).toEqual([expected.slice(offset, offset + 1), null]);
+      for (const [place, index] of expected.entries())
+        expect((await list(filter, { limit: 2, after: stored[index]! }))[0]).toEqual(expected.slice(place + 1, place + 3));
+    });
+
+    it("counts no further than it is asked to", async () => {
+      for (const filter of [{}, { statuses: ["completed", "failed"] }, { errorCode: "DOWN" }] as const)
+        expect((await list(filter, { countUpTo: 2 }))[1]).toBe(2);
+    });
+
+    it("finds workflows by the titles of their runs, in any case", async () => {
+      expect(await runIndex.workflowsTitled(organizationId, "rEAd", 10)).toEqual(["wpid_b", "wpid_a"]);
+      expect(await runIndex.workflowsTitled(organizationId, "read", 1)).toEqual(["wpid_b"]);
+      expect(await runIndex.workflowsTitled(organizationId, "prices", 10)).toEqual(["wpid_a"]);
+      expect(await runIndex.workflowsTitled(organizationId, "%", 10)).toEqual([]);
+      expect(await runIndex.workflowsTitled("o_other", "read", 10)).toEqual([]);
+    });
+  });
+
+  it("says of a run that its workflow was deleted, and by which run it was tried again", async () => {
+    const organizationId = ids.next("organization");
+    const workflows = createWorkflows(openDatabase(env.DB));
+    const workflowPermanentId = ids.next("workflow");
+    const first = runOf(organizationId, { workflowPermanentId });
+    const [second, third] = [1, 2].map(() => runOf(organizationId, { workflowPermanentId, retriedFromRunId: first.workflowRunId }));
+    await runIndex.upsert([first, second!, third!]);
+    const workflow = {
+      organizationId,
+      workflowPermanentId,
+      workflowId: ids.next("workflowVersion"),
+      title: "t",
+      definition: {},
+      createdAt: 1,
+    };
+    await workflows.create(workflow);
+    expect(await runIndex.get(organizationId, first.workflowRunId)).toEqual(listed(first));
+    await workflows.delete(organizationId, workflowPermanentId, 1);
+    expect(await runIndex.get(organizationId, first.workflowRunId)).toEqual(listed(first, true));
+    expect(await runIndex.retriedBy(organizationId, first.workflowRunId)).toBe(third!.workflowRunId);
+    expect(await runIndex.retriedBy(organizationId, third!.workflowRunId)).toBeNull();
   });
 
   it("finds the runs that have been still for too long, the stillest first", async () => {
@@ -87,8 +201,9 @@ describe("the run index", () => {
       runOf(organizationId, { modifiedAt: -30, status: "completed", finishedAt: 5 }),
     ];
     await runIndex.upsert([later, live, late, done]);
-    expect(await runIndex.unfinished(0, 10)).toEqual([late, later]);
-    expect(await runIndex.unfinished(0, 1)).toEqual([late]);
+    const found = async (limit: number) => (await runIndex.unfinished(0, limit)).map(({ workflowRunId }) => workflowRunId);
+    expect(await found(10)).toEqual([late.workflowRunId, later.workflowRunId]);
+    expect(await found(1)).toEqual([late.workflowRunId]);
   });
 });
 
@@ -126,7 +241,7 @@ describe("idempotency keys", () => {
 });
 
 /** The same database, with the statements that were sent to it, by text, and the parameters of each. */
-function watched(d1: D1Database): { d1: D1Database; statements: ReadonlyMap<string, unknown[]> } {
+function watched(d1: D1Database): { d1: D1Database; statements: Map<string, unknown[]> } {
   const statements = new Map<string, unknown[]>();
   const prepare = (text: string) => ({
     bind: (...parameters: unknown[]) => {
@@ -135,6 +250,11 @@ function watched(d1: D1Database): { d1: D1Database; statements: ReadonlyMap<stri
     },
   });
   return { d1: { prepare, batch: d1.batch.bind(d1) } as unknown as D1Database, statements };
+}
+
+/** Does a line of a query plan walk a whole table that is stored? */
+function isWalk(detail: string): boolean {
+  return /^SCAN (?!coded\b|\(?subquery)/.test(detail) && !detail.includes("VIRTUAL TABLE");
 }
 
 describe("every statement of the stores", () => {
@@ -171,12 +291,18 @@ describe("every statement of the stores", () => {
     await workflows.list(organizationId, "t", page);
     await workflows.delete(organizationId, workflow.workflowPermanentId, 1);
     const runs = createRunIndex(db);
-    await runs.upsert([runOf(organizationId)]);
+    await runs.upsert([runOf(organizationId, { finishedAt: 1, errorCodes: ["E"] })]);
     await runs.get(organizationId, ids.next("run"));
-    for (const filter of [{}, { workflowPermanentId: workflow.workflowPermanentId }, { statuses: ["failed", "completed"] as const }]) {
-      await runs.list(organizationId, filter, page);
-      await runs.list(organizationId, { ...filter, before: ids.next("run") }, page);
-    }
+    await runs.workflowsTitled(organizationId, "t", 10);
+    await runs.retriedBy(organizationId, ids.next("run"));
+    const created = { createdFrom: 1, createdUntil: 2 };
+    for (const workflowPermanentIds of [undefined, ["wpid_1"], ["wpid_1", "wpid_2"]] as const)
+      for (const statuses of [undefined, ["failed"], ["failed", "completed"]] as const)
+        for (const more of [{}, created, { includeChildren: false }, { errorCode: "E", ...created }, { workflowRunId: ids.next("run") }]) {
+          const filter = { ...(workflowPermanentIds && { workflowPermanentIds }), ...(statuses && { statuses }), ...more };
+          await runs.list(organizationId, filter, { ...page, after: null, countUpTo: 100 });
+          await runs.list(organizationId, filter, { ...page, after: { createdAt: 2, workflowRunId: ids.next("run") }, countUpTo: null });
+        }
     await runs.unfinished(1, 10);
     const keys = createIdempotencyKeys(db);
     await keys.claim({ organizationId, scope: "s", key: "k", requestHash: "h", resourceId: "r", createdAt: 1 }, 0);
@@ -187,8 +313,49 @@ describe("every statement of the stores", () => {
       const { results } = await env.DB.prepare(`explain query plan ${text}`)
         .bind(...parameters)
         .all<{ detail: string }>();
-      const walks = results.map(({ detail }) => detail).filter((detail) => /^SCAN (?!json_each)|TEMP B-TREE/.test(detail));
+      // Tables made of a parameter, and what a subquery has limited, are walked; several lists that are in order are merged by sorting.
+      const merges = /as branch|as coded/.test(text);
+      const walks = results.map(({ detail }) => detail).filter((detail) => isWalk(detail) || (!merges && detail.includes("TEMP B-TREE")));
       expect(walks, text).toEqual([]);
     }
+  });
+
+  it("reads as many rows for a page of runs, however many runs there are", async () => {
+    const { d1, statements } = watched(env.DB);
+    const index = createRunIndex(openDatabase(d1));
+    const organizationId = ids.next("organization");
+    const statuses = ["failed", "completed", "running"] as const;
+    const add = (from: number, count: number) =>
+      index.upsert(
+        Array.from({ length: count }, (_, offset) => {
+          const number = from + offset;
+          const ended = { errorCodes: ["E"], finishedAt: 1 };
+          const [status, workflowPermanentId] = [statuses[number % 3]!, `wpid_${number % 5}`] as const;
+          return runOf(organizationId, { createdAt: number, status, workflowPermanentId, ...(number % 2 === 0 ? ended : {}) });
+        }),
+      );
+    const pages = async () => {
+      const costs: Record<string, number> = {};
+      for (const workflowPermanentIds of [undefined, ["wpid_1"], ["wpid_1", "wpid_2"]] as const)
+        for (const status of [undefined, ["failed"], ["failed", "completed"]] as const)
+          for (const more of [{}, { createdFrom: 100, createdUntil: 400 }, { includeChildren: false }])
+            for (const after of [null, { createdAt: 300, workflowRunId: "wr_1" }] as const) {
+              const filter = { ...(workflowPermanentIds && { workflowPermanentIds }), ...(status && { statuses: status }), ...more };
+              statements.clear();
+              await index.list(organizationId, filter, { limit: 10, offset: 0, after, countUpTo: 20 });
+              for (const [text, parameters] of statements) {
+                const { meta } = await env.DB.prepare(text)
+                  .bind(...parameters)
+                  .all();
+                costs[`${JSON.stringify([filter, after])} ${text.slice(0, 20)}`] = meta.rows_read;
+              }
+            }
+      return costs;
+    };
+    await add(0, 600);
+    const few = await pages();
+    await add(600, 2_400);
+    expect(await pages()).toEqual(few);
+    expect(Object.values(few).every((rows) => rows > 0 && rows < 300)).toBe(true);
   });
 });

@@ -82,8 +82,8 @@ export const workflowVersions = sqliteTable(
 );
 
 /**
- * The index of runs, for lists and for the sweeper. The run object owns the truth; this is its projection and may be a moment behind.
- * Run ids are ULIDs, so that their order is the order of creation.
+ * The index of runs, for lists and for the sweeper. The run object owns the truth; this is its projection and may be a moment behind. Lists
+ * are in the order of creation; the id decides between runs of the same millisecond.
  */
 export const runs = sqliteTable(
   "runs",
@@ -98,6 +98,12 @@ export const runs = sqliteTable(
     failureReason: text("failure_reason"),
     /** Skyvern's `trigger_type`: `api`, `manual`, … */
     triggerType: text("trigger_type").$type<RunIndexRow["triggerType"]>().notNull(),
+    /** The run whose `workflow_trigger` started it. */
+    parentRunId: text("parent_workflow_run_id").$type<RunId>(),
+    /** The run that it tries again. */
+    retriedFromRunId: text("retried_from_workflow_run_id").$type<RunId>(),
+    webhookUrl: text("webhook_callback_url"),
+    sequentialKey: text("sequential_key"),
     createdAt: integer("created_at").notNull(),
     queuedAt: integer("queued_at"),
     startedAt: integer("started_at"),
@@ -107,14 +113,47 @@ export const runs = sqliteTable(
     /** The last event of the run's journal that this row reflects: an older projection never overwrites a newer one. */
     seq: integer("seq").notNull(),
   },
-  (table) => [
-    primaryKey({ columns: [table.organizationId, table.workflowRunId] }), // one run; an organization's runs, newest first
-    index("runs_by_workflow").on(table.organizationId, table.workflowPermanentId, table.workflowRunId), // a workflow's runs, newest first
-    index("runs_by_status").on(table.organizationId, table.status, table.workflowRunId), // the runs of one status, newest first
-    index("runs_unfinished")
-      .on(table.modifiedAt)
-      .where(sql`finished_at is null`), // the sweeper: which runs have been still for too long?
-  ],
+  (table) => {
+    const isChild = sql`(parent_workflow_run_id is not null)`;
+    const { organizationId, workflowPermanentId, status, createdAt, workflowRunId } = table;
+    return [
+      primaryKey({ columns: [organizationId, workflowRunId] }), // one run
+      index("runs_newest").on(organizationId, createdAt, workflowRunId), // all of an organization's runs
+      index("runs_by_status").on(organizationId, status, createdAt, workflowRunId), // those of one status
+      index("runs_by_workflow").on(organizationId, workflowPermanentId, isChild, createdAt, workflowRunId), // those of one workflow
+      index("runs_by_workflow_status").on(organizationId, workflowPermanentId, status, isChild, createdAt, workflowRunId), // of one status
+      index("runs_by_retried")
+        .on(organizationId, table.retriedFromRunId)
+        .where(sql`retried_from_workflow_run_id is not null`), // by which run was this one tried again?
+      index("runs_unfinished")
+        .on(table.modifiedAt)
+        .where(sql`finished_at is null`), // the sweeper: which runs have been still for too long?
+    ];
+  },
+);
+
+/** The titles that an organization's workflows, and the templates it ran, had in its runs: what a search reads instead of the runs. */
+export const runTitles = sqliteTable(
+  "run_titles",
+  {
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    workflowPermanentId: text("workflow_permanent_id").$type<WorkflowId>().notNull(),
+    workflowTitle: text("workflow_title").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.workflowPermanentId, table.workflowTitle] })],
+);
+
+/** The error codes of runs that have ended. Immutable: an end is final. */
+export const runErrorCodes = sqliteTable(
+  "run_error_codes",
+  {
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    errorCode: text("error_code").notNull(),
+    /** Of the run. */
+    createdAt: integer("created_at").notNull(),
+    workflowRunId: text("workflow_run_id").$type<RunId>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.organizationId, table.errorCode, table.createdAt, table.workflowRunId] })], // those of one code
 );
 
 export const idempotencyKeys = sqliteTable(

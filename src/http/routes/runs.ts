@@ -1,29 +1,19 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { isId, type WorkflowId } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import type { RunIndexRow } from "../../domain/run-view.ts";
-import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
+import { formatInstant } from "../../domain/time.ts";
 import type { Artifacts, SavedArtifact } from "../../ports.ts";
 import { listArtifacts, openArtifact } from "../../services/artifacts.ts";
 import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
-import { cancelRun, getRun, getTimeline, listRuns, RUN_STATUSES, type StartDeps, startRun } from "../../services/runs.ts";
+import { cancelRun, getRun, getTimeline, type StartDeps, startRun } from "../../services/runs.ts";
 import type { AppEnv } from "../auth.ts";
 import { BODY_LIMITS, readBody, readOptionalBodyAs } from "../body.ts";
-import { pageFields, query, templateField, toPage } from "../query.ts";
+import { query, templateField } from "../query.ts";
 
 /** The longest that `Prefer: wait` holds an answer back, in seconds. */
 const MAX_WAIT_SECONDS = 60;
 
 const startQuery = z.object({ template: templateField });
-
-const listQuery = z.object({
-  ...pageFields,
-  status: z.preprocess((value) => (value === undefined ? [] : [value].flat()), z.array(z.enum(RUN_STATUSES))),
-  workflow_permanent_id: z
-    .custom<WorkflowId>((id) => typeof id === "string" && isId("workflow", id), "must be a workflow's id, such as wpid_01JD…")
-    .optional(),
-});
 
 const retrySchema = z.strictObject({
   from_block: z.string().default("failed").describe("Where to begin: a label of the outermost list, `failed`, or `start`."),
@@ -65,12 +55,6 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
     app.post(`${path}/continue`, async (c) => jsonText(c, (await continueRun(deps, c.get("organization"), c.req.param("id"))).json));
   }
   return app
-    .get("/runs", query(listQuery), async (c) => {
-      const { status: statuses, workflow_permanent_id: workflowPermanentId, ...page } = c.req.valid("query");
-      const filter = { statuses, ...(workflowPermanentId === undefined ? {} : { workflowPermanentId }) };
-      const rows = await listRuns(deps, c.get("organization"), filter, toPage(page));
-      return c.json(rows.map(runListItem));
-    })
     .get("/runs/:id", async (c) => {
       const { json } = await getRun(deps, c.get("organization"), c.req.param("id"), callerOf(c).waitMs);
       return jsonText(c, json);
@@ -130,25 +114,6 @@ export function preferredWait(header: string | undefined): number {
 /** The body is JSON already: the run's object wrote it. */
 function jsonText(c: Context<AppEnv>, json: string): Response {
   return c.body(json, 200, { "content-type": "application/json" });
-}
-
-/** Skyvern's `TaskRunListItem`. */
-function runListItem(row: RunIndexRow): JsonObject {
-  return {
-    task_run_id: row.workflowRunId,
-    run_id: row.workflowRunId,
-    task_run_type: "workflow_run",
-    status: row.status,
-    title: row.workflowTitle,
-    failure_reason: row.failureReason,
-    workflow_permanent_id: row.workflowPermanentId,
-    workflow_deleted: false,
-    script_run: false,
-    trigger_type: row.triggerType,
-    created_at: formatInstant(row.createdAt),
-    started_at: formatInstantOrNull(row.startedAt),
-    finished_at: formatInstantOrNull(row.finishedAt),
-  };
 }
 
 /** Skyvern's `Artifact`; `file_name` and `content_type` are ours. */
