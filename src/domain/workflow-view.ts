@@ -70,12 +70,16 @@ export function titleOf(definition: JsonObject): string {
   return typeof definition.title === "string" ? definition.title : "";
 }
 
+/** What a workflow says for itself: the definition, with the defaults of what it does not say. */
+export function settingsOf(definition: JsonObject): JsonObject {
+  return { ...DEFAULTS, ...definition };
+}
+
 /** Skyvern's `Workflow`, every field present. What the definition holds besides is returned too, so that nothing is lost. */
 export function workflowResponse(workflow: WorkflowFacts): JsonObject {
   const at = formatInstant(workflow.createdAt);
   return {
-    ...DEFAULTS,
-    ...workflow.definition,
+    ...settingsOf(workflow.definition),
     workflow_id: workflow.workflowId,
     organization_id: workflow.organizationId,
     workflow_permanent_id: workflow.workflowPermanentId,

@@ -1,6 +1,6 @@
 import { Hono, type Context } from "hono";
 import { z } from "zod";
-import type { Fault } from "../../domain/error.ts";
+import { type Fault, ServiceError } from "../../domain/error.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import { parseYaml } from "../../domain/parse-document.ts";
 import { workflowResponse } from "../../domain/workflow-view.ts";
@@ -17,6 +17,7 @@ import {
   type DefinitionInput,
   type SavedWorkflow,
 } from "../../services/workflows.ts";
+import { diffVersions, restoreVersion } from "../../services/workflow-versions.ts";
 import type { AppEnv } from "../auth.ts";
 import { BODY_LIMITS, invalidInput, readBodyAs, requireDocument } from "../body.ts";
 import { pageFields, query, templateField, toPage, versionField } from "../query.ts";
@@ -86,6 +87,15 @@ export function workflowRoutes(deps: WorkflowDeps): Hono<AppEnv> {
         return c.json(versions.map(storedResponse));
       },
     )
+    .get("/:id/versions/:before/diff/:after", query(z.strictObject({})), async (c) => {
+      const { id, before, after } = c.req.param();
+      const patch = await diffVersions(deps, c.get("organization").organizationId, id, versionIn(before), versionIn(after));
+      return c.json(patch, 200, { "content-type": "application/json-patch+json" });
+    })
+    .post("/:id/versions/:version/restore", query(z.strictObject({})), async (c) => {
+      const saved = await restoreVersion(deps, c.get("organization"), c.req.param("id"), versionIn(c.req.param("version")));
+      return c.json(savedResponse(saved));
+    })
     .post("/:id", async (c) => {
       const saved = await updateWorkflow(deps, c.get("organization"), c.req.param("id"), await readDefinition(c));
       return c.json(savedResponse(saved));
@@ -98,6 +108,12 @@ export function workflowRoutes(deps: WorkflowDeps): Hono<AppEnv> {
       await deleteWorkflow(deps, c.get("organization").organizationId, c.req.param("id"));
       return c.body(null, 204);
     });
+}
+
+/** The number of a version in a path. @throws ServiceError `not_found`: what is no number names no version */
+function versionIn(segment: string): number {
+  if (/^[1-9]\d{0,8}$/.test(segment)) return Number(segment);
+  throw new ServiceError("not_found", `There is no version ${segment.slice(0, 100)}: versions are numbered from 1.`);
 }
 
 /** @throws ServiceError for a body that does not hold exactly one definition */
