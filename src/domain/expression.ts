@@ -330,9 +330,11 @@ function describe(node: Node): string {
 
 function toJson(value: RuntimeValue): Json {
   switch (value.type) {
-    case "StringValue":
     case "IntegerValue":
     case "FloatValue":
+      if (!Number.isFinite(value.value)) throw new ExpressionError("gives a number that is not finite"); // JSON has none; 1 / 0 makes one
+      return value.value as Json;
+    case "StringValue":
     case "BooleanValue":
       return value.value as Json;
     case "ArrayValue":

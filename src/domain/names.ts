@@ -8,6 +8,12 @@ export function labelOfOutput(name: string): string | null {
   return name.endsWith("_output") ? name.slice(0, -"_output".length) : null;
 }
 
+/** The labels that a name may speak of: `<label>_output` is a block's output, and the label itself the whole block. */
+export function labelsMeantBy(name: string): readonly string[] {
+  const label = labelOfOutput(name);
+  return label === null ? [name] : [label, name];
+}
+
 /** Names that expressions have in every run. */
 export const SYSTEM_NAMES = [
   "workflow_run_id",

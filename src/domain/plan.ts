@@ -5,7 +5,7 @@
 import type { Fault } from "./error.ts";
 import { ExpressionError, findExpressions, parseExpression } from "./expression.ts";
 import { formatPath, type JsonObject } from "./json.ts";
-import { labelOfOutput, outputName } from "./names.ts";
+import { labelsMeantBy } from "./names.ts";
 import type { RetryPolicy } from "./recovery.ts";
 
 /** 1: blocks follow each other as they are listed; 2: by `next_block_label`; 3: by what they depend on. */
@@ -72,6 +72,8 @@ export interface DraftBlock {
   readonly node: Omit<PlanNode, "dependsOn" | "next" | "branches" | "body">;
   /** As it was written. */
   readonly source: JsonObject;
+  /** Names that mean a parameter or a system value in expressions, also where a block has the same label. */
+  readonly takenNames: ReadonlySet<string>;
   /** Where it stands in the definition. */
   readonly path: readonly PropertyKey[];
   readonly nextLabel: string | null;
@@ -191,8 +193,8 @@ function linkGraph(blocks: readonly DraftBlock[], finallyLabel: string | null): 
 function mentionsOfLater(block: DraftBlock, later: ReadonlySet<string>): Fault[] {
   return [...mentionedOutputs(block)]
     .filter(({ label }) => later.has(label))
-    .map(({ label, path }) => {
-      const message = `'${outputName(label)}' is not defined here: the block "${label}" comes after "${block.node.label}"`;
+    .map(({ name, label, path }) => {
+      const message = `'${name}' is not defined here: the block "${label}" comes after "${block.node.label}"`;
       return { path: formatPath([...block.path, ...path]), message, code: "undefined_name" };
     });
 }
@@ -247,12 +249,12 @@ function dependenciesOf(
   return [...found.values()];
 }
 
-/** The other blocks whose output a block, or a block inside it, mentions; `path` begins at the block. */
-function* mentionedOutputs(block: DraftBlock): Generator<{ label: string; path: readonly PropertyKey[] }> {
+/** The labels that a block, or a block inside it, mentions by itself or by its output; `path` begins at the block. */
+function* mentionedOutputs(block: DraftBlock): Generator<{ name: string; label: string; path: readonly PropertyKey[] }> {
   for (const { source, path } of findExpressions(block.source)) {
     for (const name of namesIn(source)) {
-      const label = labelOfOutput(name);
-      if (label !== null && label !== block.node.label) yield { label, path };
+      if (block.takenNames.has(name)) continue;
+      for (const label of labelsMeantBy(name)) if (label !== block.node.label) yield { name, label, path };
     }
   }
 }

@@ -1,5 +1,5 @@
 /** What is asked of a run: what it is at work on, what its blocks see, what it has given. */
-import { awaitsCheck, blockAt, hasEnded, isLive, parsePath, type Scope, walkOpen } from "./block-state.ts";
+import { awaitsCheck, blockAt, type BlockState, hasEnded, isLive, parsePath, type Scope, walkOpen } from "./block-state.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { outputName } from "./names.ts";
 import type { Run } from "./run.ts";
@@ -64,6 +64,36 @@ export function outputIn(scope: Scope, label: string): Json | undefined {
   const block = scope.get(label);
   if (block?.status === "completed") return block.output;
   return hasEnded(block) ? null : undefined;
+}
+
+/** What a label means in expressions: what is known of the block, and the fields of its output. Undefined when it has not ended. */
+export function blockValueIn(run: Run, scope: Scope, label: string): JsonObject | undefined {
+  const output = outputIn(scope, label);
+  const block = scope.get(label);
+  return output === undefined || block === undefined ? undefined : blockValue(run, label, block.status, output, reasonOf(block));
+}
+
+/** The same for a block that was passed by, on a branch that was not taken: what a skipped one has. */
+export function passedByValue(run: Run, label: string): JsonObject {
+  return blockValue(run, label, "skipped", null, null);
+}
+
+/** Skyvern's: its own fields give way to the output's, and `output` is the extracted information where there is some. */
+function blockValue(run: Run, label: string, status: string, output: Json, reason: string | null): JsonObject {
+  const fields = isJsonObject(output) ? output : {};
+  return {
+    label,
+    block_type: run.plan.nodes[label]?.blockType ?? null,
+    status,
+    failure_reason: reason,
+    ...fields,
+    output: fields.extracted_information ?? output,
+  };
+}
+
+function reasonOf(block: BlockState): string | null {
+  if (block.status === "failed") return block.failure.message;
+  return block.status === "skipped" || block.status === "terminated" ? block.reason : null;
 }
 
 /** Skyvern's `output` of a run: each block's under `<label>_output`, and every `extracted_information` in order. */

@@ -357,8 +357,10 @@ class DefinitionCheck {
       // end comes after all others.
       const ended =
         this.#version === 1 && label !== this.#finallyLabel ? labels.slice(0, index) : labels.filter((other) => other !== label);
-      const outputs = ended.flatMap((other) => (other === null || other === this.#finallyLabel ? [] : [outputName(other)]));
-      const known = new Set([...outer, ...this.#keys, ...SYSTEM_NAMES, ...outputs]);
+      const outputs = ended.flatMap((other) => (other === null || other === this.#finallyLabel ? [] : [outputName(other), other]));
+      // In a loop a block may read the loop's values by its own label too.
+      const own = depth > 1 && label !== null ? [label] : [];
+      const known = new Set([...outer, ...this.#keys, ...SYSTEM_NAMES, ...outputs, ...own]);
       return this.#block(block, at, known, [...labels.slice(index), this.#finallyLabel], depth);
     });
   }
@@ -478,7 +480,7 @@ class DefinitionCheck {
           code: "invalid_value",
         });
       } else {
-        const inside = [...LOOP_NAMES, ...(body ?? []).map(({ node }) => outputName(node.label))];
+        const inside = [...LOOP_NAMES, ...(body ?? []).flatMap(({ node }) => [outputName(node.label), node.label])];
         this.#test(condition.expression, `${at}.expression`, new Set([...known, ...inside]), later);
       }
     } else if (isJsonObject(condition)) {
@@ -538,7 +540,8 @@ class DefinitionCheck {
       const parsed = blockSchema.safeParse(inner);
       if (!parsed.success) this.faults.push(...faultsOf(parsed.error, blockSchema, [...at, index]));
     }
-    return this.blocks(blocks.filter(isJsonObject), at, new Set([...known, ...LOOP_NAMES]), depth + 1);
+    const own = typeof block.label === "string" ? [block.label] : [];
+    return this.blocks(blocks.filter(isJsonObject), at, new Set([...known, ...LOOP_NAMES, ...own]), depth + 1);
   }
 
   #draft(
@@ -565,6 +568,7 @@ class DefinitionCheck {
     const onInterrupted = common.on_interrupted ?? (repeatable ? "retry" : "fail");
     return {
       source: { ...config, condition: block.condition ?? null, loop_blocks: block.loop_blocks ?? null },
+      takenNames: new Set([...this.#keys, ...SYSTEM_NAMES, ...LOOP_NAMES]),
       path,
       nextLabel: typeof block.next_block_label === "string" ? block.next_block_label : null,
       dependsOn: Array.isArray(block.depends_on) ? block.depends_on.filter((label) => typeof label === "string") : [],
@@ -620,7 +624,7 @@ function unknownType(type: string, catalog: BlockCatalog): string {
 }
 
 function undefinedName(name: string, known: ReadonlySet<string>, later: readonly (string | null)[]): string {
-  const producer = later.find((label) => label !== null && outputName(label) === name);
+  const producer = later.find((label) => label !== null && (outputName(label) === name || label === name));
   if (producer !== undefined) return `'${name}' is not defined here: the block "${producer}" has not run yet`;
   const near = nearestName(name, known);
   return `'${name}' is not defined${near === undefined ? "" : `; did you mean '${near}'?`}`;
