@@ -9,7 +9,7 @@ import type { Fault } from "./domain/error.ts";
 import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./domain/id.ts";
 import type { Json, JsonObject } from "./domain/json.ts";
 import type { Organization, OrganizationSettings } from "./domain/organization.ts";
-import type { Plan } from "./domain/plan.ts";
+import type { PackedPlan } from "./domain/packed-plan.ts";
 import type { FinalStatus, RunFacts } from "./domain/run.ts";
 import type { RunIndexRow, RunProjection, WireStatus } from "./domain/run-view.ts";
 import type { TemplateIndex, TemplateVersion } from "./domain/template.ts";
@@ -390,7 +390,7 @@ export interface Templates {
 /** What a run is started with. Starting the same run id again changes nothing: it answers with the run that is there. */
 export interface RunStart {
   readonly facts: RunFacts;
-  readonly plan: Plan;
+  readonly plan: PackedPlan;
   /** False when the organization's gate put it into the queue. */
   readonly admitted: boolean;
   /** Where its page begins, as the run that it tries again left it; JSON text of a `BrowserState`. */

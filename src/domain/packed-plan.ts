@@ -1,6 +1,6 @@
 import type { Plan, PlanNode } from "./plan.ts";
 
-/** A plan as the journal keeps it: a list of nodes without what most of them have in common. */
+/** A plan as it travels and as the journal keeps it: a list of nodes without what most of them have in common. */
 export interface PackedPlan extends Omit<Plan, "nodes"> {
   readonly nodes: readonly PackedNode[];
 }
@@ -24,12 +24,21 @@ const COMMON: Omit<PlanNode, "label" | "blockType" | "config"> = {
 };
 const COMMON_JSON = new Map(Object.entries(COMMON).map(([field, value]) => [field, JSON.stringify(value)]));
 
+/** Both forms of a plan, so that one that goes back and forth is packed once. */
+const packedForms = new WeakMap<Plan, PackedPlan>();
+
 export function packPlan(plan: Plan): PackedPlan {
-  return { ...plan, nodes: Object.values(plan.nodes).map(packNode) };
+  const known = packedForms.get(plan);
+  if (known !== undefined) return known;
+  const packed = { ...plan, nodes: Object.values(plan.nodes).map(packNode) };
+  packedForms.set(plan, packed);
+  return packed;
 }
 
 export function unpackPlan(packed: PackedPlan): Plan {
-  return { ...packed, nodes: Object.fromEntries(packed.nodes.map((node) => [node.label, { ...COMMON, ...node }])) };
+  const plan = { ...packed, nodes: Object.fromEntries(packed.nodes.map((node) => [node.label, { ...COMMON, ...node }])) };
+  packedForms.set(plan, packed);
+  return plan;
 }
 
 function packNode(node: PlanNode): PackedNode {

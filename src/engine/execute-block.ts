@@ -50,7 +50,7 @@ export async function executeBlock(
     const config = blockType.config.safeParse(fillIn(node.config, scope));
     if (!config.success)
       return failed("block", describeFaults("The fields do not fit after filling in", faultsOf(config.error, blockType.config)));
-    return answerOf(await withTimeout(node, context, (signal) => blockType.execute({ ...context, signal }, config.data)));
+    return answerOf(await withTimeout(node, context, (inTime) => blockType.execute(inTime, config.data)));
   } catch (error) {
     if (error instanceof BlockError) return { type: "failed", failure: failureOf(error) };
     if (error instanceof ExpressionError) return failed("block", error.message);
@@ -91,10 +91,17 @@ function answerOf(result: unknown): Answer {
 
 class BlockTimeout extends Error {}
 
-/** Ends the wait when the time is up even if the block does not listen to its signal. */
-async function withTimeout<T>(node: PlanNode, context: BlockContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Ends the wait when the time is up even if the block does not listen to its signal. What is done at once costs no timer and no signal. */
+async function withTimeout<T>(node: PlanNode, context: BlockContext, work: (context: BlockContext) => Promise<T>): Promise<T> {
   const timeout = new AbortController();
-  const signal = AbortSignal.any([context.signal, timeout.signal]);
+  let signal: AbortSignal | null = null;
+  const working = work({
+    ...context,
+    get signal() {
+      return (signal ??= AbortSignal.any([context.signal, timeout.signal]));
+    },
+  });
+  if (await isDoneAtOnce(working)) return await working;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -104,10 +111,20 @@ async function withTimeout<T>(node: PlanNode, context: BlockContext, work: (sign
     }, node.timeoutMs);
   });
   try {
-    return await Promise.race([work(signal), late]);
+    return await Promise.race([working, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Is it settled as soon as what is ready has run, without anything from outside? */
+async function isDoneAtOnce(work: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  const settled = () => void (done = true);
+  work.then(settled, settled);
+  await Promise.resolve();
+  await Promise.resolve();
+  return done;
 }
 
 function failureOf(error: BlockError): BlockFailure {

@@ -2,11 +2,13 @@ import { DurableObject } from "cloudflare:workers";
 import type { BlockContext } from "../blocks/block.ts";
 import { findBlockType } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
-import { blockAt, labelOf, MAX_ITERATIONS, walk } from "../domain/block-state.ts";
+import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
 import { artifactIdOf, type RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
+import { unpackPlan } from "../domain/packed-plan.ts";
+import type { Plan } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain/run-advance.ts";
 import { generationOf, pendingChecks, questionOf, runningBlocks } from "../domain/run-inspect.ts";
@@ -72,12 +74,12 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     if (this.#run === null) {
       for (const { output } of Object.values(facts.retryOf?.kept ?? {})) await this.#storage.prepare(output, facts);
       const sealed = browserState === null ? null : await this.#browserFor(facts.runId, facts.allowedHosts).seal(browserState);
-      if (this.#run === null) this.#begin(facts, plan, admitted, sealed);
+      if (this.#run === null) this.#begin(facts, unpackPlan(plan), admitted, sealed);
     }
     return this.#reportOf(await this.#settled(waitMs));
   }
 
-  #begin(facts: RunStart["facts"], plan: RunStart["plan"], admitted: boolean, browserState: string | null): void {
+  #begin(facts: RunStart["facts"], plan: Plan, admitted: boolean, browserState: string | null): void {
     const at = this.#deps.clock.now();
     const created: RunEvent = { type: "run_created", at, facts, plan };
     const step = advance(createRun(created), { type: admitted ? "run_started" : "run_queued", at });
@@ -383,7 +385,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   async #askChildren(): Promise<void> {
     const run = this.#run;
     if (run?.status !== "running") return;
-    for (const { path, block } of walk(run.blocks)) {
+    for (const { path, block } of walkOpen(run.blocks)) {
       if (block.status !== "waiting" || block.wait.for !== "child") continue;
       const report = await this.#deps.runs.get(run.facts.organizationId, block.wait.runId as RunId).report(0);
       const status = report === null ? "failed" : report.status;
@@ -543,7 +545,7 @@ function isNews({ type }: RunEvent): boolean {
 
 function waitsForChild(run: Run): boolean {
   if (run.status !== "running") return false;
-  for (const { block } of walk(run.blocks)) if (block.status === "waiting" && block.wait.for === "child") return true;
+  for (const { block } of walkOpen(run.blocks)) if (block.status === "waiting" && block.wait.for === "child") return true;
   return false;
 }
 

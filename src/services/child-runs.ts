@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
+import { packPlan } from "../domain/packed-plan.ts";
 import type { RunFacts } from "../domain/run.ts";
 import type { ChildRuns, Clock, Organizations, RunIndex, RunObjects } from "../ports.ts";
 import { makeFacts } from "./run-facts.ts";
@@ -35,7 +36,7 @@ export async function startChild(
     const facts: RunFacts = await makeFacts(deps, organization, runId, runnable, wish, { parent: link, retryOf: null });
     const { json } = await deps.runs
       .get(parent.organizationId, runId)
-      .start({ facts, plan: runnable.plan, admitted: true, browserState: null }, 0);
+      .start({ facts, plan: packPlan(runnable.plan), admitted: true, browserState: null }, 0);
     return { ok: true, runId, json };
   } catch (error) {
     if (error instanceof ServiceError) return { ok: false, message: error.message };

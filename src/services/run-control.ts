@@ -1,6 +1,7 @@
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
+import { packPlan } from "../domain/packed-plan.ts";
 import type { Changed, DecisionTokens, RetrySource, RunObject, RunObjects, RunReport } from "../ports.ts";
 import { makeFacts, maxSecondsOf } from "./run-facts.ts";
 import { launch, notFound, requireRunId, type StartDeps } from "./runs.ts";
@@ -132,7 +133,7 @@ async function launchAgain(
       const retryOf = { runId: facts.runId, kept };
       return {
         facts: await makeFacts(deps, organization, runId, runnable, again, { parent: null, retryOf }),
-        plan: runnable.plan,
+        plan: packPlan(runnable.plan),
         browserState: source.browserState,
       };
     },

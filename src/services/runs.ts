@@ -4,6 +4,7 @@ import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { isId, type RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
+import { packPlan } from "../domain/packed-plan.ts";
 import { isFinalStatus } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
@@ -99,7 +100,7 @@ export async function startRun(deps: StartDeps, organization: Organization, body
       };
       return {
         facts: await makeFacts(deps, organization, id, runnable, wish, { parent: null, retryOf: null }),
-        plan: runnable.plan,
+        plan: packPlan(runnable.plan),
         browserState: null,
       };
     },
@@ -128,8 +129,7 @@ export async function launch(
   const gate = deps.gates.get(organization.organizationId);
   const admission = { runId, limit: organization.maxConcurrentRuns, priority, sequentialKey: null, onLimit };
   const object = deps.runs.get(organization.organizationId, runId);
-  // The object is brought up meanwhile: making a new one is the longest single step of a start. If the run is refused, nothing is left of it.
-  const [asked, prepared] = await Promise.allSettled([gate.admit(admission), prepare(runId), object.wake()]);
+  const [asked, prepared] = await Promise.allSettled([gate.admit(admission), prepare(runId)]);
   try {
     if (prepared.status === "rejected") throw prepared.reason;
     if (asked.status === "rejected") throw asked.reason;

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -28,11 +28,17 @@ export function meanRowsWritten(state: string, blocks: number): number {
   return found.reduce((sum, { rows }) => sum + rows / blocks, 0) / found.length;
 }
 
-/** Bytes on disk of an object, its write-ahead log included. @param blocks only runs with so many blocks */
+/** Bytes of an object's database once its write-ahead log is folded in. @param blocks only runs with so many blocks */
 export function meanObjectBytes(state: string, className: string, blocks?: number): number {
   const files = databasesOf(state, className).filter((file) => blocks === undefined || openRun(file).blocks === blocks);
-  const bytes = files.map((file) =>
-    ["", "-wal", "-shm"].reduce((sum, suffix) => sum + (statSync(file + suffix, { throwIfNoEntry: false })?.size ?? 0), 0),
-  );
-  return bytes.reduce((sum, size) => sum + size, 0) / bytes.length;
+  return files.reduce((sum, file) => sum + sizeOf(file) / files.length, 0);
+}
+
+function sizeOf(file: string): number {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return Number(database.prepare("SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size").get()?.bytes);
+  } finally {
+    database.close();
+  }
 }

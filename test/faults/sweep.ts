@@ -6,6 +6,7 @@ import { blockCatalog } from "../../src/blocks/registry.ts";
 import { composeWorker } from "../../src/compose.ts";
 import { deliveryIdOf, type OrganizationId, type RunId, type WorkflowId } from "../../src/domain/id.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
+import { packPlan } from "../../src/domain/packed-plan.ts";
 import { FINAL_STATUSES, type FinalStatus, type RunEvent } from "../../src/domain/run.ts";
 import { requireDefinition } from "../../src/domain/workflow.ts";
 import type { RunReport } from "../../src/ports.ts";
@@ -111,7 +112,7 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
       priority: 0,
       onLimit: "queue",
       waitMs: 0,
-      prepare: async () => ({ facts, plan, browserState: null }),
+      prepare: async () => ({ facts, plan: packPlan(plan), browserState: null }),
     });
   await untilAnswered(start);
   if (scenario.queued === true) await gate.release(other);

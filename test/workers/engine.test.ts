@@ -34,7 +34,8 @@ function prepare(blocks: readonly object[], more: Partial<RunStart["facts"]> = {
     ...more,
   };
   const stub = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${facts.organizationId}:${facts.runId}`));
-  const start = (waitMs = 5_000, admitted = true): Promise<RunReport> => stub.start({ facts, plan, admitted, browserState: null }, waitMs);
+  const start = (waitMs = 5_000, admitted = true): Promise<RunReport> =>
+    stub.start({ facts, plan: packPlan(plan), admitted, browserState: null }, waitMs);
   return { facts, plan, stub, start };
 }
 
