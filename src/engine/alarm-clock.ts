@@ -6,20 +6,19 @@ export class AlarmClock {
   readonly #clock: Clock;
   /** What this incarnation knows to be set; null when it knows of none. */
   #at: number | null = null;
+  /** What the alarm that fired last was set for: one that is set for then, or for the present millisecond, while its handler runs is lost. */
+  #firedFor = 0;
 
   constructor(storage: DurableObjectStorage, clock: Clock) {
     this.#storage = storage;
     this.#clock = clock;
   }
 
-  /**
-   * Wakes the object at this time, or earlier: an earlier alarm that is already set is left. Never for the present millisecond: an alarm
-   * that is set for it while its handler runs is lost.
-   */
+  /** Wakes the object at this time, or earlier: an earlier alarm that is already set is left. */
   wakeBy(at: number): void {
     const now = this.#clock.now();
     if (this.#at !== null && this.#at > now && this.#at <= at) return;
-    this.#at = Math.max(at, now + 1);
+    this.#at = Math.max(at, now + 1, this.#firedFor + 1);
     void this.#storage.setAlarm(this.#at);
   }
 
@@ -29,8 +28,9 @@ export class AlarmClock {
     this.#at = null;
   }
 
-  /** The alarm has fired. */
-  fired(): void {
+  /** The alarm has fired. @param scheduledTime what it was set for, in milliseconds since the epoch */
+  fired(scheduledTime: number): void {
     this.#at = null;
+    this.#firedFor = scheduledTime;
   }
 }

@@ -166,8 +166,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     this.#rearm();
   }
 
-  override async alarm(): Promise<void> {
-    this.#alarm.fired();
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    this.#alarm.fired(info?.scheduledTime ?? 0);
     if (this.#run === null) return;
     this.#alarm.wakeBy(this.#deps.clock.now() + WATCHDOG_MS); // first, so that whatever happens below the run wakes again
     this.#goOn();
