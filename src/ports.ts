@@ -346,8 +346,11 @@ export interface RunIndex {
   workflowsTitled(organizationId: OrganizationId, text: string, limit: number): Promise<WorkflowId[]>;
   /** The last run that tries this one again. */
   retriedBy(organizationId: OrganizationId, runId: RunId): Promise<RunId | null>;
-  /** Runs of any organization that are not final and have not changed since `modifiedBefore`, the stillest first. */
-  unfinished(modifiedBefore: number, limit: number): Promise<RunIndexRow[]>;
+  /**
+   * Runs of any organization that are not final and have not changed since `modifiedBefore`, the stillest first, in pages of `limit`.
+   * @param turn which page; the first comes again after the last, so that whoever counts on sees each of them
+   */
+  unfinished(modifiedBefore: number, turn: number, limit: number): Promise<RunIndexRow[]>;
 }
 
 /** Which resource a request with an `Idempotency-Key` makes. */

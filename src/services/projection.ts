@@ -57,13 +57,16 @@ export async function consumeNews(batch: { readonly messages: readonly QueueMess
     else message.retry();
 }
 
-/** Runs of which nothing was heard for this long are woken. */
+/** Runs of which nothing was heard for this long are woken. It is also how often the sweep is made. */
 const STALE_MS = 60_000;
-const SWEEP_LIMIT = 500;
 
-/** Wakes the runs that should be at work and have been silent: whatever stranded them, they go on. @returns how many were woken */
-export async function wakeSilentRuns(deps: { runIndex: RunIndex; runs: RunObjects; log: Log }, now: number): Promise<number> {
-  const silent = await deps.runIndex.unfinished(now - STALE_MS, SWEEP_LIMIT);
+/**
+ * Wakes runs that are not final and have been silent: whatever stranded them, they go on. Those that sleep by right sleep on.
+ * @param limit how many at once; where more are silent, each sweep takes the next ones
+ * @returns how many were woken
+ */
+export async function wakeSilentRuns(deps: { runIndex: RunIndex; runs: RunObjects; log: Log }, now: number, limit = 500): Promise<number> {
+  const silent = await deps.runIndex.unfinished(now - STALE_MS, Math.floor(now / STALE_MS), limit);
   const results = await Promise.allSettled(
     silent.map(({ organizationId, workflowRunId }) => deps.runs.get(organizationId, workflowRunId).wake()),
   );

@@ -201,9 +201,14 @@ describe("the run index", () => {
       runOf(organizationId, { modifiedAt: -30, status: "completed", finishedAt: 5 }),
     ];
     await runIndex.upsert([later, live, late, done]);
-    const found = async (limit: number) => (await runIndex.unfinished(0, limit)).map(({ workflowRunId }) => workflowRunId);
-    expect(await found(10)).toEqual([late.workflowRunId, later.workflowRunId]);
-    expect(await found(1)).toEqual([late.workflowRunId]);
+    const found = async (turn: number, limit: number) =>
+      (await runIndex.unfinished(0, turn, limit)).map(({ workflowRunId }) => workflowRunId);
+    expect(await found(7, 10)).toEqual([late.workflowRunId, later.workflowRunId]);
+    expect([await found(0, 1), await found(1, 1), await found(2, 1)]).toEqual([
+      [late.workflowRunId],
+      [later.workflowRunId],
+      [late.workflowRunId],
+    ]);
   });
 });
 
@@ -303,7 +308,7 @@ describe("every statement of the stores", () => {
           await runs.list(organizationId, filter, { ...page, after: null, countUpTo: 100 });
           await runs.list(organizationId, filter, { ...page, after: { createdAt: 2, workflowRunId: ids.next("run") }, countUpTo: null });
         }
-    await runs.unfinished(1, 10);
+    await runs.unfinished(1, 0, 10);
     const keys = createIdempotencyKeys(db);
     await keys.claim({ organizationId, scope: "s", key: "k", requestHash: "h", resourceId: "r", createdAt: 1 }, 0);
     await keys.purge(1, 10);

@@ -102,13 +102,16 @@ export function createRunIndex(db: Database): RunIndex {
       return row?.workflowRunId ?? null;
     },
 
-    async unfinished(modifiedBefore, limit) {
+    async unfinished(modifiedBefore, turn, limit) {
+      const still = and(isNull(runs.finishedAt), lt(runs.modifiedAt, modifiedBefore));
+      const pages = Math.max(1, Math.ceil((await db.$count(runs, still)) / limit));
       return await db
         .select()
         .from(runs)
-        .where(and(isNull(runs.finishedAt), lt(runs.modifiedAt, modifiedBefore)))
+        .where(still)
         .orderBy(asc(runs.modifiedAt))
-        .limit(limit);
+        .limit(limit)
+        .offset((turn % pages) * limit);
     },
   };
 }
