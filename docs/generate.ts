@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import type { BlockType } from "../src/blocks/block.ts";
 import { blockTypes } from "../src/blocks/registry.ts";
-import { blockSchema, workflowSchema } from "../src/domain/workflow.ts";
+import { blockSchema, workflowSchema } from "../src/domain/workflow/schema.ts";
 
 const documents: Record<string, string> = { "blocks.md": blocksPage() };
 

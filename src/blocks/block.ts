@@ -36,7 +36,7 @@ export interface NewArtifact {
 
 /**
  * A block type: one file in this folder and one line in `registry.ts`. Validation, the HTTP schema and `docs/blocks.md` read it.
- * `config` holds the fields of this type only (the fields that every block has are in `domain/workflow.ts`); every string in it may hold
+ * `config` holds the fields of this type only (the fields that every block has are in `domain/workflow/schema.ts`); every string in it may hold
  * expressions, which are filled in before `execute` is called with the checked result.
  */
 export interface BlockType<Config = unknown, Output = unknown> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { checkDefinition } from "../domain/workflow.ts";
+import { checkDefinition } from "../domain/workflow/check-definition.ts";
 import { blockCatalog, blockTypes } from "./registry.ts";
 
 const project = join(import.meta.dirname, "..", "..");

@@ -2,7 +2,7 @@ import type { Fault } from "../domain/error.ts";
 import { findExpressions } from "../domain/expression.ts";
 import { formatPath, type JsonObject } from "../domain/json.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
-import type { BlockCatalog } from "../domain/workflow.ts";
+import type { BlockCatalog } from "../domain/workflow/catalog.ts";
 import { actions } from "./actions.ts";
 import type { BlockType } from "./block.ts";
 import { conditional } from "./conditional.ts";

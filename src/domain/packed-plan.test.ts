@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { blockCatalog } from "../blocks/registry.ts";
 import { packPlan, unpackPlan } from "./packed-plan.ts";
-import { requireDefinition } from "./workflow.ts";
+import { requireDefinition } from "./workflow/check-definition.ts";
 
 const examples = join(import.meta.dirname, "..", "..", "docs", "examples");
 

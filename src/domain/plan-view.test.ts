@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { blockCatalog } from "../blocks/registry.ts";
 import { planView } from "./plan-view.ts";
-import { requireDefinition } from "./workflow.ts";
+import { requireDefinition } from "./workflow/check-definition.ts";
 
 const set = (label: string, more: object = {}) => ({ block_type: "set", label, values: {}, ...more });
 const loop = (label: string, blocks: object[], more: object = {}) => ({

@@ -2,7 +2,7 @@
 import type { JsonObject } from "./json.ts";
 import { type Dependency, levelsOf, type Plan, type PlanNode } from "./plan.ts";
 import type { RetryPolicy } from "./recovery.ts";
-import type { CheckedDefinition } from "./workflow.ts";
+import type { CheckedDefinition } from "./workflow/check-definition.ts";
 
 interface Edge {
   readonly from: string;

@@ -4,7 +4,7 @@ import { blockCatalog } from "../blocks/registry.ts";
 import type { JsonObject } from "./json.ts";
 import { findCycle, levelsOf, type Plan } from "./plan.ts";
 import { blocksOf, definitionOf, type Program, programs } from "./testing/arbitraries.ts";
-import { requireDefinition } from "./workflow.ts";
+import { requireDefinition } from "./workflow/check-definition.ts";
 
 const graph = (edges: Record<string, string[]>) => [Object.keys(edges), (label: string) => edges[label] ?? []] as const;
 

@@ -21,7 +21,7 @@ import {
   scripts,
 } from "./testing/arbitraries.ts";
 import { type Expected, interpret, Undetermined } from "./testing/reference-interpreter.ts";
-import { checkDefinition } from "./workflow.ts";
+import { checkDefinition } from "./workflow/check-definition.ts";
 
 const facts: RunFacts = {
   runId: "wr_1",

@@ -8,7 +8,7 @@ import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "./run-adv
 import { isPaused, outputIn, outputsOf, pendingChecks, runningBlocks, surroundings } from "./run-inspect.ts";
 import { replay, transition } from "./run-transition.ts";
 import { type BlockEvent, createRun, type Run, type RunEvent, type RunFacts, type RunStatus } from "./run.ts";
-import { requireDefinition } from "./workflow.ts";
+import { requireDefinition } from "./workflow/check-definition.ts";
 
 const facts: RunFacts = {
   runId: "wr_1",

@@ -6,7 +6,7 @@ import type { Organization } from "../domain/organization.ts";
 import { planView } from "../domain/plan-view.ts";
 import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
-import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow.ts";
+import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow/check-definition.ts";
 import type { Clock, IdempotencyKeys, Ids, Page, StoredWorkflow, Templates, Workflows } from "../ports.ts";
 import { claim, hashRequest } from "./idempotency.ts";
 import { readTemplate } from "./templates.ts";

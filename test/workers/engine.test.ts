@@ -5,7 +5,7 @@ import { blockCatalog } from "../../src/blocks/registry.ts";
 import type { WorkflowRun } from "../../src/engine/run-object.ts";
 import type { RunEvent } from "../../src/domain/run.ts";
 import { packPlan } from "../../src/domain/packed-plan.ts";
-import { requireDefinition } from "../../src/domain/workflow.ts";
+import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";
 import type { RunReport, RunStart } from "../../src/ports.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 

@@ -1,0 +1,317 @@
+import { type Fault } from "../error.ts";
+import { ExpressionError, findExpressions, hasExpression, parseExpression } from "../expression.ts";
+import { formatPath, isJsonObject, nearestName, type JsonObject } from "../json.ts";
+import { LOOP_NAMES, outputName, SYSTEM_NAMES } from "../names.ts";
+import type { BlockRole, DefinitionVersion, DraftBlock } from "../plan.ts";
+import { faultsOf } from "../schema-faults.ts";
+import type { BlockCatalog } from "./catalog.ts";
+import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";
+import { retryOf } from "./retry.ts";
+import { blockSchema, COMMON_FIELDS, configOf } from "./schema.ts";
+
+/** What the schema cannot say: types and their fields, labels, and the names that expressions may use where they stand. */
+export class DefinitionCheck {
+  readonly faults: Fault[] = [];
+  /** Where each block stands, at any depth, by its label. */
+  readonly paths = new Map<string, string>();
+  /** False when a label is missing or used twice, or a list is too long to be looked at: nothing can be said of the graph then. */
+  labelsAreClear = true;
+  readonly #version: DefinitionVersion;
+  readonly #catalog: BlockCatalog;
+  /** Keys of all parameters, also of those with faults. */
+  readonly #keys: readonly string[];
+  /** The workflow's own, which a block's win over. */
+  readonly #errorCodes: Readonly<Record<string, string>>;
+  readonly #finallyLabel: string | null;
+
+  constructor(
+    version: DefinitionVersion,
+    catalog: BlockCatalog,
+    keys: readonly string[],
+    finallyLabel: string | null,
+    errorCodes: Readonly<Record<string, string>>,
+  ) {
+    this.#version = version;
+    this.#catalog = catalog;
+    this.#keys = keys;
+    this.#finallyLabel = finallyLabel;
+    this.#errorCodes = errorCodes;
+  }
+
+  /**
+   * Checks one list of blocks.
+   * @param outer names that are known around it, besides parameters and system values
+   * @param depth from 1
+   */
+  blocks(blocks: readonly JsonObject[], path: readonly PropertyKey[], outer: ReadonlySet<string>, depth: number): DraftBlock[] {
+    const labels = blocks.map(({ label }) => (typeof label === "string" ? label : null));
+    return blocks.map((block, index) => {
+      const at = [...path, index];
+      const label = labels[index] ?? null;
+      if (label === null) this.labelsAreClear = false;
+      else this.#claimLabel(label, at);
+      // In a list only what stands before has run; in a graph the graph decides, and a block that was not run has no output. The block at the
+      // end comes after all others.
+      const ended =
+        this.#version === 1 && label !== this.#finallyLabel ? labels.slice(0, index) : labels.filter((other) => other !== label);
+      const outputs = ended.flatMap((other) => (other === null || other === this.#finallyLabel ? [] : [outputName(other), other]));
+      // In a loop a block may read the loop's values by its own label too.
+      const own = depth > 1 && label !== null ? [label] : [];
+      const known = new Set([...outer, ...this.#keys, ...SYSTEM_NAMES, ...outputs, ...own]);
+      return this.#block(block, at, known, [...labels.slice(index), this.#finallyLabel], depth);
+    });
+  }
+
+  /** The block that runs at the end, which must be one of the outermost and stand by itself. */
+  lastBlocks(drafts: readonly DraftBlock[]): DraftBlock[] {
+    const label = this.#finallyLabel;
+    const last = drafts.filter(({ node }) => node.label === label);
+    if (label !== null && last.length === 0) {
+      const inside = this.paths.has(label)
+        ? `the block "${label}" stands inside a loop; it must be one of the outermost`
+        : `there is no block "${label}" in the outermost list`;
+      this.faults.push({ path: "workflow_definition.finally_block_label", message: inside, code: "unknown_label" });
+    }
+    return last.map((block) => {
+      for (const [field, isSet] of [
+        ["next_block_label", block.nextLabel !== null],
+        ["depends_on", block.dependsOn.length > 0],
+      ] as const) {
+        const message = `the block "${label}" runs at the end, after all others, by finally_block_label: leave this out`;
+        if (isSet) this.faults.push({ path: formatPath([...block.path, field]), message, code: "invalid_value" });
+      }
+      return { ...block, nextLabel: null, dependsOn: [] };
+    });
+  }
+
+  /** It is filled in before the run begins: nothing but the parameters is known. */
+  sequentialKey(workflow: unknown): void {
+    const key = isJsonObject(workflow) ? workflow.sequential_key : null;
+    if (typeof key === "string" && hasExpression(key)) this.#expression(key, "sequential_key", new Set(this.#keys), []);
+  }
+
+  parallelism(maxParallelBlocks: unknown): void {
+    if (maxParallelBlocks === undefined || this.#version === 3) return;
+    const message = `only version 3 runs blocks in parallel, and this definition is of version ${this.#version}; for the iterations of a for_loop there is max_concurrency`;
+    this.faults.push({ path: "workflow_definition.max_parallel_blocks", message, code: "invalid_value" });
+  }
+
+  #claimLabel(label: string, path: readonly PropertyKey[]): void {
+    const at = formatPath([...path, "label"]);
+    const before = this.paths.get(label);
+    if (before === undefined) this.paths.set(label, formatPath(path));
+    else {
+      this.labelsAreClear = false;
+      this.faults.push({ path: at, message: `the label "${label}" is used before, by ${before}`, code: "duplicate" });
+    }
+    if (this.#keys.includes(outputName(label))) {
+      this.faults.push({ path: at, message: `its output "${outputName(label)}" has the name of a parameter`, code: "duplicate" });
+    }
+  }
+
+  /** @param later labels of blocks that come with or after this one */
+  #block(
+    block: JsonObject,
+    path: readonly PropertyKey[],
+    known: ReadonlySet<string>,
+    later: readonly (string | null)[],
+    depth: number,
+  ): DraftBlock {
+    const type = typeof block.block_type === "string" ? this.#catalog.find(block.block_type) : undefined;
+    if (type === undefined && typeof block.block_type === "string") {
+      this.faults.push({
+        path: formatPath([...path, "block_type"]),
+        message: unknownType(block.block_type, this.#catalog),
+        code: "unknown_block_type",
+      });
+    }
+    const written = configOf(block);
+    if (type !== undefined) this.faults.push(...type.checkConfig(written, path));
+    const config = type?.normalize(written) ?? written;
+    const role = type?.role ?? "step";
+    const { condition, ...common } = Object.fromEntries(
+      Object.entries(block).filter(([field]) => COMMON_FIELDS.has(field) && field !== "loop_blocks"),
+    );
+    for (const { source, path: inner } of findExpressions({ ...common, ...config }))
+      this.#expression(source, formatPath([...path, ...inner]), known, later);
+    if (role === "conditional") this.#criteria(config, path);
+    const body = this.#body(block, role, path, known, depth);
+    this.#order(block, role, path);
+    this.#condition(condition, role, path, known, body, later);
+    return this.#draft(block, config, role, type?.isRepeatable(written) ?? false, path, body);
+  }
+
+  /** How blocks follow each other is said in the way of the definition's version. */
+  #order(block: JsonObject, role: BlockRole, path: readonly PropertyKey[]): void {
+    const fault = (field: string, message: string) =>
+      this.faults.push({ path: formatPath([...path, field]), message, code: "invalid_value" });
+    const leads = typeof block.next_block_label === "string";
+    const inList =
+      'needs version 2; this definition says version 1, in which blocks follow each other as they are listed. Say "version": 2';
+    if (this.#version === 1 && leads) fault("next_block_label", inList);
+    if (this.#version === 1 && role === "conditional") fault("block_type", inList);
+    if (this.#version === 3 && leads)
+      fault("next_block_label", "is of version 2; in version 3 the block that comes after names this one in its depends_on");
+    if (this.#version !== 3 && Array.isArray(block.depends_on) && block.depends_on.length > 0) {
+      fault("depends_on", `needs "version": 3; this definition is of version ${this.#version}, in which one block runs at a time`);
+    }
+  }
+
+  /** A while_loop's is asked before every iteration and sees the iteration before. */
+  #condition(
+    condition: unknown,
+    role: BlockRole,
+    path: readonly PropertyKey[],
+    known: ReadonlySet<string>,
+    body: readonly DraftBlock[] | null,
+    later: readonly (string | null)[],
+  ): void {
+    const at = formatPath([...path, "condition"]);
+    if (role === "while_loop") {
+      if (!isJsonObject(condition) || typeof condition.expression !== "string") {
+        this.faults.push({ path: at, message: "is required: `{expression}`, which is asked before each iteration", code: "required" });
+      } else if (condition.criteria_type !== undefined && condition.criteria_type !== "jinja2_template") {
+        this.faults.push({
+          path: `${at}.criteria_type`,
+          message: 'must be "jinja2_template": judging a prompt needs a model',
+          code: "invalid_value",
+        });
+      } else {
+        const inside = [...LOOP_NAMES, ...(body ?? []).flatMap(({ node }) => [outputName(node.label), node.label])];
+        this.#test(condition.expression, `${at}.expression`, new Set([...known, ...inside]), later);
+      }
+    } else if (isJsonObject(condition)) {
+      this.faults.push({ path: at, message: "must be a string; only a while_loop has an object here", code: "invalid_type" });
+    } else if (typeof condition === "string") {
+      this.#test(condition, at, known, later);
+    }
+  }
+
+  /** An expression whose value is asked for its truth. */
+  #test(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[]): void {
+    if (hasExpression(source)) this.#expression(source, path, known, later);
+    else this.faults.push(plainText(path));
+  }
+
+  /** What the branches of a conditional ask; the names in it are checked with all others. */
+  #criteria(config: JsonObject, path: readonly PropertyKey[]): void {
+    for (const [index, branch] of (Array.isArray(config.branch_conditions) ? config.branch_conditions : []).entries()) {
+      const source = isJsonObject(branch) && isJsonObject(branch.criteria) ? branch.criteria.expression : null;
+      const isPlain = typeof source === "string" && !hasExpression(source);
+      if (isPlain) this.faults.push(plainText(formatPath([...path, "branch_conditions", index, "criteria", "expression"])));
+    }
+  }
+
+  #body(block: JsonObject, role: BlockRole, path: readonly PropertyKey[], known: ReadonlySet<string>, depth: number): DraftBlock[] | null {
+    const at = [...path, "loop_blocks"];
+    const blocks = block.loop_blocks;
+    if (role !== "for_loop" && role !== "while_loop") {
+      if (blocks !== undefined)
+        this.faults.push({
+          path: formatPath(at),
+          message: 'unknown field "loop_blocks": only loops have blocks of their own',
+          code: "unknown_field",
+        });
+      return null;
+    }
+    if (!Array.isArray(blocks)) {
+      if (blocks === undefined) this.faults.push({ path: formatPath(at), message: "is required (a list)", code: "required" });
+      return [];
+    }
+    if (depth > DEFINITION_LIMITS.depth) {
+      this.faults.push({ path: formatPath(at), message: `is nested more than ${DEFINITION_LIMITS.depth} loops deep`, code: "too_deep" });
+      return [];
+    }
+    if (blocks.length === 0 || blocks.length > DEFINITION_LIMITS.loopBlocks) {
+      this.faults.push({
+        path: formatPath(at),
+        message: `must have 1 to ${DEFINITION_LIMITS.loopBlocks} blocks`,
+        code: blocks.length === 0 ? "invalid_value" : "too_large",
+      });
+    }
+    if (blocks.length > DEFINITION_LIMITS.loopBlocks) {
+      this.labelsAreClear = false;
+      return [];
+    }
+    for (const [index, inner] of blocks.entries()) {
+      const parsed = blockSchema.safeParse(inner);
+      if (!parsed.success) this.faults.push(...faultsOf(parsed.error, blockSchema, [...at, index]));
+    }
+    const own = typeof block.label === "string" ? [block.label] : [];
+    return this.blocks(blocks.filter(isJsonObject), at, new Set([...known, ...LOOP_NAMES, ...own]), depth + 1);
+  }
+
+  #draft(
+    block: JsonObject,
+    config: JsonObject,
+    role: BlockRole,
+    repeatable: boolean,
+    path: readonly PropertyKey[],
+    body: DraftBlock[] | null,
+  ): DraftBlock {
+    const parsed = blockSchema.safeParse(block);
+    // With faults nothing is compiled; the graph is still looked at, by the labels that are there.
+    const common = parsed.success ? parsed.data : blockSchema.parse({ block_type: "", label: "_" });
+    const limits = BLOCK_TIMEOUT_SECONDS[role === "person" ? "person" : "step"];
+    const timeout = common.timeout_seconds ?? limits.default;
+    if (timeout > limits.max) {
+      this.faults.push({ path: formatPath([...path, "timeout_seconds"]), message: `must be at most ${limits.max}`, code: "invalid_value" });
+    }
+    const branches = Array.isArray(config.branch_conditions)
+      ? config.branch_conditions.map((branch) =>
+          isJsonObject(branch) && typeof branch.next_block_label === "string" ? branch.next_block_label : null,
+        )
+      : [];
+    const onInterrupted = common.on_interrupted ?? (repeatable ? "retry" : "fail");
+    return {
+      source: { ...config, condition: block.condition ?? null, loop_blocks: block.loop_blocks ?? null },
+      takenNames: new Set([...this.#keys, ...SYSTEM_NAMES, ...LOOP_NAMES]),
+      path,
+      nextLabel: typeof block.next_block_label === "string" ? block.next_block_label : null,
+      dependsOn: Array.isArray(block.depends_on) ? block.depends_on.filter((label) => typeof label === "string") : [],
+      branches: role === "conditional" ? branches : null,
+      body,
+      node: {
+        label: typeof block.label === "string" ? block.label : "",
+        blockType: common.block_type,
+        role,
+        config,
+        condition: typeof common.condition === "string" ? common.condition : (common.condition?.expression ?? null),
+        maxConcurrency: typeof config.max_concurrency === "number" ? config.max_concurrency : 1,
+        continueOnFailure: common.continue_on_failure || common.skip_on_failure === true,
+        nextLoopOnFailure: common.next_loop_on_failure,
+        timeoutMs: timeout * 1000,
+        retry: retryOf(common, onInterrupted === "retry"),
+        onInterrupted,
+        errorCodes: { ...this.#errorCodes, ...common.error_code_mapping },
+      },
+    };
+  }
+
+  #expression(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[]): void {
+    try {
+      for (const name of parseExpression(source).names) {
+        if (!known.has(name)) this.faults.push({ path, message: undefinedName(name, known, later), code: "undefined_name" });
+      }
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      this.faults.push({ path, message: error.message, code: "invalid_expression" });
+    }
+  }
+}
+
+function plainText(path: string): Fault {
+  return { path, message: "is plain text, which is always true or always false; write an expression: {{ … }}", code: "invalid_expression" };
+}
+
+function unknownType(type: string, catalog: BlockCatalog): string {
+  const near = nearestName(type, catalog.types);
+  return `unknown block type "${type}"; ${near === undefined ? `the types are ${catalog.types.join(", ")}` : `did you mean "${near}"?`}`;
+}
+
+function undefinedName(name: string, known: ReadonlySet<string>, later: readonly (string | null)[]): string {
+  const producer = later.find((label) => label !== null && (outputName(label) === name || label === name));
+  if (producer !== undefined) return `'${name}' is not defined here: the block "${producer}" has not run yet`;
+  const near = nearestName(name, known);
+  return `'${name}' is not defined${near === undefined ? "" : `; did you mean '${near}'?`}`;
+}

@@ -1,0 +1,129 @@
+import { describeFaults, ServiceError, type Fault } from "../error.ts";
+import { isJsonObject, type JsonObject } from "../json.ts";
+import { checkParameterDefinitions, type ParameterDefinition } from "../parameter.ts";
+import { type DefinitionVersion, type Plan, wire } from "../plan.ts";
+import { NO_RETRY } from "../recovery.ts";
+import { faultsOf } from "../schema-faults.ts";
+import type { BlockCatalog } from "./catalog.ts";
+import { DefinitionCheck } from "./check-blocks.ts";
+import { DEFINITION_LIMITS } from "./limits.ts";
+import { retryPolicy } from "./retry.ts";
+import { workflowSchema } from "./schema.ts";
+import { setAside } from "./unused-fields.ts";
+
+/** A workflow's definition, checked; what callers get back is the JSON that they sent, kept beside it. */
+export interface WorkflowDefinition {
+  readonly title: string;
+  readonly description: string | null;
+  readonly webhookCallbackUrl: string | null;
+  readonly maxSeconds: number | null;
+  /** An expression over the parameters; runs with the same value come one after the other. Null: no such order. */
+  readonly sequentialKey: string | null;
+  readonly parameters: readonly ParameterDefinition[];
+}
+
+/** What an organization sets to the workflows that it saves. */
+export interface WorkflowLimits {
+  readonly maxWorkflowBlocks: number;
+}
+
+export type CheckedDefinition =
+  | {
+      readonly ok: true;
+      readonly definition: WorkflowDefinition;
+      readonly version: DefinitionVersion;
+      readonly plan: Plan;
+      /** Where each block stands in the definition, by its label. */
+      readonly paths: ReadonlyMap<string, string>;
+      readonly warnings: readonly Fault[];
+    }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+/**
+ * Checks a workflow as it was posted, and compiles it. Every fault is found, not the first; paths begin at the root of the input.
+ * @param limits those of the organization that saves it; absent for what belongs to none, or was saved before
+ */
+export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: WorkflowLimits): CheckedDefinition {
+  const { used, warnings } = setAside(input);
+  const result = workflowSchema.safeParse(used);
+  const faults = result.success ? [] : faultsOf(result.error, workflowSchema);
+  const raw = isJsonObject(used) && isJsonObject(used.workflow_definition) ? used.workflow_definition : {};
+  const parameters = checkParameterDefinitions(Array.isArray(raw.parameters) ? raw.parameters : [], ["workflow_definition", "parameters"]);
+  const blocks = (Array.isArray(raw.blocks) ? raw.blocks : []).filter(isJsonObject);
+  if (limits !== undefined && blocks.length > limits.maxWorkflowBlocks) faults.push(tooManyBlocks(blocks.length, limits));
+  // The schema has said that there are too many: looking at them all would take too long.
+  if (blocks.length > DEFINITION_LIMITS.workflowBlocks) return { ok: false, faults: [...faults, ...parameters.faults] };
+  const version = raw.version === 1 || raw.version === 2 || raw.version === 3 ? raw.version : inferVersion(blocks);
+  const keys = (Array.isArray(raw.parameters) ? raw.parameters : []).flatMap((parameter) =>
+    isJsonObject(parameter) && typeof parameter.key === "string" ? [parameter.key] : [],
+  );
+  const finallyLabel = typeof raw.finally_block_label === "string" ? raw.finally_block_label : null;
+  const check = new DefinitionCheck(
+    version,
+    catalog,
+    keys,
+    finallyLabel,
+    result.success ? (result.data.workflow_definition.error_code_mapping ?? {}) : {},
+  );
+  const drafts = check.blocks(blocks, ["workflow_definition", "blocks"], new Set(), 1);
+  check.sequentialKey(used);
+  check.parallelism(raw.max_parallel_blocks);
+  const wired = wire(
+    version,
+    drafts.filter(({ node }) => node.label !== finallyLabel),
+    finallyLabel,
+  );
+  const last = wire(version, check.lastBlocks(drafts), finallyLabel);
+  faults.push(...parameters.faults, ...check.faults, ...(check.labelsAreClear ? [...wired.faults, ...last.faults] : []));
+  if (!result.success || faults.length > 0) return { ok: false, faults };
+  const { title, description, webhook_callback_url, max_elapsed_time_minutes, run_sequentially, sequential_key, workflow_definition } =
+    result.data;
+  const plan: Plan = {
+    mode: version === 3 ? "dependencies" : "cursor",
+    root: wired.order,
+    nodes: { ...wired.nodes, ...last.nodes },
+    finallyLabel,
+    // A single cursor moves by itself; only the iterations of its loops run side by side, and they say how many.
+    maxParallelBlocks:
+      version === 3
+        ? (workflow_definition.max_parallel_blocks ?? DEFINITION_LIMITS.maxParallelBlocks.default)
+        : DEFINITION_LIMITS.maxParallelBlocks.max,
+    retry: workflow_definition.retry === undefined ? NO_RETRY : retryPolicy(workflow_definition.retry),
+  };
+  const definition: WorkflowDefinition = {
+    title,
+    description: description ?? null,
+    webhookCallbackUrl: webhook_callback_url ?? null,
+    maxSeconds: max_elapsed_time_minutes == null ? null : max_elapsed_time_minutes * 60,
+    sequentialKey: run_sequentially ? (sequential_key ?? "") : null,
+    parameters: parameters.parameters,
+  };
+  return { ok: true, definition, version, plan, paths: check.paths, warnings };
+}
+
+/** The same for input that was checked before, as a stored version is. @throws ServiceError `invalid_definition` with every fault */
+export function requireDefinition(input: unknown, catalog: BlockCatalog): CheckedDefinition & { ok: true } {
+  const checked = checkDefinition(input, catalog);
+  if (!checked.ok)
+    throw new ServiceError("invalid_definition", describeFaults("The workflow definition is not valid", checked.faults), {
+      faults: checked.faults,
+    });
+  return checked;
+}
+
+/** Skyvern's rule: a conditional, or a block that names the next, makes it version 2. */
+function inferVersion(blocks: readonly JsonObject[]): 1 | 2 {
+  const leads = blocks.some(
+    (block) => block.block_type === "conditional" || typeof block.next_block_label === "string" || inferVersion(innerBlocks(block)) === 2,
+  );
+  return leads ? 2 : 1;
+}
+
+function innerBlocks(block: JsonObject): JsonObject[] {
+  return Array.isArray(block.loop_blocks) ? block.loop_blocks.filter(isJsonObject) : [];
+}
+
+function tooManyBlocks(count: number, { maxWorkflowBlocks }: WorkflowLimits): Fault {
+  const message = `has ${count} blocks at the top level; the organization's limit max_workflow_blocks is ${maxWorkflowBlocks}, which the administrator of the service can raise`;
+  return { path: "workflow_definition.blocks", message, code: "too_large" };
+}

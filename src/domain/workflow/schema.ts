@@ -1,0 +1,120 @@
+import { z } from "zod";
+import type { JsonObject } from "../json.ts";
+import { RETRY_DEFAULTS } from "../recovery.ts";
+import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";
+
+/** How often, and after which waits, something is tried again. */
+export const retrySchema = z.strictObject({
+  max_attempts: z.int().min(1).max(100).describe("Attempts in all, the first included."),
+  initial_seconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(RETRY_DEFAULTS.initialMs / 1000)
+    .describe("Wait before the second attempt."),
+  multiplier: z.number().min(1).max(10).default(RETRY_DEFAULTS.multiplier).describe("Each wait is so many times the one before."),
+  max_seconds: z
+    .number()
+    .min(0)
+    .max(86_400)
+    .default(RETRY_DEFAULTS.maxMs / 1000)
+    .describe("The longest wait."),
+});
+
+/** Python's identifiers, which is what Skyvern asks of labels and keys. */
+const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+
+/** A block as written: the fields that every block has, and those of its type, which the catalog checks. */
+export const blockSchema = z.looseObject({
+  block_type: z.string().describe("One of the block types."),
+  label: z
+    .string()
+    .max(DEFINITION_LIMITS.label)
+    .regex(IDENTIFIER, "must be letters, digits and _, and not begin with a digit")
+    .describe("Names the block, once in the workflow. Its output is `<label>_output` in expressions."),
+  next_block_label: z
+    .string()
+    .nullish()
+    .describe("Version 2: the block that comes after this one. Of a conditional: where its branches meet again."),
+  depends_on: z
+    .array(z.string())
+    .max(DEFINITION_LIMITS.workflowBlocks)
+    .optional()
+    .describe("Version 3: blocks that must have ended before, besides those whose output is mentioned."),
+  condition: z
+    .union([z.string(), z.looseObject({ expression: z.string() })])
+    .optional()
+    .describe(
+      "An expression. The block is skipped, with a null output, when its value is false. Of a `while_loop`: `{expression}`, asked before each iteration.",
+    ),
+  loop_blocks: z.array(z.unknown()).optional().describe("Of a loop: its blocks."),
+  continue_on_failure: z.boolean().default(false).describe("Go on when this block fails."),
+  skip_on_failure: z.boolean().optional().describe("The same as `continue_on_failure`."),
+  next_loop_on_failure: z.boolean().default(false).describe("In a loop, or of one: when a block fails, go on with the next iteration."),
+  timeout_seconds: z
+    .number()
+    .min(1)
+    .max(BLOCK_TIMEOUT_SECONDS.person.max)
+    .optional()
+    .describe("How long one attempt may take: 120 by default, at most 780. For a person's answer 7,200, at most 30 days."),
+  retry: retrySchema
+    .optional()
+    .describe("Try again after a failure that may pass. Default: 3 attempts where it may be run again after an interruption, else 1."),
+  max_retries: z.int().min(0).max(99).nullish().describe("Skyvern's: so many more attempts after any failure."),
+  on_interrupted: z
+    .enum(["retry", "fail", "ask"])
+    .optional()
+    .describe(
+      "When the service died during this block: run it again, fail, or ask a person. Default: `retry` for repeatable types, else `fail`.",
+    ),
+  error_code_mapping: z
+    .record(z.string(), z.string())
+    .nullish()
+    .describe("Codes for failures whose reason contains the text. Wins over the workflow's."),
+});
+export type BlockDefinition = z.infer<typeof blockSchema>;
+
+/** A workflow as written; the fields that have no effect here are set aside before. */
+export const workflowSchema = z.strictObject({
+  title: z.string().min(1).max(DEFINITION_LIMITS.title).describe("What people call the workflow."),
+  description: z.string().nullish().describe("For people."),
+  webhook_callback_url: z.string().nullish().describe("Where the events of its runs go, unless a run names another address."),
+  max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long a run may be at work."),
+  run_sequentially: z.boolean().nullish().describe("One run of this workflow at a time; the others wait."),
+  sequential_key: z
+    .string()
+    .nullish()
+    .describe("With `run_sequentially`: one run at a time of those for which this expression has the same value."),
+  workflow_definition: z.strictObject({
+    version: z
+      .literal([1, 2, 3], "must be 1 (list), 2 (next_block_label) or 3 (dependencies)")
+      .nullish()
+      .describe(
+        "How blocks follow each other. 1: as they are listed. 2: by `next_block_label`. 3: by what they depend on, in parallel. " +
+          "Default: 2 where a block is a `conditional` or names the next, else 1.",
+      ),
+    parameters: z.array(z.unknown()).default([]).describe("The inputs of a run."),
+    blocks: z
+      .array(blockSchema)
+      .min(1)
+      .max(DEFINITION_LIMITS.workflowBlocks)
+      .describe("The steps: as many as the organization's `max_workflow_blocks`, 50 by default."),
+    finally_block_label: z.string().nullish().describe("A block of the outermost list that runs at the end, however the run ends."),
+    max_parallel_blocks: z
+      .int()
+      .min(1)
+      .max(DEFINITION_LIMITS.maxParallelBlocks.max)
+      .optional()
+      .describe("Version 3: how many blocks may run at once, 4 by default."),
+    retry: retrySchema.optional().describe("Try a failed run again, from what failed."),
+    error_code_mapping: z.record(z.string(), z.string()).nullish().describe("Codes for failures whose reason contains the text."),
+  }),
+});
+
+/** Fields of a block that belong to every block and not to its type. */
+export const COMMON_FIELDS = new Set(Object.keys(blockSchema.shape));
+
+/** The fields of a block that belong to its type. */
+export function configOf(block: Readonly<Record<string, unknown>>): JsonObject {
+  return Object.fromEntries(Object.entries(block).filter(([field]) => !COMMON_FIELDS.has(field))) as JsonObject; // it came from JSON
+}
