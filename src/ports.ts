@@ -370,6 +370,8 @@ export interface IdempotencyKeys {
    * @returns the claim that holds: this one or the earlier
    */
   claim(claim: IdempotencyClaim, freeBefore: number): Promise<IdempotencyClaim>;
+  /** Forgets a claim, if it is still this resource's. */
+  release(claim: Pick<IdempotencyClaim, "organizationId" | "scope" | "key" | "resourceId">): Promise<void>;
   /** Forgets claims made before this instant, at most `limit` of them. @returns how many */
   purge(madeBefore: number, limit: number): Promise<number>;
 }

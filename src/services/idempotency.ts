@@ -10,12 +10,46 @@ export const IDEMPOTENCY_KEY_LIFETIME_MS = 24 * 60 * 60 * 1000;
 /** Rows that one purge forgets at most; the next purge goes on. */
 const PURGE_LIMIT = 1_000;
 
+/** A request that makes one resource, and the key under which it may be repeated. */
+export interface KeyedRequest<Id extends string> {
+  readonly organizationId: OrganizationId;
+  /** What is made: a key of one scope says nothing in another. */
+  readonly scope: string;
+  /** The value of the header; null when there is none. */
+  readonly key: string | null;
+  /** Everything that decides what is made: the parsed body, and query parameters that matter. */
+  readonly request: Json;
+  /** The resource's id, should it be the first to ask. */
+  readonly newId: Id;
+}
+
+/**
+ * Makes the resource of a request once, however often the request is sent under its key, also at the same time: each is given the same id and
+ * finishes what another began. A request that is refused leaves its key free: it can be mended and sent again.
+ * @param make creates the resource under this id unless it is there; `replayed` when another request asked first
+ * @throws ServiceError as `claim`, and what `make` throws
+ */
+export async function once<Id extends string, Made>(
+  deps: { idempotencyKeys: IdempotencyKeys; clock: Clock },
+  { organizationId, scope, key, request, newId }: KeyedRequest<Id>,
+  make: (id: Id, replayed: boolean) => Promise<Made>,
+): Promise<Made> {
+  if (key === null) return await make(newId, false);
+  const { resourceId, replayed } = await claim(deps, { organizationId, scope, key, requestHash: hashRequest(request), newId });
+  try {
+    return await make(resourceId, replayed);
+  } catch (error) {
+    // After any other error the resource may be there.
+    if (error instanceof ServiceError && !replayed) await deps.idempotencyKeys.release({ organizationId, scope, key, resourceId });
+    throw error;
+  }
+}
+
 /**
  * Decides which resource a request with an `Idempotency-Key` makes, before anything is made: the first caller's `newId` is recorded and every
  * repetition is given the same. The caller then creates the resource under this id unless it is there, so that a repetition after a crash
  * finishes what the first began.
  * @param request.key the value of the header; 1 to 255 visible ASCII characters
- * @param request.requestHash from `hashRequest`
  * @throws ServiceError `invalid_input` for a key of another form, `idempotency_mismatch` when the key was used for another request
  */
 export async function claim<Id extends string>(
@@ -48,7 +82,7 @@ export async function claim<Id extends string>(
   return { resourceId: holds.resourceId as Id, replayed: holds.resourceId !== newId };
 }
 
-/** @param request everything that decides what is made: the parsed body, and query parameters that matter */
+/** SHA-256 of a request, hexadecimal. */
 export function hashRequest(request: Json): string {
   return createHash("sha256").update(JSON.stringify(request)).digest("hex");
 }

@@ -3,8 +3,9 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import type { Changed, DecisionTokens, RetrySource, RunObject, RunObjects, RunReport } from "../ports.ts";
+import { once } from "./idempotency.ts";
 import { makeFacts, maxSecondsOf } from "./run-facts.ts";
-import { launch, notFound, requireRunId, type StartDeps } from "./runs.ts";
+import { notFound, requireRunId, type StartDeps, startOnce } from "./runs.ts";
 import { findRunnable } from "./workflows.ts";
 
 /** Nothing new is begun until it is resumed; what is under way ends. @throws ServiceError not_found, conflict */
@@ -74,6 +75,7 @@ export interface RetryWish {
   readonly version: number | "latest" | null;
   readonly apiOrigin: string;
   readonly waitMs: number;
+  readonly idempotencyKey: string | null;
 }
 
 /**
@@ -85,7 +87,7 @@ export async function retryRun(deps: StartDeps, organization: Organization, id: 
   const source = await objectOf(deps, organization, id).retrySource(from);
   if (source === null) throw notFound(id);
   if (!source.ok) throw refusal(id, from, source);
-  return await launchAgain(deps, organization, source, wish);
+  return await launchAgain(deps, organization, source, from, wish);
 }
 
 /**
@@ -96,48 +98,53 @@ export async function repeatRun(
   deps: StartDeps,
   organization: Organization,
   id: string,
-  caller: Pick<RetryWish, "apiOrigin" | "waitMs">,
+  caller: Pick<RetryWish, "apiOrigin" | "waitMs" | "idempotencyKey">,
 ): Promise<RunReport> {
   const source = await objectOf(deps, organization, id).retrySource("start");
   if (source === null) throw notFound(id);
   if (!source.ok) throw new ServiceError("invalid_input", "Only terminal workflow runs can be retried");
-  return await launchAgain(deps, organization, source, { parameters: {}, version: null, ...caller });
+  return await launchAgain(deps, organization, source, "start", { parameters: {}, version: null, ...caller });
 }
 
 async function launchAgain(
   deps: StartDeps,
   organization: Organization,
-  source: RetrySource & { ok: true },
+  { facts, kept, browserState }: RetrySource & { ok: true },
+  from: string,
   wish: RetryWish,
 ): Promise<RunReport> {
-  const { facts } = source;
+  const { organizationId } = organization;
   const version = wish.version === "latest" ? null : (wish.version ?? facts.version);
-  return await launch(deps, organization, deps.ids.next("run"), {
-    priority: facts.admission?.priority ?? 0,
-    onLimit: "queue",
-    waitMs: wish.waitMs,
-    prepare: async (runId) => {
-      const template = facts.request.template === true;
-      const runnable = await findRunnable(deps, organization.organizationId, facts.workflowPermanentId, { template, version });
-      const parameters = { ...(facts.request.parameters as Record<string, Json> | null | undefined), ...wish.parameters };
-      const request = { ...facts.request, parameters };
-      const again = {
-        parameters,
-        webhookUrl: facts.webhookUrl,
-        maxSeconds: maxSecondsOf(facts.request),
-        priority: facts.admission?.priority ?? 0,
-        request,
-        apiOrigin: wish.apiOrigin,
-      };
-      const kept = Object.fromEntries(Object.entries(source.kept).filter(([label]) => runnable.plan.root.includes(label)));
-      const retryOf = { runId: facts.runId, kept };
-      return {
-        facts: await makeFacts(deps, organization, runId, runnable, again, { parent: null, retryOf }),
-        plan: packPlan(runnable.plan),
-        browserState: source.browserState,
-      };
-    },
-  });
+  const priority = facts.admission?.priority ?? 0;
+  const parameters = { ...(facts.request.parameters as Record<string, Json> | null | undefined), ...wish.parameters };
+  const request = { run_id: facts.runId, from_block: from, parameters: wish.parameters, version: wish.version };
+  const keyed = { organizationId, scope: "retry", key: wish.idempotencyKey, request, newId: deps.ids.next("run") };
+  return await once(deps, keyed, (runId, replayed) =>
+    startOnce(deps, organization, runId, replayed, {
+      priority,
+      onLimit: "queue",
+      waitMs: wish.waitMs,
+      prepare: async () => {
+        const template = facts.request.template === true;
+        const runnable = await findRunnable(deps, organizationId, facts.workflowPermanentId, { template, version });
+        const again = {
+          parameters,
+          webhookUrl: facts.webhookUrl,
+          maxSeconds: maxSecondsOf(facts.request),
+          priority,
+          request: { ...facts.request, parameters },
+          apiOrigin: wish.apiOrigin,
+        };
+        const keptOfThese = Object.fromEntries(Object.entries(kept).filter(([label]) => runnable.plan.root.includes(label)));
+        const retryOf = { runId: facts.runId, kept: keptOfThese };
+        return {
+          facts: await makeFacts(deps, organization, runId, runnable, again, { parent: null, retryOf }),
+          plan: packPlan(runnable.plan),
+          browserState,
+        };
+      },
+    }),
+  );
 }
 
 function refusal(id: string, from: string, source: { reason: string; labels: readonly string[] }): ServiceError {

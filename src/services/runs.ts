@@ -9,7 +9,7 @@ import { isFinalStatus } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 import type { Clock, Gates, IdempotencyKeys, Ids, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
-import { claim, hashRequest } from "./idempotency.ts";
+import { once } from "./idempotency.ts";
 import { makeFacts, maxSecondsOf, type RunWish } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 
@@ -77,34 +77,50 @@ export interface StartDeps extends FindRunnableDeps {
  * @throws ServiceError not_found, unknown_template, invalid_input, invalid_parameters, idempotency_mismatch, limit_exceeded
  */
 export async function startRun(deps: StartDeps, organization: Organization, body: unknown, options: StartOptions): Promise<RunReport> {
-  const request = parseRequest(body);
-  const runId = await chooseRunId(deps, organization, body, options);
-  const repeated = runId.replayed ? await deps.runs.get(organization.organizationId, runId.id).report(options.waitMs) : null;
-  if (repeated !== null) return repeated;
-  return await launch(deps, organization, runId.id, {
-    priority: request.priority,
-    onLimit: request.on_limit,
-    waitMs: options.waitMs,
-    prepare: async (id) => {
-      const runnable = await findRunnable(deps, organization.organizationId, workflowIdOf(request), {
-        template: options.template,
-        version: request.version ?? null,
-      });
-      const wish: RunWish = {
-        parameters: request.parameters ?? {},
-        webhookUrl: request.webhook_url ?? null,
-        maxSeconds: maxSecondsOf(request),
-        priority: request.priority,
-        request: { ...withoutSecrets(body as JsonObject), ...(options.template ? { template: true } : {}) },
-        apiOrigin: options.apiOrigin,
-      };
-      return {
-        facts: await makeFacts(deps, organization, id, runnable, wish, { parent: null, retryOf: null }),
-        plan: packPlan(runnable.plan),
-        browserState: null,
-      };
-    },
-  });
+  const wanted = parseRequest(body);
+  const { organizationId } = organization;
+  const request = { template: options.template, body: body as Json }; // it has been parsed
+  return await once(
+    deps,
+    { organizationId, scope: "run", key: options.idempotencyKey, request, newId: deps.ids.next("run") },
+    (id, replayed) =>
+      startOnce(deps, organization, id, replayed, {
+        priority: wanted.priority,
+        onLimit: wanted.on_limit,
+        waitMs: options.waitMs,
+        prepare: async () => {
+          const runnable = await findRunnable(deps, organizationId, workflowIdOf(wanted), {
+            template: options.template,
+            version: wanted.version ?? null,
+          });
+          const wish: RunWish = {
+            parameters: wanted.parameters ?? {},
+            webhookUrl: wanted.webhook_url ?? null,
+            maxSeconds: maxSecondsOf(wanted),
+            priority: wanted.priority,
+            request: { ...withoutSecrets(body as JsonObject), ...(options.template ? { template: true } : {}) },
+            apiOrigin: options.apiOrigin,
+          };
+          return {
+            facts: await makeFacts(deps, organization, id, runnable, wish, { parent: null, retryOf: null }),
+            plan: packPlan(runnable.plan),
+            browserState: null,
+          };
+        },
+      }),
+  );
+}
+
+/** Launches a run, unless a request under the same key has done so. */
+export async function startOnce(
+  deps: StartDeps,
+  organization: Organization,
+  runId: RunId,
+  replayed: boolean,
+  wanted: Launch,
+): Promise<RunReport> {
+  const started = replayed ? await deps.runs.get(organization.organizationId, runId).report(wanted.waitMs) : null;
+  return started ?? (await launch(deps, organization, runId, wanted));
 }
 
 /** What becomes a run once it is admitted. */
@@ -206,24 +222,6 @@ function parseRequest(body: unknown): RunRequest {
 
 function workflowIdOf(request: RunRequest): string {
   return request.agent_id ?? request.workflow_id ?? "";
-}
-
-async function chooseRunId(
-  deps: StartDeps,
-  organization: Organization,
-  body: unknown,
-  options: StartOptions,
-): Promise<{ id: RunId; replayed: boolean }> {
-  const id = deps.ids.next("run");
-  if (options.idempotencyKey === null) return { id, replayed: false };
-  const { resourceId, replayed } = await claim(deps, {
-    organizationId: organization.organizationId,
-    scope: "run",
-    key: options.idempotencyKey,
-    requestHash: hashRequest({ template: options.template, body: body as Json }),
-    newId: id,
-  });
-  return { id: resourceId, replayed };
 }
 
 /** The request as the API echoes it: what a client may send in the way of headers is not kept. */

@@ -8,7 +8,7 @@ import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
 import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow/check-definition.ts";
 import type { Clock, IdempotencyKeys, Ids, Page, StoredWorkflow, Templates, Workflows } from "../ports.ts";
-import { claim, hashRequest } from "./idempotency.ts";
+import { once } from "./idempotency.ts";
 import { readTemplate } from "./templates.ts";
 
 /** A definition as a caller sends it. */
@@ -29,19 +29,17 @@ export async function createWorkflow(
   deps: { workflows: Workflows; idempotencyKeys: IdempotencyKeys; ids: Ids; clock: Clock },
   organization: Organization,
   input: DefinitionInput,
-  idempotencyKey?: string,
+  idempotencyKey: string | null,
 ): Promise<SavedWorkflow> {
   const { organizationId } = organization;
   const { definition, title, warnings } = checkInput(input, organization);
-  let workflowPermanentId = deps.ids.next("workflow");
-  if (idempotencyKey !== undefined) {
-    const request = { organizationId, scope: "create_workflow", key: idempotencyKey, requestHash: hashRequest(definition) };
-    workflowPermanentId = (await claim(deps, { ...request, newId: workflowPermanentId })).resourceId;
-  }
-  const workflowId = deps.ids.next("workflowVersion");
-  const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
-  if (await deps.workflows.create(workflow)) return { workflow: { ...workflow, version: 1 }, warnings };
-  return { workflow: await requireVersion(deps, organizationId, workflowPermanentId, 1), warnings }; // a repetition: what the first made
+  const keyed = { organizationId, scope: "create_workflow", key: idempotencyKey, request: definition, newId: deps.ids.next("workflow") };
+  return await once(deps, keyed, async (workflowPermanentId) => {
+    const workflowId = deps.ids.next("workflowVersion");
+    const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
+    if (await deps.workflows.create(workflow)) return { workflow: { ...workflow, version: 1 }, warnings };
+    return { workflow: await requireVersion(deps, organizationId, workflowPermanentId, 1), warnings }; // a repetition: what the first made
+  });
 }
 
 /** Makes a new version. @throws ServiceError `not_found`, `invalid_definition`; nothing is stored then */

@@ -139,6 +139,28 @@ describe("an Idempotency-Key", () => {
     await run(tenant, { workflow_id, parameters: { count: 1 } }, { "idempotency-key": "two" });
     expect((await run(tenant, { workflow_id, parameters: { count: 2 } }, { "idempotency-key": "two" })).status).toBe(422);
   });
+
+  it("is free again after a refusal, for the request as it should have been", async () => {
+    const tenant = await createTenant();
+    const workflow_id = await createWorkflow(tenant);
+    const key = { "idempotency-key": "three" };
+    const refused = await run(tenant, { workflow_id, parameters: { count: "many" } }, key);
+    expect(refused.status).toBe(400);
+    const mended = await run(tenant, { workflow_id, parameters: { count: 3 } }, { ...key, prefer: "wait=10" });
+    expect(mended).toMatchObject({ status: 200, body: { status: "completed" } });
+    expect((await run(tenant, { workflow_id, parameters: { count: 3 } }, key)).body.run_id).toBe(mended.body.run_id);
+  });
+
+  it("makes one new run of a retry, however often it is sent", async () => {
+    const tenant = await createTenant();
+    const first = await run(tenant, { workflow_id: await createWorkflow(tenant), parameters: { count: 1 } }, { prefer: "wait=10" });
+    const retry = async (from_block: string) =>
+      await tenant.call("POST", `/v1/runs/${first.body.run_id}/retry`, { from_block }, { "idempotency-key": "again" });
+    const answers = await Promise.all([1, 2, 3].map(() => retry("start")));
+    expect(new Set(answers.map(({ body }) => body.run_id)).size).toBe(1);
+    expect(answers[0]!.body.run_id).not.toBe(first.body.run_id);
+    expect((await retry("failed")).status).toBe(409); // nothing failed: told before the key is looked at
+  });
 });
 
 describe("a run", () => {

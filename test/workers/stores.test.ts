@@ -311,6 +311,7 @@ describe("every statement of the stores", () => {
     await runs.unfinished(1, 0, 10);
     const keys = createIdempotencyKeys(db);
     await keys.claim({ organizationId, scope: "s", key: "k", requestHash: "h", resourceId: "r", createdAt: 1 }, 0);
+    await keys.release({ organizationId, scope: "s", key: "k", resourceId: "r" });
     await keys.purge(1, 10);
 
     expect(statements.size).toBeGreaterThan(25);

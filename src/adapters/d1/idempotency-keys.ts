@@ -25,6 +25,16 @@ export function createIdempotencyKeys(db: Database): IdempotencyKeys {
       return holds;
     },
 
+    async release({ organizationId, scope, key, resourceId }) {
+      const itself = and(
+        eq(idempotencyKeys.organizationId, organizationId),
+        eq(idempotencyKeys.scope, scope),
+        eq(idempotencyKeys.key, key),
+        eq(idempotencyKeys.resourceId, resourceId),
+      );
+      await db.delete(idempotencyKeys).where(itself);
+    },
+
     async purge(madeBefore, limit) {
       const old = db
         .select({ rowid: sql`rowid` })

@@ -41,7 +41,6 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
       const caller = callerOf(c);
       const { json } = await startRun(deps, c.get("organization"), value, {
         template: c.req.valid("query").template,
-        idempotencyKey: c.req.header("idempotency-key") ?? null,
         ...caller,
       });
       if (caller.waitMs > 0) c.header("Preference-Applied", `wait=${caller.waitMs / 1000}`);
@@ -100,9 +99,13 @@ async function decide(c: Context<AppEnv, "/runs/:id/approve" | "/runs/:id/reject
   return await decideRun(deps, c.get("organization"), c.req.param("id"), block ?? null, approved);
 }
 
-/** How long the caller prefers to wait, and the address by which it knows the API. */
-function callerOf(c: Context<AppEnv>): { waitMs: number; apiOrigin: string } {
-  return { waitMs: preferredWait(c.req.header("prefer")) * 1000, apiOrigin: new URL(c.req.url).origin };
+/** How long the caller prefers to wait, the address by which it knows the API, and the key under which it repeats the request. */
+function callerOf(c: Context<AppEnv>): { waitMs: number; apiOrigin: string; idempotencyKey: string | null } {
+  return {
+    waitMs: preferredWait(c.req.header("prefer")) * 1000,
+    apiOrigin: new URL(c.req.url).origin,
+    idempotencyKey: c.req.header("idempotency-key") ?? null,
+  };
 }
 
 /** RFC 7240's `wait`, in seconds, cut to the longest that is granted; 0 when it is not asked for. */

@@ -58,7 +58,7 @@ function never(reason: string) {
 export function workflowRoutes(deps: WorkflowDeps): Hono<AppEnv> {
   return new Hono<AppEnv>()
     .post("/", query(z.strictObject({})), async (c) => {
-      const saved = await createWorkflow(deps, c.get("organization"), await readDefinition(c), c.req.header("idempotency-key"));
+      const saved = await createWorkflow(deps, c.get("organization"), await readDefinition(c), c.req.header("idempotency-key") ?? null);
       return c.json(savedResponse(saved));
     })
     .post("/validate", query(z.strictObject({})), async (c) => {
