@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { evaluateExpression, EXPRESSION_LIMITS, ExpressionError, fillIn, findExpressions, isFalse, parseExpression } from "./expression.ts";
+import { evaluateExpression, ExpressionError, fillIn, findExpressions, isFalse, parseExpression } from "./expression.ts";
+import { EXPRESSION_LIMITS } from "./expression/limits.ts";
 import type { Json } from "./json.ts";
 
 const values: Record<string, Json> = {
@@ -13,6 +14,7 @@ const values: Record<string, Json> = {
     items: "reachable",
   },
   name: "Ada",
+  nothing: null,
   list: [3, 1, 2],
   yes: true,
   hostile: "{{ name }}",
@@ -48,6 +50,16 @@ describe("evaluateExpression", () => {
     expect(evaluate(source)).toBe(expected);
   });
 
+  it("takes a name whose value is null for what it is", () => {
+    expect(evaluate("{{ nothing }}")).toBe(null);
+    expect(evaluate("{{ nothing is none and nothing is defined and not nothing }}")).toBe(true);
+    expect(evaluate("{{ 1 if nothing else 2 }}")).toBe(2);
+  });
+
+  it("takes a value before a function of the same name", () => {
+    expect(evaluateExpression(parseExpression("{{ dict }}"), (name) => (name === "dict" ? null : undefined))).toBe(null);
+  });
+
   it("reaches a key that has the name of a method", () => {
     expect(evaluate("{{ order.items }}")).toBe("reachable");
   });
@@ -76,7 +88,7 @@ describe("evaluateExpression", () => {
     ["a range without end", "{{ range(10 ** 9) }}"],
     ["a large range", "{{ range(99999999) | length }}"],
     ["nested empty loops", "{% for i in range(10000) %}{% for j in range(10000) %}{% endfor %}{% endfor %}"],
-    ["a text that doubles", "{% set q = 'aaaaaaaaaa' %}{% for i in range(99) %}{% set q = q ~ q %}{% endfor %}"],
+    ["a text that doubles", "{% set ns = namespace(q='aaaaaaaaaa') %}{% for i in range(99) %}{% set ns.q = ns.q ~ ns.q %}{% endfor %}"],
     ["deep brackets", `{{ ${"(".repeat(5_000)}1${")".repeat(5_000)} }}`],
     ["deep blocks", `${"{% if yes %}".repeat(100)}x${"{% endif %}".repeat(100)}`],
     ["a long source", `{{ name }}${"x".repeat(EXPRESSION_LIMITS.sourceLength)}`],
@@ -98,7 +110,8 @@ describe("parseExpression", () => {
     ["{% set t = a %}{{ t }}", ["a"]],
     ["{{ a | default(b) | join(',') }}", ["a", "b"]],
     ["{% macro m(p, q=z) %}{{ p }}{{ q }}{{ w }}{% endmacro %}{{ m(v) }}", ["z", "w", "v"]],
-    ["{{ {'k': a} }}{{ [b, true, none] }}{{ loop }}", ["a", "b"]],
+    ["{{ {'k': a} }}{{ [b, true, none] }}", ["a", "b"]],
+    ["{% macro m() %}{{ n() }}{% endmacro %}{% macro n() %}{{ a }}{% endmacro %}{{ m() }}", ["a"]],
     ["{{ a is defined }}", ["a"]],
   ])("knows the names that %s needs", (source, names) => {
     expect(parseExpression(source).names).toEqual(names);

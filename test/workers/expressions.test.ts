@@ -43,7 +43,7 @@ describe("a block's label in an expression", () => {
       set("skipped", 1, { condition: "{{ 1 > 2 }}" }),
       set("next", "{{ fails.status }}: {{ fails.failure_reason }}; {{ skipped.status }}, {{ skipped.output is none }}"),
     ]);
-    expect(output.next_output).toEqual({ v: "failed: values.v: gives a number that is not finite; skipped, true" });
+    expect(output.next_output).toEqual({ v: "failed: values.v: divides by zero; skipped, true" });
   });
 
   it("tells of a block on a branch that was not taken", async () => {
@@ -103,7 +103,18 @@ describe("a block's label in an expression", () => {
   });
 });
 
-describe("what is wrong with an expression at run time", () => {
+describe("what is wrong with an expression", () => {
+  it.each([
+    ["{{ 1 | nofilter }}", "unknown filter 'nofilter'"],
+    ["{{ 'a' | uper }}", "unknown filter 'uper'; did you mean 'upper'?"],
+    ["{{ 1 is ood }}", "unknown test 'ood'; did you mean 'odd'?"],
+    ["{{ 1 | round(digits=2) }}", "the filter 'round' has no argument 'digits'; it has precision, method"],
+    ["{{ 1 + }}", "is not a valid expression: a value is expected, not }}"],
+  ])("is said when the workflow is saved: %s", async (source, message) => {
+    const { status, body } = await save(await createTenant(), [set("a", source)]);
+    expect([status, body.errors]).toEqual([422, [{ path: "workflow_definition.blocks[0].values.v", message, code: "invalid_expression" }]]);
+  });
+
   it("names block, field and variable when a value is missing at run time", async () => {
     const { status, failure_reason: reason } = await run([
       set("a", 1),
