@@ -34,7 +34,9 @@ export type BrowserTarget = string | TargetObject;
 const words = (description: string) => z.string().trim().min(1).exactOptional().describe(description);
 
 /** Recursive by `within`. */
-export const browserTargetSchema: z.ZodType<BrowserTarget> = z.lazy(() => z.union([z.string().trim().min(1), targetObjectSchema]));
+export const browserTargetSchema: z.ZodType<BrowserTarget> = z
+  .union([z.string().trim().min(1), z.lazy(() => targetObjectSchema)])
+  .meta({ id: "BrowserTarget" });
 
 const targetObjectSchema: z.ZodType<TargetObject> = z
   .strictObject({
@@ -61,7 +63,8 @@ const targetObjectSchema: z.ZodType<TargetObject> = z
     if (target.name !== undefined && target.role === undefined) {
       context.addIssue({ code: "custom", path: ["name"], message: "`name` goes with `role`" });
     }
-  });
+  })
+  .meta({ id: "BrowserTargetObject" });
 
 /** A target as messages show it: the selector itself, or compact JSON. */
 export function describeTarget(target: BrowserTarget): string {

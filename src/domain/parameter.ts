@@ -25,7 +25,7 @@ const RESERVED_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /** An input that a workflow declares. */
-const parameterSchema = z.strictObject({
+export const parameterSchema = z.strictObject({
   parameter_type: z.literal("workflow"),
   key: z
     .string()

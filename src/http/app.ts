@@ -2,25 +2,13 @@ import { Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { ServiceError } from "../domain/error.ts";
-import type { DecisionTokens, Log } from "../ports.ts";
 import { createAuthenticate } from "../services/api-keys.ts";
-import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
 import { requireAdmin, requireApiKey, type AppEnv } from "./auth.ts";
 import { toProblem } from "./problem.ts";
-import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
-import { decisionRoutes } from "./routes/decisions.ts";
-import { deliveryRoutes } from "./routes/deliveries.ts";
-import { healthRoutes, type HealthDeps } from "./routes/health.ts";
-import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
-import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
-import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
-import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
-import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
+import { mountRoutes } from "./route.ts";
+import { type RouteDeps, routes } from "./routes.ts";
 
-export interface AppDeps
-  extends AdminDeps, HealthDeps, OrganizationDeps, TemplateDeps, WorkflowDeps, RunRouteDeps, RunListDeps, RecordDeliveriesDeps {
-  readonly log: Log;
-  readonly tokens: DecisionTokens;
+export interface AppDeps extends RouteDeps {
   readonly settings: { readonly adminToken: string };
 }
 
@@ -52,22 +40,9 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     }),
   );
 
-  app.route("/", healthRoutes(deps));
-
-  app.use("/v1/admin/*", requireAdmin(deps.settings.adminToken));
-  app.route("/v1/admin", adminRoutes(deps));
-  app.all("/v1/admin/*", (c) => c.notFound()); // and not on to the routes that ask for an API key
-
-  app.route("/v1/decisions", decisionRoutes(deps)); // their tokens are the key
-
-  app.use("/v1/*", requireApiKey(createAuthenticate(deps)));
-  app.route("/v1", organizationRoutes(deps));
-  app.route("/v1", runListRoutes(deps)); // before the workflows: /workflows/runs is no workflow
-  app.route("/v1", runRoutes(deps));
-  app.route("/v1/webhook-deliveries", deliveryRoutes(deps));
-  app.route("/v1/templates", templateRoutes(deps));
-  const workflows = workflowRoutes(deps);
-  app.route("/v1/workflows", workflows);
-  app.route("/v1/agents", workflows);
+  mountRoutes(app, deps, routes, {
+    api_key: requireApiKey(createAuthenticate(deps)),
+    admin: requireAdmin(deps.settings.adminToken),
+  });
   return app;
 }

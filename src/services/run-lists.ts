@@ -2,8 +2,6 @@ import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import { isId, type OrganizationId, type RunId, type WorkflowId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import { FINAL_STATUSES } from "../domain/run.ts";
-import type { RunIndexRow } from "../domain/run-view.ts";
 import type { TemplateVersion } from "../domain/template.ts";
 import type {
   Deliveries,
@@ -20,16 +18,6 @@ import type {
   Workflows,
 } from "../ports.ts";
 import { cancelRun, getRun, requireRunId } from "./runs.ts";
-
-export const RUN_STATUSES = [
-  "created",
-  "queued",
-  "running",
-  "paused",
-  "retrying",
-  ...FINAL_STATUSES,
-  "invalid",
-] as const satisfies readonly RunIndexRow["status"][];
 
 /** How far a list is counted. */
 export const COUNT_LIMIT = 10_000;

@@ -1,15 +1,17 @@
-import { Hono } from "hono";
 import { z } from "zod";
 import { isId, type ApiKeyId, type OrganizationId } from "../../domain/id.ts";
+import type { JsonObject } from "../../domain/json.ts";
 import { ORGANIZATION_LIMITS } from "../../domain/organization.ts";
 import { formatInstant } from "../../domain/time.ts";
+import { createdAt } from "../../domain/view-field.ts";
+import { workflowExample, workflowInputSchema } from "../../domain/workflow-view-schema.ts";
 import type { ApiKeys, Clock, Ids, Organizations, Templates, Vault } from "../../ports.ts";
 import { issueApiKey, revokeApiKey } from "../../services/api-keys.ts";
 import { createOrganization, readOrganization, updateOrganization, type OpenedOrganization } from "../../services/organizations.ts";
 import { publishTemplate } from "../../services/templates.ts";
 import { checkInput } from "../../services/workflows.ts";
-import type { AppEnv } from "../auth.ts";
-import { BODY_LIMITS, readBody, readBodyAs } from "../body.ts";
+import { BODY_LIMITS } from "../body.ts";
+import { body, documentBody, empty, json, routeFor } from "../route.ts";
 
 export interface AdminDeps {
   readonly organizations: Organizations;
@@ -20,7 +22,7 @@ export interface AdminDeps {
   readonly clock: Clock;
 }
 
-const nameSchema = z.string().trim().min(1).max(ORGANIZATION_LIMITS.name);
+const nameSchema = z.string().trim().min(1).max(ORGANIZATION_LIMITS.name).describe("For people.");
 
 const { maxConcurrentRuns, maxRunSeconds, maxWorkflowBlocks } = ORGANIZATION_LIMITS;
 
@@ -43,7 +45,8 @@ const { shape } = settingsSchema;
 const newOrganizationSchema = settingsSchema.extend({
   organization_id: z
     .custom<OrganizationId>((id) => typeof id === "string" && isId("organization", id), "must be o_ and letters, digits, _ or -")
-    .optional(),
+    .optional()
+    .meta({ type: "string", description: "An id that is known elsewhere; one is made when absent." }),
   allowed_hosts: shape.allowed_hosts.default([]),
   max_concurrent_runs: shape.max_concurrent_runs.default(maxConcurrentRuns.default),
   max_run_seconds: shape.max_run_seconds.default(maxRunSeconds.default),
@@ -62,49 +65,169 @@ const newApiKeySchema = z.strictObject({
     .describe("A key to take over. A new one is made when absent."),
 });
 
-/** For the administrator of the service. Mounted under `/v1/admin`. */
-export function adminRoutes(deps: AdminDeps): Hono<AppEnv> {
-  return new Hono<AppEnv>()
-    .post("/organizations", async (c) => {
-      const body = await readBodyAs(c, newOrganizationSchema, BODY_LIMITS.request);
+const organizationSchema = settingsSchema
+  .extend({
+    organization_id: z.string().describe("`o_…`."),
+    webhook_secret: z.string().describe("What its webhooks are signed with, `whsec_…` (Standard Webhooks)."),
+    created_at: createdAt,
+  })
+  .meta({ id: "Organization" });
+
+const organizationExample: JsonObject = {
+  organization_id: "o_01JDAA0000000000000000000A",
+  name: "Acme",
+  allowed_hosts: [],
+  max_concurrent_runs: maxConcurrentRuns.default,
+  max_run_seconds: maxRunSeconds.default,
+  max_workflow_blocks: maxWorkflowBlocks.default,
+  webhook_secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+  created_at: "2026-01-31T12:00:00.000Z",
+};
+
+const apiKeySchema = z
+  .strictObject({
+    api_key_id: z.string().describe("`ak_…`, for revoking it."),
+    name: z.string().describe("For people."),
+    key: z.string().describe("The key itself: it is shown this once."),
+    created_at: createdAt,
+  })
+  .meta({ id: "ApiKey" });
+
+const apiKeyExample: JsonObject = {
+  api_key_id: "ak_01JDAA0000000000000000000E",
+  name: "ci",
+  key: "pf_01JDAA0000000000000000000E_x2Vt0mPz",
+  created_at: "2026-01-31T12:00:00.000Z",
+};
+
+const publishedSchema = z
+  .strictObject({
+    workflow_permanent_id: z.string().describe("The template, `wpid_…`."),
+    version: z.int().min(1).describe("Its latest version."),
+    changed: z.boolean().describe("False when the latest version had this content already."),
+  })
+  .meta({ id: "PublishedTemplate" });
+
+const route = routeFor<AdminDeps>();
+
+/** For the administrator of the service. */
+export const adminRoutes = [
+  route(
+    {
+      method: "post",
+      paths: { createOrganization: "/v1/admin/organizations" },
+      tag: "Administration",
+      summary: "Make an organization",
+      caller: "admin",
+      body: body(newOrganizationSchema, { name: "Acme" }),
+      responses: { 201: json("The organization.", organizationSchema, organizationExample) },
+      errors: ["conflict"],
+    },
+    async (deps, { c, body: wish }) => {
       const settings = {
-        name: body.name,
-        allowedHosts: body.allowed_hosts,
-        maxConcurrentRuns: body.max_concurrent_runs,
-        maxRunSeconds: body.max_run_seconds,
-        maxWorkflowBlocks: body.max_workflow_blocks,
+        name: wish.name,
+        allowedHosts: wish.allowed_hosts,
+        maxConcurrentRuns: wish.max_concurrent_runs,
+        maxRunSeconds: wish.max_run_seconds,
+        maxWorkflowBlocks: wish.max_workflow_blocks,
       };
-      return c.json(organizationResponse(await createOrganization(deps, settings, body.organization_id)), 201);
-    })
-    .patch("/organizations/:id", async (c) => {
-      const body = await readBodyAs(c, organizationChangesSchema, BODY_LIMITS.request);
+      return c.json(organizationResponse(await createOrganization(deps, settings, wish.organization_id)), 201);
+    },
+  ),
+  route(
+    {
+      method: "patch",
+      paths: { updateOrganization: "/v1/admin/organizations/{organization_id}" },
+      tag: "Administration",
+      summary: "Change an organization's settings",
+      description: "What is not named stays as it is. Callers may have the old limits for half a minute more.",
+      caller: "admin",
+      body: body(organizationChangesSchema, { max_concurrent_runs: 10 }),
+      responses: { 200: json("The organization.", organizationSchema, organizationExample) },
+    },
+    async (deps, { c, params, body: wish }) => {
       const changes = {
-        name: body.name,
-        allowedHosts: body.allowed_hosts,
-        maxConcurrentRuns: body.max_concurrent_runs,
-        maxRunSeconds: body.max_run_seconds,
-        maxWorkflowBlocks: body.max_workflow_blocks,
+        name: wish.name,
+        allowedHosts: wish.allowed_hosts,
+        maxConcurrentRuns: wish.max_concurrent_runs,
+        maxRunSeconds: wish.max_run_seconds,
+        maxWorkflowBlocks: wish.max_workflow_blocks,
       };
-      return c.json(organizationResponse(await updateOrganization(deps, c.req.param("id") as OrganizationId, changes)));
-    })
-    .get("/organizations/:id", async (c) => c.json(organizationResponse(await readOrganization(deps, c.req.param("id") as OrganizationId))))
-    .post("/organizations/:id/api-keys", async (c) => {
-      const body = await readBodyAs(c, newApiKeySchema, BODY_LIMITS.request);
-      const { apiKey, created } = await issueApiKey(deps, c.req.param("id") as OrganizationId, body);
-      const { apiKeyId, name, key, createdAt } = apiKey;
-      return c.json({ api_key_id: apiKeyId, name, key, created_at: formatInstant(createdAt) }, created ? 201 : 200);
-    })
-    .delete("/organizations/:id/api-keys/:keyId", async (c) => {
-      await revokeApiKey(deps, c.req.param("id") as OrganizationId, c.req.param("keyId") as ApiKeyId);
+      return c.json(organizationResponse(await updateOrganization(deps, params.organization_id as OrganizationId, changes)));
+    },
+  ),
+  route(
+    {
+      method: "get",
+      paths: { readOrganization: "/v1/admin/organizations/{organization_id}" },
+      tag: "Administration",
+      summary: "An organization",
+      caller: "admin",
+      responses: { 200: json("The organization.", organizationSchema, organizationExample) },
+    },
+    async (deps, { c, params }) => c.json(organizationResponse(await readOrganization(deps, params.organization_id as OrganizationId))),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { issueApiKey: "/v1/admin/organizations/{organization_id}/api-keys" },
+      tag: "Administration",
+      summary: "Make an API key, or take one over",
+      caller: "admin",
+      body: body(newApiKeySchema, { name: "ci" }),
+      responses: {
+        200: json("The organization has the given key already.", apiKeySchema, apiKeyExample),
+        201: json("The key.", apiKeySchema, apiKeyExample),
+      },
+      errors: ["conflict"],
+    },
+    async (deps, { c, params, body: wish }) => {
+      const { apiKey, created } = await issueApiKey(deps, params.organization_id as OrganizationId, wish);
+      const { apiKeyId, name, key, createdAt: at } = apiKey;
+      return c.json({ api_key_id: apiKeyId, name, key, created_at: formatInstant(at) }, created ? 201 : 200);
+    },
+  ),
+  route(
+    {
+      method: "delete",
+      paths: { revokeApiKey: "/v1/admin/organizations/{organization_id}/api-keys/{api_key_id}" },
+      tag: "Administration",
+      summary: "Revoke an API key",
+      description: "It may be accepted for half a minute more.",
+      caller: "admin",
+      responses: { 204: empty("It is revoked.") },
+    },
+    async (deps, { c, params }) => {
+      await revokeApiKey(deps, params.organization_id as OrganizationId, params.api_key_id as ApiKeyId);
       return c.body(null, 204);
-    })
-    .put("/templates/:id", async (c) => {
-      const { value, locate } = await readBody(c, BODY_LIMITS.definition);
+    },
+  ),
+  route(
+    {
+      method: "put",
+      paths: { publishTemplate: "/v1/admin/templates/{workflow_permanent_id}" },
+      tag: "Administration",
+      summary: "Publish a template",
+      description:
+        "Makes the definition the latest version of a template, which every organization can run. The same content again changes nothing.",
+      caller: "admin",
+      body: documentBody(workflowInputSchema, workflowExample, BODY_LIMITS.definition),
+      responses: {
+        200: json("It is published.", publishedSchema, {
+          workflow_permanent_id: "wpid_01JDAA0000000000000000000B",
+          version: 1,
+          changed: true,
+        }),
+      },
+      errors: ["invalid_definition"],
+    },
+    async (deps, { c, params, body: { value, locate } }) => {
       const { definition } = checkInput({ definition: value, locate });
-      const { workflowId, version, changed } = await publishTemplate(deps, c.req.param("id"), definition);
+      const { workflowId, version, changed } = await publishTemplate(deps, params.workflow_permanent_id, definition);
       return c.json({ workflow_permanent_id: workflowId, version, changed });
-    });
-}
+    },
+  ),
+];
 
 function organizationResponse({ organization, webhookSecret }: OpenedOrganization) {
   return {

@@ -1,35 +1,59 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
 import type { DecisionTokens, RunObjects } from "../../ports.ts";
 import { decideByToken, readToken } from "../../services/run-control.ts";
 import type { AppEnv } from "../auth.ts";
-import { query } from "../query.ts";
+import { content, routeFor } from "../route.ts";
 
-const answerQuery = z.object({ answer: z.enum(["approve", "reject"]) });
+const answerQuery = z.object({ answer: z.enum(["approve", "reject"]).describe("Which of the two.") });
+
+const route = routeFor<{ runs: RunObjects; tokens: DecisionTokens }>();
 
 /**
  * The links that people decide by, in place of an API key. Opening one asks; only the button answers, so that a mail scanner that follows links
- * decides nothing. Mounted under `/v1/decisions`.
+ * decides nothing.
  */
-export function decisionRoutes(deps: { runs: RunObjects; tokens: DecisionTokens }): Hono<AppEnv> {
-  return new Hono<AppEnv>()
-    .get("/:token", query(answerQuery), async (c) => {
-      const { runId, path } = await readToken(deps, c.req.param("token"));
-      const { answer } = c.req.valid("query");
+export const decisionRoutes = [
+  route(
+    {
+      method: "get",
+      paths: { askDecision: "/v1/decisions/{token}" },
+      tag: "Decisions",
+      summary: "The question that a link asks",
+      description: "A page with a button. Opening it decides nothing.",
+      caller: "anyone",
+      query: answerQuery,
+      responses: { 200: content("The page.", "text/html") },
+    },
+    async (deps, { c, params, query: { answer } }) => {
+      const { runId, path } = await readToken(deps, params.token);
       const question = `${answer === "approve" ? "Approve" : "Reject"} the block "${path}" of run ${runId}?`;
       return page(
         c,
         html`<p>${question}</p>
           <form method="post"><button>${answer === "approve" ? "Approve" : "Reject"}</button></form>`,
       );
-    })
-    .post("/:token", query(answerQuery), async (c) => {
-      const { answer } = c.req.valid("query");
-      const { status } = await decideByToken(deps, c.req.param("token"), answer === "approve");
+    },
+  ),
+  route(
+    {
+      method: "post",
+      paths: { answerDecision: "/v1/decisions/{token}" },
+      tag: "Decisions",
+      summary: "Answer by a link",
+      description: "What the page's button does. A link's answer counts once.",
+      caller: "anyone",
+      query: answerQuery,
+      responses: { 200: content("A page that says what became of it.", "text/html") },
+      errors: ["conflict"],
+    },
+    async (deps, { c, params, query: { answer } }) => {
+      const { status } = await decideByToken(deps, params.token, answer === "approve");
       return page(c, html`<p>Done: ${answer === "approve" ? "approved" : "rejected"}. The run is ${status}.</p>`);
-    });
-}
+    },
+  ),
+];
 
 function page(c: Context<AppEnv>, body: ReturnType<typeof html>) {
   return c.html(

@@ -1,7 +1,16 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { z } from "zod";
-import { isId, type RunId, type WorkflowId } from "../../domain/id.ts";
+import { isId, type RunId } from "../../domain/id.ts";
 import { runListItem, workflowRunItem, workflowRunStatus } from "../../domain/run-list-view.ts";
+import {
+  runListItemExample,
+  runListItemSchema,
+  workflowRunItemExample,
+  workflowRunItemSchema,
+  workflowRunStatusExample,
+  workflowRunStatusSchema,
+} from "../../domain/run-list-view-schema.ts";
+import { RUN_STATUSES } from "../../domain/run-view-schema.ts";
 import { workflowResponse } from "../../domain/workflow-view.ts";
 import type { Deliveries, Gates, Log, RunIndex, RunObjects, RunPosition, Templates, Workflows } from "../../ports.ts";
 import {
@@ -11,13 +20,12 @@ import {
   listRuns,
   listWorkflowRuns,
   readRunStatus,
-  RUN_STATUSES,
   type RunPageStart,
   type RunSearch,
 } from "../../services/run-lists.ts";
 import type { AppEnv } from "../auth.ts";
-import { BODY_LIMITS, readBodyAs } from "../body.ts";
-import { pageFields, query } from "../query.ts";
+import { flag, idField, pageFields, several } from "../query.ts";
+import { body, json, routeFor } from "../route.ts";
 import { templateResponse } from "./templates.ts";
 
 export interface RunListDeps {
@@ -32,16 +40,6 @@ export interface RunListDeps {
 
 /** Skyvern's kinds of run, of which there is one here. */
 const RUN_TYPES = ["workflow_run", "task_v1", "task_v2", "task_v3", "openai_cua", "anthropic_cua", "yutori_navigator", "ui_tars"] as const;
-
-/** A parameter that may be there several times. */
-function several<Schema extends z.ZodType>(schema: Schema, max: number) {
-  return z.preprocess((value) => (value === undefined ? undefined : [value].flat()), z.array(schema).max(max).optional());
-}
-
-const workflowId = z.custom<WorkflowId>(
-  (id) => typeof id === "string" && isId("workflow", id),
-  "must be a workflow's id, such as wpid_01JD…",
-);
 
 const isoTime = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);
 
@@ -64,14 +62,14 @@ const listFields = {
     })
     .optional()
     .describe("Where the page before ended: follow the `Link` header with rel=next."),
-  status: several(z.enum(RUN_STATUSES), RUN_STATUSES.length),
+  status: several(z.enum(RUN_STATUSES), RUN_STATUSES.length).describe("Only runs with one of these statuses."),
   search_key: z.string().min(3).max(200).optional().describe("A run's whole id, or a part of a workflow's title, in any case."),
 };
 
 const runsQuery = z.strictObject({
   ...listFields,
-  run_type: several(z.enum(RUN_TYPES), RUN_TYPES.length),
-  workflow_permanent_id: several(workflowId, 50),
+  run_type: several(z.enum(RUN_TYPES), RUN_TYPES.length).describe("Skyvern's; every run here is a `workflow_run`."),
+  workflow_permanent_id: several(idField("workflow", "a workflow's id"), 50).describe("Only runs of these workflows."),
 });
 
 const workflowRunsQuery = z.strictObject({
@@ -80,60 +78,119 @@ const workflowRunsQuery = z.strictObject({
 });
 
 const runsOfWorkflowQuery = workflowRunsQuery.extend({
-  created_at_start: instant.optional(),
-  created_at_end: instant.optional(),
-  include_child_runs: z.stringbool().default(false).describe("Also the runs that a `workflow_trigger` started."),
+  created_at_start: instant.optional().describe("Only runs that were made then or later; ISO 8601, UTC without an offset."),
+  created_at_end: instant.optional().describe("Only runs that were made then or earlier."),
+  include_child_runs: flag.default(false).describe("Also the runs that a `workflow_trigger` started."),
 });
 
 type ListQuery = z.output<z.ZodObject<typeof listFields>>;
 
 const cancelSchema = z.strictObject({ run_ids: z.array(z.string().max(100)).max(100).describe("Up to 100 runs.") });
 
-/** The history of runs, in Skyvern's shapes; what it calls agents are workflows. Mounted under `/v1`, before the routes of workflows. */
-export function runListRoutes(deps: RunListDeps): Hono<AppEnv> {
-  const app = new Hono<AppEnv>()
-    .get("/runs", query(runsQuery), async (c) => {
-      const asked = c.req.valid("query");
+const canceledSchema = z
+  .strictObject({
+    cancelled: z.array(z.string()).describe("The runs that are canceled now."),
+    failed: z.array(z.string()).describe("Those that do not exist, have ended otherwise, or could not be reached."),
+  })
+  .meta({ id: "CanceledRuns" });
+
+const pageHeaders = {
+  Link: { description: "The next page, with rel=next, if there is one.", schema: z.string().optional() },
+  "x-total-count": { description: "How many there are: exact up to 10,000, then `10000+`.", schema: z.string().regex(/^(\d+|10000\+)$/) },
+};
+
+const route = routeFor<RunListDeps>();
+
+/** The history of runs, in Skyvern's shapes; what it calls agents are workflows. */
+export const runListRoutes = [
+  route(
+    {
+      method: "get",
+      paths: { listRuns: "/v1/runs" },
+      tag: "Runs",
+      summary: "All runs, the newest first",
+      caller: "api_key",
+      query: runsQuery,
+      responses: { 200: json("A page of them.", z.array(runListItemSchema), [runListItemExample], { headers: pageHeaders }) },
+    },
+    async (deps, { c, organization, query: asked }) => {
       const search: RunSearch = {
         ...searchOf(asked),
         ...(asked.workflow_permanent_id === undefined ? {} : { workflowPermanentIds: asked.workflow_permanent_id }),
         ...(asked.run_type?.includes("workflow_run") === false ? { statuses: [] } : {}),
       };
-      const found = await listRuns(deps, c.get("organization"), search, pageOf(asked));
+      const found = await listRuns(deps, organization, search, pageOf(asked));
       describePage(c, found);
       return c.json(found.runs.map(runListItem));
-    })
-    .post("/runs/cancel", async (c) => {
-      const { run_ids } = await readBodyAs(c, cancelSchema, BODY_LIMITS.request);
-      return c.json(await cancelRuns(deps, c.get("organization"), run_ids));
-    });
-  for (const base of ["/workflows", "/agents"] as const) {
-    app.get(`${base}/runs`, query(workflowRunsQuery), async (c) => {
-      const asked = c.req.valid("query");
-      const found = await listRuns(deps, c.get("organization"), searchOf(asked), pageOf(asked));
+    },
+  ),
+  route(
+    {
+      method: "post",
+      paths: { cancelRuns: "/v1/runs/cancel" },
+      tag: "Runs",
+      summary: "Cancel up to 100 runs",
+      description: "None keeps another from being canceled.",
+      caller: "api_key",
+      body: body(cancelSchema, { run_ids: ["wr_01JDAA0000000000000000000D"] }),
+      responses: { 200: json("What became of each.", canceledSchema, { cancelled: ["wr_01JDAA0000000000000000000D"], failed: [] }) },
+    },
+    async (deps, { c, organization, body: { run_ids } }) => c.json(await cancelRuns(deps, organization, run_ids)),
+  ),
+  route(
+    {
+      method: "get",
+      paths: { listWorkflowRuns: "/v1/workflows/runs", listAgentRuns: "/v1/agents/runs" },
+      tag: "Runs",
+      summary: "All runs, the newest first, with more of each",
+      caller: "api_key",
+      query: workflowRunsQuery,
+      responses: { 200: json("A page of them.", z.array(workflowRunItemSchema), [workflowRunItemExample], { headers: pageHeaders }) },
+    },
+    async (deps, { c, organization, query: asked }) => {
+      const found = await listRuns(deps, organization, searchOf(asked), pageOf(asked));
       describePage(c, found);
       return c.json(found.runs.map(workflowRunItem));
-    });
-    app.get(`${base}/runs/:id`, async (c) => {
-      const { run, workflow, template, ...links } = await readRunStatus(deps, c.get("organization"), c.req.param("id"));
+    },
+  ),
+  route(
+    {
+      method: "get",
+      paths: { readWorkflowRunStatus: "/v1/workflows/runs/{run_id}", readAgentRunStatus: "/v1/agents/runs/{run_id}" },
+      tag: "Runs",
+      summary: "A run in Skyvern's older form, with the workflow that ran",
+      caller: "api_key",
+      responses: { 200: json("The run.", workflowRunStatusSchema, workflowRunStatusExample) },
+    },
+    async (deps, { c, organization, params }) => {
+      const { run, workflow, template, ...links } = await readRunStatus(deps, organization, params.run_id);
       const ran = workflow === null ? template && templateResponse(template) : workflowResponse({ ...workflow, isTemplate: false });
       return c.json(workflowRunStatus(run, { ...links, workflow: ran }));
-    });
-    app.get(`${base}/:id/runs`, query(runsOfWorkflowQuery), async (c) => {
-      const asked = c.req.valid("query");
+    },
+  ),
+  route(
+    {
+      method: "get",
+      paths: { listRunsOfWorkflow: "/v1/workflows/{workflow_id}/runs", listRunsOfAgent: "/v1/agents/{workflow_id}/runs" },
+      tag: "Runs",
+      summary: "The runs of one workflow, the newest first",
+      caller: "api_key",
+      query: runsOfWorkflowQuery,
+      responses: { 200: json("A page of them.", z.array(workflowRunItemSchema), [workflowRunItemExample], { headers: pageHeaders }) },
+    },
+    async (deps, { c, organization, params, query: asked }) => {
       const search: RunSearch = {
         ...searchOf(asked),
         includeChildren: asked.include_child_runs,
         ...(asked.created_at_start === undefined ? {} : { createdFrom: asked.created_at_start }),
         ...(asked.created_at_end === undefined ? {} : { createdUntil: asked.created_at_end }),
       };
-      const found = await listWorkflowRuns(deps, c.get("organization"), c.req.param("id"), search, pageOf(asked));
+      const found = await listWorkflowRuns(deps, organization, params.workflow_id, search, pageOf(asked));
       describePage(c, found);
       return c.json(found.runs.map(workflowRunItem));
-    });
-  }
-  return app;
-}
+    },
+  ),
+];
 
 function searchOf({ status, search_key, error_code }: ListQuery & { readonly error_code?: string | undefined }): RunSearch {
   return {

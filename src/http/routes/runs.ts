@@ -1,19 +1,20 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { z } from "zod";
 import type { JsonObject } from "../../domain/json.ts";
+import { anyRunSchema, runExample, startedRunSchema } from "../../domain/run-view-schema.ts";
 import { formatInstant } from "../../domain/time.ts";
+import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
+import { absent, createdAt, modifiedAt } from "../../domain/view-field.ts";
 import type { Artifacts, SavedArtifact } from "../../ports.ts";
 import { listArtifacts, openArtifact } from "../../services/artifacts.ts";
 import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
-import { cancelRun, getRun, getTimeline, type StartDeps, startRun } from "../../services/runs.ts";
+import { cancelRun, getRun, getTimeline, runRequestSchema, type StartDeps, startRun } from "../../services/runs.ts";
 import type { AppEnv } from "../auth.ts";
-import { BODY_LIMITS, readBody, readOptionalBodyAs } from "../body.ts";
-import { query, templateField } from "../query.ts";
+import { templateField } from "../query.ts";
+import { content, documentBody, IDEMPOTENCY_KEY, json, optionalBody, routeFor } from "../route.ts";
 
 /** The longest that `Prefer: wait` holds an answer back, in seconds. */
 const MAX_WAIT_SECONDS = 60;
-
-const startQuery = z.object({ template: templateField });
 
 const retrySchema = z.strictObject({
   from_block: z.string().default("failed").describe("Where to begin: a label of the outermost list, `failed`, or `start`."),
@@ -32,57 +33,250 @@ export interface RunRouteDeps extends StartDeps {
   readonly artifacts: Artifacts;
 }
 
-/** Runs and what they leave behind. Mounted under `/v1`. */
-export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
-  const app = new Hono<AppEnv>();
-  for (const path of ["/run/workflows", "/run/agents"]) {
-    app.post(path, query(startQuery), async (c) => {
-      const { value } = await readBody(c, BODY_LIMITS.request);
-      const caller = callerOf(c);
-      const { json } = await startRun(deps, c.get("organization"), value, {
-        template: c.req.valid("query").template,
+const artifactSchema = z
+  .strictObject({
+    artifact_id: z.string().describe("The artifact's id, `a_…`."),
+    artifact_type: z.string().describe("What it is: `screenshot`, `pdf`, `download` and the like."),
+    uri: z.string().describe("Where its content is, on this service."),
+    bundle_key: absent,
+    checksum: z.string().describe("SHA-256, hexadecimal."),
+    file_size: z.int().describe("Bytes."),
+    task_id: absent,
+    step_id: absent,
+    workflow_run_id: z.string().describe("The run."),
+    workflow_run_block_id: absent,
+    run_id: z.string().describe("The same."),
+    browser_session_id: absent,
+    signed_url: absent,
+    archived: z.literal(false).describe("Skyvern's; always false here."),
+    organization_id: z.string().describe("Whose it is."),
+    created_at: createdAt,
+    modified_at: modifiedAt,
+    file_name: z.string().describe("Its name, with its ending."),
+    content_type: z.string().describe("Its content type."),
+  })
+  .meta({ id: "Artifact" });
+
+const PREFER = {
+  description: `\`wait=10\`: hold the answer back until the run has ended, for so many seconds at the most (RFC 7240). At most ${MAX_WAIT_SECONDS} are granted.`,
+  schema: z.string(),
+};
+
+/** The headers that are read by who makes a run. */
+const CALLER_HEADERS = { "Idempotency-Key": IDEMPOTENCY_KEY, Prefer: PREFER };
+
+const APPLIED = {
+  "Preference-Applied": { description: "How long the answer could be held back, when that was asked for.", schema: z.string().optional() },
+};
+
+const runAnswer = json("The run.", startedRunSchema, runExample);
+
+const route = routeFor<RunRouteDeps>();
+
+/** Runs and what they leave behind. */
+export const runRoutes = [
+  route(
+    {
+      method: "post",
+      paths: { startRun: "/v1/run/workflows", startAgentRun: "/v1/run/agents" },
+      tag: "Runs",
+      summary: "Run a workflow",
+      description:
+        "The run starts at once, or waits in the organization's queue. It keeps the version that it starts with. A start that is refused for its parameters leaves a run with the status `invalid` in the history.",
+      caller: "api_key",
+      query: z.object({ template: templateField }),
+      headers: CALLER_HEADERS,
+      body: documentBody(runRequestSchema, {
+        workflow_id: "wpid_01JDAA0000000000000000000B",
+        parameters: { url: "https://shop.example/kettle" },
+      }),
+      responses: { 200: json("The run.", startedRunSchema, runExample, { headers: APPLIED }) },
+      errors: ["not_found", "unknown_template", "invalid_parameters", "invalid_definition", "idempotency_mismatch", "limit_exceeded"],
+    },
+    async (deps, { c, organization, query, headers, body: { value } }) => {
+      const caller = callerOf(c, headers);
+      const run = await startRun(deps, organization, value, {
+        template: query.template,
         ...caller,
       });
       if (caller.waitMs > 0) c.header("Preference-Applied", `wait=${caller.waitMs / 1000}`);
-      return jsonText(c, json);
-    });
-  }
-  for (const path of ["/workflows/runs/:id", "/agents/runs/:id"] as const) {
-    app.post(`${path}/retry`, async (c) =>
-      jsonText(c, (await repeatRun(deps, c.get("organization"), c.req.param("id"), callerOf(c))).json),
-    );
-    app.post(`${path}/continue`, async (c) => jsonText(c, (await continueRun(deps, c.get("organization"), c.req.param("id"))).json));
-  }
-  return app
-    .get("/runs/:id", async (c) => {
-      const { json } = await getRun(deps, c.get("organization"), c.req.param("id"), callerOf(c).waitMs);
-      return jsonText(c, json);
-    })
-    .get("/runs/:id/timeline", async (c) => jsonText(c, await getTimeline(deps, c.get("organization"), c.req.param("id"))))
-    .post("/runs/:id/cancel", async (c) => {
-      await cancelRun(deps, c.get("organization"), c.req.param("id"));
+      return jsonText(c, run.json);
+    },
+  ),
+  route(
+    {
+      method: "post",
+      paths: { repeatWorkflowRun: "/v1/workflows/runs/{run_id}/retry", repeatAgentRun: "/v1/agents/runs/{run_id}/retry" },
+      tag: "Runs",
+      summary: "Run all blocks of a finished run again",
+      description: "Skyvern's: a new run with the version, the parameters and the request that the first one had.",
+      caller: "api_key",
+      headers: CALLER_HEADERS,
+      responses: { 200: runAnswer },
+      errors: ["invalid_input", "invalid_parameters", "unknown_template", "idempotency_mismatch"],
+    },
+    async (deps, { c, organization, params, headers }) =>
+      jsonText(c, (await repeatRun(deps, organization, params.run_id, callerOf(c, headers))).json),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { continueWorkflowRun: "/v1/workflows/runs/{run_id}/continue", continueAgentRun: "/v1/agents/runs/{run_id}/continue" },
+      tag: "Runs",
+      summary: "Go on with a paused run",
+      description: "Skyvern's: approves what waits for a person; a run that was paused by request is resumed.",
+      caller: "api_key",
+      responses: { 200: runAnswer },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params }) => jsonText(c, (await continueRun(deps, organization, params.run_id)).json),
+  ),
+  route(
+    {
+      method: "get",
+      paths: { readRun: "/v1/runs/{run_id}" },
+      tag: "Runs",
+      summary: "A run",
+      caller: "api_key",
+      headers: { Prefer: PREFER },
+      responses: { 200: json("The run.", anyRunSchema, runExample) },
+    },
+    async (deps, { c, organization, params, headers }) =>
+      jsonText(c, (await getRun(deps, organization, params.run_id, preferredWait(headers.Prefer) * 1000)).json),
+  ),
+  route(
+    {
+      method: "get",
+      paths: { readTimeline: "/v1/runs/{run_id}/timeline" },
+      tag: "Runs",
+      summary: "What the blocks of a run do and did, the newest first",
+      description: "Blocks that have not begun are left out. The blocks of a loop's iterations are under the loop.",
+      caller: "api_key",
+      responses: { 200: json("The timeline.", z.array(timelineEntrySchema), [timelineExample]) },
+    },
+    async (deps, { c, organization, params }) => jsonText(c, await getTimeline(deps, organization, params.run_id)),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { cancelRun: "/v1/runs/{run_id}/cancel" },
+      tag: "Runs",
+      summary: "Cancel a run",
+      description: "What is under way is broken off, and the block that runs at the end is run. Canceling twice is no mistake.",
+      caller: "api_key",
+      responses: { 200: json("It is canceled, or will be when the block at the end has run.", z.null(), null) },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params }) => {
+      await cancelRun(deps, organization, params.run_id);
       return c.json(null);
-    })
-    .post("/runs/:id/pause", async (c) => jsonText(c, (await pauseRun(deps, c.get("organization"), c.req.param("id"))).json))
-    .post("/runs/:id/resume", async (c) => jsonText(c, (await resumeRun(deps, c.get("organization"), c.req.param("id"))).json))
-    .post("/runs/:id/approve", async (c) => jsonText(c, (await decide(c, deps, true)).json))
-    .post("/runs/:id/reject", async (c) => jsonText(c, (await decide(c, deps, false)).json))
-    .post("/runs/:id/retry", async (c) => {
-      const wish = await readOptionalBodyAs(c, retrySchema, BODY_LIMITS.request);
-      const { json } = await retryRun(deps, c.get("organization"), c.req.param("id"), wish.from_block, {
+    },
+  ),
+  route(
+    {
+      method: "post",
+      paths: { pauseRun: "/v1/runs/{run_id}/pause" },
+      tag: "Runs",
+      summary: "Begin nothing new",
+      description: "What is under way ends. The time of the run stands still meanwhile.",
+      caller: "api_key",
+      responses: { 200: runAnswer },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params }) => jsonText(c, (await pauseRun(deps, organization, params.run_id)).json),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { resumeRun: "/v1/runs/{run_id}/resume" },
+      tag: "Runs",
+      summary: "Go on with a run that was paused by request",
+      caller: "api_key",
+      responses: { 200: runAnswer },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params }) => jsonText(c, (await resumeRun(deps, organization, params.run_id)).json),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { approveRun: "/v1/runs/{run_id}/approve" },
+      tag: "Decisions",
+      summary: "Approve what a block asks",
+      caller: "api_key",
+      body: optionalBody(decisionSchema, { block: "ask_the_boss" }),
+      responses: { 200: runAnswer },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params, body: { block = null } }) =>
+      jsonText(c, (await decideRun(deps, organization, params.run_id, block, true)).json),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { rejectRun: "/v1/runs/{run_id}/reject" },
+      tag: "Decisions",
+      summary: "Reject what a block asks",
+      caller: "api_key",
+      body: optionalBody(decisionSchema, { block: "ask_the_boss" }),
+      responses: { 200: runAnswer },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params, body: { block = null } }) =>
+      jsonText(c, (await decideRun(deps, organization, params.run_id, block, false)).json),
+  ),
+  route(
+    {
+      method: "post",
+      paths: { retryRun: "/v1/runs/{run_id}/retry" },
+      tag: "Runs",
+      summary: "Try a finished run again, from where it failed",
+      description: "A new run, linked to this one, that keeps the outputs of the blocks before `from_block`, and the browser's state.",
+      caller: "api_key",
+      headers: CALLER_HEADERS,
+      body: optionalBody(retrySchema, { from_block: "failed", parameters: { url: "https://shop.example/teapot" } }),
+      responses: { 200: runAnswer },
+      errors: ["conflict", "invalid_parameters", "unknown_template", "idempotency_mismatch"],
+    },
+    async (deps, { c, organization, params, headers, body: wish }) => {
+      const { json: text } = await retryRun(deps, organization, params.run_id, wish.from_block, {
         parameters: wish.parameters,
         version: wish.version ?? null,
-        ...callerOf(c),
+        ...callerOf(c, headers),
       });
-      return jsonText(c, json);
-    })
-    .get("/runs/:id/artifacts", async (c) => {
-      const organization = c.get("organization");
-      const artifacts = await listArtifacts(deps, organization, c.req.param("id"));
-      return c.json(artifacts.map((artifact) => artifactResponse(artifact, c.req.param("id"), organization.organizationId)));
-    })
-    .get("/artifacts/:id/content", async (c) => {
-      const { artifact, body } = await openArtifact(deps, c.get("organization"), c.req.param("id"));
+      return jsonText(c, text);
+    },
+  ),
+  route(
+    {
+      method: "get",
+      paths: { listArtifacts: "/v1/runs/{run_id}/artifacts" },
+      tag: "Runs",
+      summary: "The files of a run, the oldest first",
+      caller: "api_key",
+      responses: { 200: json("The files.", z.array(artifactSchema), [artifactExample()]) },
+    },
+    async (deps, { c, organization, params }) => {
+      const artifacts = await listArtifacts(deps, organization, params.run_id);
+      return c.json(artifacts.map((artifact) => artifactResponse(artifact, params.run_id, organization.organizationId)));
+    },
+  ),
+  route(
+    {
+      method: "get",
+      paths: { readArtifactContent: "/v1/artifacts/{artifact_id}/content" },
+      tag: "Runs",
+      summary: "The content of a file",
+      caller: "api_key",
+      responses: {
+        200: content("The file, to be saved and not to be shown.", "*/*", {
+          "content-disposition": { description: "Its name.", schema: z.string() },
+          etag: { description: "Its checksum.", schema: z.string() },
+        }),
+      },
+    },
+    async (deps, { c, organization, params }) => {
+      const { artifact, body } = await openArtifact(deps, organization, params.artifact_id);
       return c.body(body, 200, {
         "content-type": artifact.contentType,
         "content-length": String(artifact.sizeBytes),
@@ -91,20 +285,32 @@ export function runRoutes(deps: RunRouteDeps): Hono<AppEnv> {
         "content-security-policy": "sandbox; default-src 'none'",
         etag: `"${artifact.sha256}"`,
       });
-    });
-}
+    },
+  ),
+];
 
-async function decide(c: Context<AppEnv, "/runs/:id/approve" | "/runs/:id/reject">, deps: RunRouteDeps, approved: boolean) {
-  const { block } = await readOptionalBodyAs(c, decisionSchema, BODY_LIMITS.request);
-  return await decideRun(deps, c.get("organization"), c.req.param("id"), block ?? null, approved);
+function artifactExample(): JsonObject {
+  const artifact: SavedArtifact = {
+    artifactId: "a_01JDAA0000000000000000000D01JDAA0000000000000000000F",
+    type: "screenshot",
+    name: "price.png",
+    contentType: "image/png",
+    sizeBytes: 48_213,
+    sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    createdAt: Date.UTC(2026, 0, 31, 12, 0, 3),
+  };
+  return artifactResponse(artifact, "wr_01JDAA0000000000000000000D", "o_01JDAA0000000000000000000A");
 }
 
 /** How long the caller prefers to wait, the address by which it knows the API, and the key under which it repeats the request. */
-function callerOf(c: Context<AppEnv>): { waitMs: number; apiOrigin: string; idempotencyKey: string | null } {
+function callerOf(
+  c: Context<AppEnv>,
+  headers: Readonly<Record<keyof typeof CALLER_HEADERS, string | undefined>>,
+): { waitMs: number; apiOrigin: string; idempotencyKey: string | null } {
   return {
-    waitMs: preferredWait(c.req.header("prefer")) * 1000,
+    waitMs: preferredWait(headers.Prefer) * 1000,
     apiOrigin: new URL(c.req.url).origin,
-    idempotencyKey: c.req.header("idempotency-key") ?? null,
+    idempotencyKey: headers["Idempotency-Key"] ?? null,
   };
 }
 

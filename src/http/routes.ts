@@ -1,0 +1,53 @@
+import type { DecisionTokens, Log } from "../ports.ts";
+import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
+import { openApiDocument } from "./openapi.ts";
+import { json, routeFor, type Route } from "./route.ts";
+import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
+import { decisionRoutes } from "./routes/decisions.ts";
+import { deliveryRoutes } from "./routes/deliveries.ts";
+import { healthRoutes, type HealthDeps } from "./routes/health.ts";
+import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
+import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
+import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
+import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
+import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
+import { z } from "zod";
+
+export interface RouteDeps
+  extends AdminDeps, HealthDeps, OrganizationDeps, TemplateDeps, WorkflowDeps, RunRouteDeps, RunListDeps, RecordDeliveriesDeps {
+  readonly log: Log;
+  readonly tokens: DecisionTokens;
+}
+
+const route = routeFor<unknown>();
+
+/** Made when it is first asked for. */
+let document: string | undefined;
+
+const openApiRoute = route(
+  {
+    method: "get",
+    paths: { readOpenApiDocument: "/openapi.json" },
+    tag: "Service",
+    summary: "This document",
+    caller: "anyone",
+    responses: {
+      200: json("The document, OpenAPI 3.1.", z.looseObject({ openapi: z.string().describe("Its version.") }), { openapi: "3.1.1" }),
+    },
+  },
+  (_, { c }) => c.body((document ??= JSON.stringify(openApiDocument(routes))), 200, { "content-type": "application/json" }),
+);
+
+/** Every route there is. A new file of `routes/` is a line here. */
+export const routes: readonly Route<RouteDeps>[] = [
+  ...healthRoutes,
+  openApiRoute,
+  ...workflowRoutes,
+  ...runRoutes,
+  ...runListRoutes,
+  ...decisionRoutes,
+  ...templateRoutes,
+  ...deliveryRoutes,
+  ...organizationRoutes,
+  ...adminRoutes,
+];
