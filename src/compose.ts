@@ -15,6 +15,7 @@ import { createArtifacts } from "./adapters/r2-artifacts.ts";
 import { createTemplates } from "./adapters/r2-templates.ts";
 import { createLargeValues } from "./adapters/r2-values.ts";
 import { createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
+import { createMailer } from "./adapters/smtp-mailer.ts";
 import { createVault } from "./adapters/vault.ts";
 import { signWebhook } from "./adapters/webhook-signature.ts";
 import { readSettings } from "./env.ts";
@@ -30,6 +31,7 @@ import type {
   Ids,
   LargeValues,
   Log,
+  MailerFor,
   RunNewsQueue,
   RunObjects,
   Vault,
@@ -48,6 +50,7 @@ export interface EngineDeps {
   readonly vault: Vault;
   readonly artifacts: Artifacts;
   readonly httpFor: HttpClientFor;
+  readonly mailerFor: MailerFor;
   readonly gates: Gates;
   readonly runs: RunObjects;
   readonly news: RunNewsQueue;
@@ -93,6 +96,7 @@ function makeEngine(env: Env): EngineDeps {
     vault: createVault(settings.encryptionKey),
     artifacts: createArtifacts(env.ARTIFACTS, now),
     httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
+    mailerFor: (allowedHosts) => createMailer({ allowedHosts, service: settings.mail }),
     gates: createGates(env.ORGANIZATION_GATE),
     runs: createRunObjects(env.WORKFLOW_RUN),
     news: createNewsQueue(env.RUN_EVENTS),

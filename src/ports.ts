@@ -8,6 +8,7 @@ import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from ".
 import type { Fault } from "./domain/error.ts";
 import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./domain/id.ts";
 import type { Json, JsonObject } from "./domain/json.ts";
+import type { Mail, MailServer } from "./domain/mail.ts";
 import type { Organization, OrganizationSettings } from "./domain/organization.ts";
 import type { PackedPlan } from "./domain/packed-plan.ts";
 import type { FinalStatus, RunFacts } from "./domain/run.ts";
@@ -46,9 +47,11 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /**
    * Keep at most so much of the answer's body, as far as it comes: the status is what counts. Without it the whole body is read, and one that
-   * breaks off or is over 5 MB is an error.
+   * breaks off or is too large is an error.
    */
   readonly keepBytes?: number;
+  /** An answer whose body is larger is an error. 5 MB when left out. */
+  readonly maxBytes?: number;
 }
 
 export interface HttpResponse {
@@ -68,6 +71,31 @@ export interface HttpClient {
 
 /** The client of an organization, which lets it reach its own `allowedHosts` besides the public internet. */
 export type HttpClientFor = (allowedHosts: readonly string[]) => HttpClient;
+
+// ---------------------------------------------------------------------------------------------------------- Mail
+
+/** Mail to the outside. A server that a caller names is spoken to by way of the outbound guard. */
+export interface Mailer {
+  /** Whom the service's own mail is from; null when it has no mail server. */
+  readonly serviceSender: string | null;
+  /**
+   * @param options.server null: the service's own
+   * @throws MailError when nobody got it, or nobody knows
+   */
+  send(
+    mail: Mail,
+    options: { readonly server: MailServer | null; readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<SentMail>;
+}
+
+export interface SentMail {
+  /** Whom the server took it for; at least one. */
+  readonly accepted: readonly string[];
+  readonly rejected: readonly { readonly address: string; readonly reason: string }[];
+}
+
+/** The mailer of an organization, which lets it reach its own `allowedHosts` besides the public internet. */
+export type MailerFor = (allowedHosts: readonly string[]) => Mailer;
 
 // ------------------------------------------------------------------------------------------------------- Browser
 

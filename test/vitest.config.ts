@@ -1,8 +1,9 @@
-import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 import { prepareLocalBrowser } from "../src/cli/local-browser.ts";
 
 const root = new URL("..", import.meta.url).pathname;
+process.env.NODE_EXTRA_CA_CERTS = `${root}test/workers/loopback.pem`; // workerd trusts the mail servers of the tests; read when the next line imports it
+const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-pool-workers");
 process.env.XDG_CACHE_HOME = (await prepareLocalBrowser()).cacheHome; // where the local browser binding looks
 // Secrets that wrangler.toml asks for; of the tests only.
 process.env.PILOTFISH_ADMIN_TOKEN = "admin-token-of-the-tests";
@@ -28,7 +29,7 @@ export default defineConfig({
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
-          globalSetup: ["test/workers/receiver.ts"],
+          globalSetup: ["test/workers/receiver.ts", "test/workers/mail-receiver.ts"],
         },
       },
       {

@@ -111,7 +111,7 @@ function headersOf(response: Response): Record<string, string> {
 
 /** Reads no more than may be kept; leaving the loop cancels the rest. */
 async function readBody(response: Response, request: HttpRequest): Promise<Uint8Array> {
-  const { keepBytes } = request;
+  const { keepBytes, maxBytes = MAX_RESPONSE_BYTES } = request;
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -119,8 +119,8 @@ async function readBody(response: Response, request: HttpRequest): Promise<Uint8
       chunks.push(chunk);
       size += chunk.byteLength;
       if (keepBytes !== undefined && size >= keepBytes) break;
-      if (size > MAX_RESPONSE_BYTES) {
-        throw new OutboundError("too_large", `the answer to ${describe(request)} is larger than ${MAX_RESPONSE_BYTES} bytes`);
+      if (size > maxBytes) {
+        throw new OutboundError("too_large", `the answer to ${describe(request)} is larger than ${maxBytes} bytes`);
       }
     }
   } catch (error) {

@@ -5,9 +5,10 @@ import type { BrowserPage } from "../ports.ts";
 import { fetchFile } from "./actions/fetch-file.ts";
 import { onlyReads, type Step, stepsSchema } from "./actions/steps.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";
-import { asBlockError, assertPageStatus, describeArtifact, onPage } from "./browser-block.ts";
+import { asBlockError, assertPageStatus, onPage } from "./browser-block.ts";
 import { toInformation, toQuery } from "./extraction/fields.ts";
-import { fileName } from "./http-request.ts";
+import { fileName } from "./file-name.ts";
+import { describeFile } from "./files.ts";
 import { pngName } from "./screenshot.ts";
 
 /** A downloaded text up to this size is also given as text in the output. */
@@ -135,7 +136,7 @@ async function runStep(context: BlockContext, page: BrowserPage, step: Step): Pr
 
 async function saveDownload(context: BlockContext, { url, suggestedName, disposition, contentType, bytes }: Download): Promise<Json> {
   const name = fileName(suggestedName, { headers: { "content-disposition": disposition }, url });
-  const saved = describeArtifact(await context.saveArtifact({ type: "download", name, contentType, bytes }));
+  const saved = describeFile(await context.saveArtifact({ type: "download", name, contentType, bytes }));
   const isText = /^text\/|[/+]json\b/.test(contentType) || /\.(csv|tsv|txt)$/i.test(name);
   return isText && bytes.byteLength <= MAX_TEXT_BYTES ? { ...saved, text: decodeText(bytes, contentType) } : saved;
 }

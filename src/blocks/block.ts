@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { BlockRole } from "../domain/plan.ts";
-import type { BrowserPage, HttpClient, SavedArtifact } from "../ports.ts";
+import type { BrowserPage, HttpClient, Mailer, SavedArtifact } from "../ports.ts";
 
 /** What kind of block it is, for the documentation. */
 export type BlockCategory = "browser" | "data" | "control";
@@ -20,6 +20,12 @@ export interface BlockContext {
   page(): Promise<BrowserPage>;
   /** HTTP by way of the outbound guard. */
   readonly http: HttpClient;
+  /** Mail to the outside. */
+  readonly mailer: Mailer;
+  /** A stored file of the organization, with its content. @returns null when there is none of this id */
+  openArtifact(artifactId: string): Promise<{ readonly artifact: SavedArtifact; readonly body: ReadableStream } | null>;
+  /** The files that the run has downloaded so far, oldest first. */
+  downloads(): Promise<SavedArtifact[]>;
   /** Stores a file beside the run: `saveArtifact({ type: "screenshot", name: "order.png", contentType: "image/png", bytes })`. */
   saveArtifact(file: NewArtifact): Promise<SavedArtifact>;
 }

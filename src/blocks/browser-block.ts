@@ -1,5 +1,5 @@
 import { BrowserUnavailable, PageError } from "../domain/browser.ts";
-import type { BrowserPage, SavedArtifact } from "../ports.ts";
+import type { BrowserPage } from "../ports.ts";
 import { type BlockContext, BlockError } from "./block.ts";
 
 /**
@@ -39,15 +39,4 @@ export function assertPageStatus({ url, status, title }: { url: string; status: 
   throw new BlockError(`${url} answered with status ${status}${title === "" ? "" : ` ("${title}")`}`, {
     errorClass: status >= 500 ? "temporary" : "block",
   });
-}
-
-/** What an output says of a stored file. */
-export function describeArtifact(artifact: SavedArtifact) {
-  return {
-    artifact_id: artifact.artifactId,
-    file_name: artifact.name,
-    content_type: artifact.contentType,
-    size_bytes: artifact.sizeBytes,
-    sha256: artifact.sha256,
-  };
 }

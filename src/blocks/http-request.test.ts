@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../domain/json.ts";
 import { OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../ports.ts";
-import type { BlockContext, NewArtifact } from "./block.ts";
-import { fileName, httpRequest, parseBody } from "./http-request.ts";
+import type { NewArtifact } from "./block.ts";
+import { fileName } from "./file-name.ts";
+import { httpRequest, parseBody } from "./http-request.ts";
+import { contextWith } from "./testing/context.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -15,12 +17,9 @@ function respond(status: number, body = "", headers: Record<string, string> = {}
 async function run(config: JsonObject, outcome: HttpResponse | OutboundError = respond(200)) {
   const sent: HttpRequest[] = [];
   const files: NewArtifact[] = [];
-  const context: BlockContext = {
-    signal: new AbortController().signal,
+  const context = contextWith({
     attempt: 2,
     idempotencyKey: "key-of-the-block",
-    now: () => Date.UTC(2026, 10, 22),
-    page: () => Promise.reject(new Error("no page here")),
     http: {
       async send(request) {
         sent.push(request);
@@ -40,7 +39,7 @@ async function run(config: JsonObject, outcome: HttpResponse | OutboundError = r
         createdAt: 0,
       };
     },
-  };
+  });
   const output = await httpRequest.execute(context, httpRequest.config.parse({ url: "https://api.example.com/orders", ...config }));
   return { output, sent: sent[0]!, files };
 }

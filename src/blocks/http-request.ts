@@ -1,15 +1,16 @@
 import { z } from "zod";
 import { type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
-import { isSecretHeader, MAX_URL_LENGTH, OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
+import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import type { HttpResponse } from "../ports.ts";
-import { type BlockContext, BlockError, type BlockErrorClass, defineBlock } from "./block.ts";
+import { type BlockContext, BlockError, defineBlock } from "./block.ts";
+import { fileName } from "./file-name.ts";
+import { asBlockError } from "./files.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 const MAX_TIMEOUT_SECONDS = 600;
 /** How much of a refusal's body goes into the error message. */
 const EXCERPT_LENGTH = 500;
-const MAX_FILE_NAME_LENGTH = 150;
 const REDACTED = "[REDACTED]";
 
 const json: z.ZodType<Json> = z.json();
@@ -123,16 +124,6 @@ function requestBody({ method, body }: Config, contentType: string | undefined):
   return new URLSearchParams(fields).toString();
 }
 
-/** Which failures go away by themselves. */
-const CLASS_OF_KIND = {
-  timeout: "temporary",
-  network: "temporary",
-  aborted: "temporary",
-  refused: "block",
-  too_large: "block",
-  too_many_redirects: "block",
-} as const satisfies Record<OutboundErrorKind, BlockErrorClass>;
-
 async function send(
   context: BlockContext,
   request: Config,
@@ -150,8 +141,7 @@ async function send(
       signal: context.signal,
     });
   } catch (error) {
-    if (error instanceof OutboundError) throw new BlockError(error.message, { errorClass: CLASS_OF_KIND[error.kind], cause: error });
-    throw error;
+    throw error instanceof OutboundError ? asBlockError(error) : error;
   }
 }
 
@@ -207,33 +197,6 @@ async function saveFile(context: BlockContext, request: Config, response: HttpRe
     content_type: file.contentType,
     sha256: file.sha256,
   };
-}
-
-/** The wanted name, else that of `Content-Disposition`, else the last part of the address; always one that is safe as a file's. */
-export function fileName(wanted: string | null, { headers, url }: Pick<HttpResponse, "headers" | "url">): string {
-  const disposition = headers["content-disposition"] ?? "";
-  const encoded = /filename\*=(?:UTF-8)''([^;]+)/i.exec(disposition)?.[1];
-  const plain = /filename=("[^"]*"|[^;]*)/i.exec(disposition)?.[1]?.replaceAll('"', "");
-  const fromUrl = new URL(url).pathname.split("/").at(-1);
-  const names = [wanted, encoded && decodeUri(encoded), plain, fromUrl && decodeUri(fromUrl)].map((name) => sanitize(name ?? ""));
-  return names.find((name) => name !== "") ?? "response";
-}
-
-function sanitize(name: string): string {
-  const base = name.split(/[/\\]/).at(-1) ?? "";
-  return base
-    .replaceAll(/[\p{Cc}<>:"|?*]/gu, "_")
-    .trim()
-    .replace(/^\.+/, "")
-    .slice(0, MAX_FILE_NAME_LENGTH);
-}
-
-function decodeUri(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function redact(headers: Readonly<Record<string, string>>): Record<string, string> {

@@ -12,6 +12,7 @@ import { gotoUrl } from "./goto-url.ts";
 import { httpRequest } from "./http-request.ts";
 import { humanInteraction } from "./human-interaction.ts";
 import { screenshot } from "./screenshot.ts";
+import { sendEmail } from "./send-email.ts";
 import { set } from "./set.ts";
 import { wait } from "./wait.ts";
 import { whileLoop } from "./while-loop.ts";
@@ -25,6 +26,7 @@ export const blockTypes: readonly BlockType[] = [
   screenshot,
   set,
   httpRequest,
+  sendEmail,
   conditional,
   forLoop,
   whileLoop,

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { browserTargetSchema } from "../domain/browser.ts";
 import { defineBlock } from "./block.ts";
-import { AS_LONG_AS_THE_BLOCK_MS, describeArtifact, onPage } from "./browser-block.ts";
+import { AS_LONG_AS_THE_BLOCK_MS, onPage } from "./browser-block.ts";
+import { describeFile } from "./files.ts";
 
 export const screenshot = defineBlock({
   type: "screenshot",
@@ -29,9 +30,7 @@ export const screenshot = defineBlock({
       signal: context.signal,
     };
     const bytes = await onPage(context, (page) => page.screenshot(options));
-    return describeArtifact(
-      await context.saveArtifact({ type: "screenshot", name: pngName(config.name), contentType: "image/png", bytes }),
-    );
+    return describeFile(await context.saveArtifact({ type: "screenshot", name: pngName(config.name), contentType: "image/png", bytes }));
   },
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkOutboundUrl, isSecretHeader, MAX_URL_LENGTH } from "./outbound.ts";
+import { MAX_URL_LENGTH, checkMailServer, checkOutboundUrl, isPrivateHost, isSecretHeader } from "./outbound.ts";
 
 /** Every notation of an address or name that must not be reached, with the words that the refusal must hold. */
 const REFUSED: readonly (readonly [url: string, says: string])[] = [
@@ -222,4 +222,46 @@ describe("isSecretHeader", () => {
       expect(isSecretHeader(name)).toBe(false);
     },
   );
+});
+
+describe("the outbound guard for mail servers", () => {
+  it.each([
+    ["smtp.example.com", 587],
+    ["smtp.example.com", 465],
+    ["smtp.example.com.", 2525],
+    ["8.8.8.8", 587],
+    ["mail.internal", 2500],
+    ["10.0.0.7", 25],
+    ["fd00::7", 587],
+  ])("lets %s:%i through", (host, port) => {
+    expect(checkMailServer({ host, port }, ["mail.internal", "10.0.0.7:25", "[fd00::7]:587"])).toBeNull();
+  });
+
+  it.each([
+    ["smtp.example.com", 25, "forbidden_address", /port 25 may not be reached/],
+    ["smtp.example.com", 6379, "forbidden_address", /at 465, 587, 2525/],
+    ["localhost", 587, "forbidden_address", /localhost may not be reached/],
+    ["0x7f.1", 587, "forbidden_address", /127\.0\.0\.1 may not be reached/],
+    ["::1", 587, "forbidden_address", /::1 may not be reached/],
+    ["10.0.0.7", 26, "forbidden_address", /10\.0\.0\.7 may not be reached/],
+    ["169.254.169.254", 587, "forbidden_address", /169\.254\.169\.254 may not be reached/],
+    ["user@smtp.example.com", 587, "invalid_value", /must be the name of a mail server/],
+    ["smtp.example.com/x", 587, "invalid_value", /must be the name/],
+    ["smtp.example.com\r\nQUIT", 587, "invalid_value", /must be the name/],
+    ["", 587, "invalid_value", /must be the name/],
+  ])("refuses %j:%i", (host, port, code, message) => {
+    const fault = checkMailServer({ host, port }, ["10.0.0.7:25"]);
+    expect(fault).toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+
+  it.each([
+    ["localhost", true],
+    ["127.0.0.1", true],
+    ["fd00::7", true],
+    ["mail.internal", true],
+    ["smtp.example.com", false],
+    ["8.8.8.8", false],
+  ])("says whether %s is of a private network: %s", (host, isPrivate) => {
+    expect(isPrivateHost(host)).toBe(isPrivate);
+  });
 });

@@ -58,6 +58,35 @@ export function checkOutboundUrl(url: string, allowedHosts: readonly string[]): 
   );
 }
 
+/** Ports that mail is handed in at (RFC 8314, RFC 6409), and the one that providers offer where those are blocked. */
+const MAIL_PORTS = new Set([465, 587, 2525]);
+
+/**
+ * The same for a mail server. At hosts that are not on the list only the ports of mail may be reached: with others the service could be made to
+ * speak to any server there is.
+ * @returns null, or a fault with an empty path for the caller to place
+ */
+export function checkMailServer(
+  { host, port }: { readonly host: string; readonly port: number },
+  allowedHosts: readonly string[],
+): Fault | null {
+  const fault = (code: Fault["code"], message: string): Fault => ({ path: "", message, code });
+  const named = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  const target = /[\s/?#@\\]/.test(host) ? null : URL.parse(`http://${named}:${port}`);
+  if (target === null) return fault("invalid_value", "must be the name of a mail server such as smtp.example.com");
+  const canonical = canonicalHost(target);
+  if (allowedHosts.some((entry) => isAllowedBy(entry, canonical, target))) return null;
+  const refused = checkOutboundUrl(`http://${named}:${port}`, allowedHosts);
+  if (refused !== null || MAIL_PORTS.has(port)) return refused;
+  return fault("forbidden_address", `the port ${port} may not be reached: a mail server is spoken to at ${[...MAIL_PORTS].join(", ")}`);
+}
+
+/** Does this host belong to a machine or a private network? Such a server may do without encryption. */
+export function isPrivateHost(host: string): boolean {
+  const target = URL.parse(`http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}`);
+  return target !== null && privateReason(canonicalHost(target)) !== null;
+}
+
 /** Why this host is not of the public internet, or null. */
 function privateReason(host: string): string | null {
   if (METADATA_HOSTS.has(host)) return "it is the metadata service of a cloud";

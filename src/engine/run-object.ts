@@ -4,7 +4,7 @@ import { findBlockType } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
-import { artifactIdOf, type RunId } from "../domain/id.ts";
+import { artifactIdOf, isId, type RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
@@ -265,6 +265,13 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
       now: () => this.#deps.clock.now(),
       page: async () => (await (taken ??= this.#browserOf(run).take(signal))).page,
       http: this.#deps.httpFor(run.facts.allowedHosts),
+      mailer: this.#deps.mailerFor(run.facts.allowedHosts),
+      openArtifact: async (artifactId) =>
+        isId("artifact", artifactId) ? await this.#deps.artifacts.open(run.facts.organizationId, artifactId) : null,
+      downloads: async () => {
+        const files = await this.#deps.artifacts.list(run.facts.organizationId, run.facts.runId);
+        return files.filter(({ type }) => type === "download");
+      },
       saveArtifact: (file) =>
         this.#deps.artifacts.save(run.facts, { artifactId: artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact")), ...file }),
     };

@@ -43,6 +43,7 @@ export function engineIn({ injector, browsers }: World, deps: EngineDeps, kill: 
     children: points(deps.children, "children"),
     tokens: points(deps.tokens, "tokens"),
     httpFor: (allowedHosts) => points(deps.httpFor(allowedHosts), "http"),
+    mailerFor: (allowedHosts) => points(deps.mailerFor(allowedHosts), "mail"),
     gates: { get: (organizationId) => points(deps.gates.get(organizationId), "gate") },
     runs: { get: (organizationId, runId) => points(deps.runs.get(organizationId, runId), "run") },
     browsers: gatedPoints(

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { createHttpClient, MAX_RESPONSE_BYTES } from "../../src/adapters/http-client.ts";
 import { httpRequest } from "../../src/blocks/http-request.ts";
+import { contextWith } from "../../src/blocks/testing/context.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import { checkOutboundUrl } from "../../src/domain/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../../src/ports.ts";
@@ -236,18 +237,7 @@ describe("limits", () => {
 
 describe("the block http_request over a real connection", () => {
   const run = (config: JsonObject) =>
-    httpRequest.execute(
-      {
-        signal: new AbortController().signal,
-        attempt: 1,
-        idempotencyKey: "wr_1/post_order",
-        now: () => Date.now(),
-        page: () => Promise.reject(new Error("no page here")),
-        http: client,
-        saveArtifact: () => Promise.reject(new Error("no files here")),
-      },
-      httpRequest.config.parse(config),
-    );
+    httpRequest.execute(contextWith({ idempotencyKey: "wr_1/post_order", http: client }), httpRequest.config.parse(config));
 
   it("posts JSON and answers with the parsed JSON", async () => {
     const box = await openBox({ headers: { "content-type": "application/json" }, body: '{"order":7}' });

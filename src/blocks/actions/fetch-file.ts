@@ -1,7 +1,6 @@
 import type { PageFile } from "../../domain/browser.ts";
-import { OutboundError } from "../../domain/outbound.ts";
 import { type BlockContext, BlockError } from "../block.ts";
-import { fileName } from "../http-request.ts";
+import { fetchFile as fetchUrl } from "../files.ts";
 import type { Step } from "./steps.ts";
 
 type FileSource = Extract<Step, { action: "upload" }>["files"][number];
@@ -19,17 +18,8 @@ export async function fetchFile(context: BlockContext, source: FileSource, timeo
 }
 
 async function fetchByUrl(context: BlockContext, source: FileSource, url: string, timeoutMs: number): Promise<PageFile> {
-  const request = { method: "GET", url, headers: {}, timeoutMs, followRedirects: true, signal: context.signal };
-  const response = await context.http.send(request).catch((error: unknown) => {
-    if (!(error instanceof OutboundError)) throw error;
-    const mayPass = error.kind === "timeout" || error.kind === "network";
-    throw new BlockError(error.message, { errorClass: mayPass ? "temporary" : "block", cause: error });
-  });
-  if (response.status < 200 || response.status >= 300) {
-    throw new BlockError(`${url} answered with status ${response.status}`, { errorClass: response.status >= 500 ? "temporary" : "block" });
-  }
-  const contentType = source.content_type ?? response.headers["content-type"] ?? "application/octet-stream";
-  return { name: fileName(source.name ?? null, response), contentType, bytes: response.body };
+  const { name, contentType, bytes } = await fetchUrl(context, url, undefined, { name: source.name ?? null, timeoutMs });
+  return { name, contentType: source.content_type ?? contentType, bytes };
 }
 
 function decodeBase64(text: string, name: string): Uint8Array {

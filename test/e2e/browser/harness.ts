@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
 import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
-import type { BlockContext, BlockType, NewArtifact } from "../../../src/blocks/block.ts";
+import type { BlockType, NewArtifact } from "../../../src/blocks/block.ts";
 import { Sleep } from "../../../src/blocks/block.ts";
+import { contextWith } from "../../../src/blocks/testing/context.ts";
 import type { PageAction } from "../../../src/domain/browser.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
 import type { BrowserLease, BrowserPage, Browsers } from "../../../src/ports.ts";
@@ -63,11 +64,8 @@ export async function runBlock(
   signal = NEVER,
 ): Promise<{ output: JsonObject; artifacts: NewArtifact[] }> {
   const artifacts: NewArtifact[] = [];
-  const context: BlockContext = {
+  const context = contextWith({
     signal,
-    attempt: 1,
-    idempotencyKey: "k",
-    now: () => Date.now(),
     page: async () => page,
     http: {
       async send({ url }) {
@@ -79,7 +77,7 @@ export async function runBlock(
       artifacts.push(file);
       return { ...file, artifactId: `a_${artifacts.length}`, sizeBytes: file.bytes.byteLength, sha256: "f".repeat(64), createdAt: 0 };
     },
-  };
+  });
   const output = await block.execute(context, block.config.parse(config));
   if (output instanceof Sleep) throw new Error("a browser block does not sleep");
   return { output: block.output.parse(output) as JsonObject, artifacts };
