@@ -29,7 +29,7 @@ export default defineConfig({
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
-          globalSetup: ["test/workers/receiver.ts", "test/workers/mail-receiver.ts"],
+          globalSetup: ["test/workers/receiver.ts", "test/workers/mail-receiver.ts", "test/workers/s3-receiver.ts"],
         },
       },
       {

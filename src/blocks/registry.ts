@@ -6,6 +6,7 @@ import type { BlockCatalog } from "../domain/workflow/catalog.ts";
 import { actions } from "./actions.ts";
 import type { BlockType } from "./block.ts";
 import { conditional } from "./conditional.ts";
+import { downloadToS3 } from "./download-to-s3.ts";
 import { extraction } from "./extraction.ts";
 import { forLoop } from "./for-loop.ts";
 import { gotoUrl } from "./goto-url.ts";
@@ -14,6 +15,7 @@ import { humanInteraction } from "./human-interaction.ts";
 import { screenshot } from "./screenshot.ts";
 import { sendEmail } from "./send-email.ts";
 import { set } from "./set.ts";
+import { uploadToS3 } from "./upload-to-s3.ts";
 import { wait } from "./wait.ts";
 import { whileLoop } from "./while-loop.ts";
 import { workflowTrigger } from "./workflow-trigger.ts";
@@ -27,6 +29,8 @@ export const blockTypes: readonly BlockType[] = [
   set,
   httpRequest,
   sendEmail,
+  uploadToS3,
+  downloadToS3,
   conditional,
   forLoop,
   whileLoop,

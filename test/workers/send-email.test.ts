@@ -1,17 +1,8 @@
 import { describe, expect, inject, it } from "vitest";
-import { createTenant, type Tenant } from "./api.ts";
+import { createTenant } from "./api.ts";
 import { mailsTo, newAddress } from "./mail-client.ts";
 import { openBox } from "./receiver-client.ts";
-
-/** Saves and runs these blocks to their end. */
-async function run(tenant: Tenant, blocks: readonly object[], parameters: Record<string, string> = {}) {
-  const declared = Object.keys(parameters).map((key) => ({ parameter_type: "workflow", key, workflow_parameter_type: "string" }));
-  const json_definition = { title: "Mail", workflow_definition: { parameters: declared, blocks } };
-  const saved = await tenant.call("POST", "/v1/workflows", { json_definition });
-  expect(saved.status, JSON.stringify(saved.body)).toBe(200);
-  const request = { workflow_id: saved.body.workflow_permanent_id, parameters };
-  return (await tenant.call("POST", "/v1/run/workflows", request, { prefer: "wait=20" })).body;
-}
+import { runBlocks } from "./run-blocks.ts";
 
 const mail = (to: string, more: object = {}) => ({
   block_type: "send_email",
@@ -41,7 +32,7 @@ describe("a run with send_email", () => {
       download_filename: "list.csv",
     };
     const file_attachments = ["{{ list_output }}", note.url, "SKYVERN_DOWNLOAD_DIRECTORY/list.csv"];
-    const ended = await run(tenant, [fetched, mail(to, { file_attachments })]);
+    const ended = await runBlocks(tenant, [fetched, mail(to, { file_attachments })]);
     expect(ended).toMatchObject({ status: "completed", output: { tell_output: { recipients: [to], rejected: [] } } });
     expect(ended.output.tell_output.attachments.map(({ file_name }: { file_name: string }) => file_name)).toEqual([
       "list.csv",
@@ -66,7 +57,7 @@ describe("a run with send_email", () => {
       mail_user: "robot",
       mail_password: "pä$$ word",
     };
-    const ended = await run(tenant, [{ ...unnamed, ...named }], parameters);
+    const ended = await runBlocks(tenant, [{ ...unnamed, ...named }], parameters);
     expect(ended).toMatchObject({ status: "completed" });
     expect(JSON.stringify(ended.output)).not.toContain("pä$$ word");
     expect(await mailsTo(to)).toMatchObject([{ user: "robot", secure: true }]);
@@ -81,7 +72,7 @@ describe("a run with send_email", () => {
   ])("fails with %s", async (_, more, reason) => {
     const tenant = await createTenant({ allowed_hosts: ["localhost"] });
     const to = newAddress();
-    const ended = await run(tenant, [mail(to, more)]);
+    const ended = await runBlocks(tenant, [mail(to, more)]);
     expect(ended).toMatchObject({ status: "failed", failure_reason: expect.stringMatching(reason) });
     expect(await mailsTo(to)).toEqual([]);
   });
@@ -89,9 +80,9 @@ describe("a run with send_email", () => {
   it("attaches no file of another organization", async () => {
     const [owner, thief] = [await createTenant({ allowed_hosts: ["127.0.0.1"] }), await createTenant({ allowed_hosts: ["localhost"] })];
     const box = await openBox({ body: "secret" });
-    const made = await run(owner, [{ block_type: "http_request", label: "file", url: box.url, save_response_as_file: true }]);
+    const made = await runBlocks(owner, [{ block_type: "http_request", label: "file", url: box.url, save_response_as_file: true }]);
     const { artifact_id } = made.output.file_output;
-    const ended = await run(thief, [mail(newAddress(), { file_attachments: [artifact_id] })]);
+    const ended = await runBlocks(thief, [mail(newAddress(), { file_attachments: [artifact_id] })]);
     expect(ended).toMatchObject({ status: "failed", failure_reason: expect.stringContaining(`there is no artifact "${artifact_id}"`) });
   });
 });
