@@ -215,7 +215,8 @@ export function parseBody(response: Pick<HttpResponse, "headers" | "body">): Jso
   }
 }
 
-function isNestedDeeper(value: Json, levels: number): boolean {
+/** Is it nested deeper than so many levels? */
+export function isNestedDeeper(value: Json, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value as JsonObject).some((element) => isNestedDeeper(element, levels - 1));
 }

@@ -8,6 +8,7 @@ import type { BlockType } from "./block.ts";
 import { conditional } from "./conditional.ts";
 import { downloadToS3 } from "./download-to-s3.ts";
 import { extraction } from "./extraction.ts";
+import { fileUrlParser } from "./file-url-parser.ts";
 import { forLoop } from "./for-loop.ts";
 import { gotoUrl } from "./goto-url.ts";
 import { httpRequest } from "./http-request.ts";
@@ -29,6 +30,7 @@ export const blockTypes: readonly BlockType[] = [
   set,
   httpRequest,
   sendEmail,
+  fileUrlParser,
   uploadToS3,
   downloadToS3,
   conditional,
