@@ -3,7 +3,16 @@
  * An implementation and its fake pass the same contract suite (`test/contracts/`).
  */
 import type { AdmissionAnswer, AdmissionCounts, AdmissionRequest, QueuePosition } from "./domain/admission.ts";
-import type { BrowserState, BrowserTarget, Download, LoadState, PageAction, PageFindings, PageQuery } from "./domain/browser.ts";
+import type {
+  BrowserState,
+  BrowserTarget,
+  Download,
+  LoadState,
+  PageAction,
+  PageFindings,
+  PageQuery,
+  PAPER_INCHES,
+} from "./domain/browser.ts";
 import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from "./domain/delivery.ts";
 import type { Fault } from "./domain/error.ts";
 import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./domain/id.ts";
@@ -164,8 +173,22 @@ export interface BrowserPage {
   evaluate(script: string, args: JsonObject, options: PageOptions): Promise<Json>;
   /** PNG. */
   screenshot(options: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array>;
-  /** Clicks what starts a download and answers with the file. */
-  download(target: BrowserTarget, options: PageOptions): Promise<Download>;
+  /** PDF, as the browser prints the page. */
+  pdf(options: PageOptions & PrintOptions): Promise<Uint8Array>;
+  /**
+   * Clicks what starts a download, or opens the address of a file with the page's session; answers with the file. The page stays where it is.
+   * @throws NoDownload when none has begun in time
+   */
+  download(source: BrowserTarget | { readonly url: string }, options: PageOptions): Promise<Download>;
+}
+
+export interface PrintOptions {
+  readonly paper: keyof typeof PAPER_INCHES;
+  readonly landscape: boolean;
+  /** Colours and pictures behind the text too. */
+  readonly background: boolean;
+  /** Plain text at the foot of every page, with the address and the page's number; null for none. */
+  readonly foot: string | null;
 }
 
 export interface PageOptions {

@@ -8,11 +8,13 @@ import type { BlockType } from "./block.ts";
 import { conditional } from "./conditional.ts";
 import { downloadToS3 } from "./download-to-s3.ts";
 import { extraction } from "./extraction.ts";
+import { fileDownload } from "./file-download.ts";
 import { fileUrlParser } from "./file-url-parser.ts";
 import { forLoop } from "./for-loop.ts";
 import { gotoUrl } from "./goto-url.ts";
 import { httpRequest } from "./http-request.ts";
 import { humanInteraction } from "./human-interaction.ts";
+import { printPage } from "./print-page.ts";
 import { screenshot } from "./screenshot.ts";
 import { sendEmail } from "./send-email.ts";
 import { set } from "./set.ts";
@@ -27,6 +29,8 @@ export const blockTypes: readonly BlockType[] = [
   actions,
   extraction,
   screenshot,
+  printPage,
+  fileDownload,
   set,
   httpRequest,
   sendEmail,

@@ -195,6 +195,12 @@ export class PageError extends Error {
   }
 }
 
+/** What was to start a download has started none. */
+export class NoDownload extends PageError {}
+
+/** Sizes of paper, in inches: width, height. */
+export const PAPER_INCHES = { A4: [8.27, 11.69], Letter: [8.5, 11], Legal: [8.5, 14], Tabloid: [11, 17] } as const;
+
 /** The platform has no browser to give just now. */
 export class BrowserUnavailable extends Error {
   override readonly name = "BrowserUnavailable";

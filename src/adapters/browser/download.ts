@@ -14,14 +14,14 @@ const CHUNK_BYTES = 1024 * 1024;
 const KEPT = 'Symbol.for("pilotfish.blobs")';
 
 /**
- * Runs `click` and takes the file that it makes the browser download.
+ * Runs `begin` and takes the file that it makes the browser download.
  *
  * The browser may run on another machine, so its download folder is of no use (it is told to save nothing). A file that comes over the network
  * is taken from the answer to the document request that it begins as, which is then broken off, so the page stays; a file that the page made
  * itself (`blob:`, `data:`) is taken from the page.
  * @throws TimeUp when no download has begun, PageError when it has failed or is too large
  */
-export async function catchDownload(tab: Tab, guard: Guard, deadline: Deadline, click: () => Promise<void>): Promise<Download> {
+export async function catchDownload(tab: Tab, guard: Guard, deadline: Deadline, begin: () => Promise<void>): Promise<Download> {
   const caught = Promise.withResolvers<Download>();
   caught.promise.catch(() => undefined); // it is waited for below, after the click
   const stopListening = guard.onDownload(({ url, suggestedFilename }) => {
@@ -34,7 +34,7 @@ export async function catchDownload(tab: Tab, guard: Guard, deadline: Deadline, 
       deadline,
     );
     await tab.wait(runInPage(tab, KEEP_BLOBS), deadline);
-    await Promise.race([click(), caught.promise]);
+    await Promise.race([begin(), caught.promise]);
     return await tab.wait(caught.promise, deadline);
   } finally {
     stopListening();
@@ -69,13 +69,21 @@ async function takeResponse(paused: PausedRequest, browser: CDPSession, caught: 
 async function readBody(browser: CDPSession, requestId: string, announcedBytes: number): Promise<Uint8Array> {
   assertSize(announcedBytes);
   const { stream } = await browser.send("Fetch.takeResponseBodyAsStream", { requestId });
+  return await readStream(browser, stream, "file");
+}
+
+/**
+ * Reads a stream of the browser's to its end.
+ * @param what it is, for the error when it is too large
+ */
+export async function readStream(browser: CDPSession, stream: string, what: string): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
   for (;;) {
     const { data, base64Encoded, eof } = await browser.send("IO.read", { handle: stream, size: CHUNK_BYTES });
     const chunk = Buffer.from(data, base64Encoded === true ? "base64" : "utf8");
     size += chunk.byteLength;
-    assertSize(size);
+    assertSize(size, what);
     chunks.push(chunk);
     if (eof) break;
   }
@@ -83,9 +91,9 @@ async function readBody(browser: CDPSession, requestId: string, announcedBytes: 
   return Buffer.concat(chunks);
 }
 
-function assertSize(bytes: number): void {
+function assertSize(bytes: number, what = "file"): void {
   if (bytes > MAX_DOWNLOAD_BYTES)
-    throw new PageError(`the file is larger than ${MAX_DOWNLOAD_BYTES / 1024 / 1024} MB`, { errorClass: "block" });
+    throw new PageError(`the ${what} is larger than ${MAX_DOWNLOAD_BYTES / 1024 / 1024} MB`, { errorClass: "block" });
 }
 
 /** Pages often forget the address of a file as soon as they have clicked on it, so what is behind it is kept. */

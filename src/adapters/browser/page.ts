@@ -4,16 +4,18 @@ import {
   type BrowserTarget,
   type Download,
   type LoadState,
+  NoDownload,
   type PageAction,
   PageError,
   type PageFindings,
   type PageQuery,
+  PAPER_INCHES,
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { BrowserPage, PageOptions } from "../../ports.ts";
+import type { BrowserPage, PageOptions, PrintOptions } from "../../ports.ts";
 import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
-import { catchDownload } from "./download.ts";
+import { catchDownload, readStream } from "./download.ts";
 import { matchesGlob } from "./glob.ts";
 import { describeRefusal, type Guard } from "./guard.ts";
 import type { Box } from "./in-page/protocol.ts";
@@ -137,19 +139,51 @@ export class CdpPage implements BrowserPage {
     return this.#renderer.inTime("be painted", capture());
   }
 
-  async download(target: BrowserTarget, { timeoutMs, signal }: PageOptions): Promise<Download> {
+  async pdf({ paper, landscape, background, foot, timeoutMs, signal }: PageOptions & PrintOptions): Promise<Uint8Array> {
     const deadline = new Deadline(timeoutMs, signal);
-    const click = async () => {
-      const { box } = await this.#runOps([{ op: { do: "point", target, first: false }, timeoutMs }], 0, signal);
+    const print = async () => {
+      const [paperWidth, paperHeight] = PAPER_INCHES[paper];
+      const sheet = { paperWidth, paperHeight, landscape, printBackground: background };
+      const templates = foot === null ? {} : { displayHeaderFooter: true, headerTemplate: "<span></span>", footerTemplate: footOf(foot) };
+      const { stream } = await this.#renderer.ask(
+        this.#tab.cdp.send("Page.printToPDF", { ...sheet, ...templates, transferMode: "ReturnAsStream" }),
+        deadline,
+      );
+      return await this.#tab.wait(readStream(this.#tab.cdp, stream!, "PDF"), deadline);
+    };
+    return this.#renderer.inTime("be printed", print());
+  }
+
+  async download(source: BrowserTarget | { readonly url: string }, { timeoutMs, signal }: PageOptions): Promise<Download> {
+    const deadline = new Deadline(timeoutMs, signal);
+    const url = typeof source === "object" && "url" in source ? source.url : null;
+    const begin = async () => {
+      if (url !== null) return await this.#openFile(url, deadline);
+      const { box } = await this.#runOps([{ op: { do: "point", target: source as BrowserTarget, first: false }, timeoutMs }], 0, signal);
       if (box !== null) await this.#click(box, deadline);
     };
     try {
-      return await catchDownload(this.#tab, this.#guard, deadline, click);
+      return await catchDownload(this.#tab, this.#guard, deadline, begin);
     } catch (error) {
       if (!(error instanceof TimeUp)) throw error;
-      const message = `the click started no download within ${seconds(timeoutMs)}; the page is now ${this.url()}`;
-      throw new PageError(message, { errorClass: "block", cause: error });
+      const what = url === null ? "the click" : url;
+      const message = `${what} started no download within ${seconds(timeoutMs)}; the page is now ${this.url()}`;
+      throw new NoDownload(message, { errorClass: "block", cause: error });
     }
+  }
+
+  /** Goes to the address of a file; the download is broken off, and with it the way there. */
+  async #openFile(url: string, deadline: Deadline): Promise<void> {
+    const refused = this.#guard.check(url);
+    if (refused !== null) throw new PageError(describeRefusal(refused), { errorClass: "block" });
+    await this.#renderer.free(deadline);
+    this.#guard.takeRefusal(this.#tab.id);
+    const { errorText } = await this.#tab.wait(this.#tab.cdp.send("Page.navigate", { url }), deadline);
+    const refusal = this.#guard.takeRefusal(this.#tab.id);
+    if (refusal !== null) throw new PageError(`${url} redirects to ${describeRefusal(refusal)}`, { errorClass: "block" });
+    if (errorText === undefined) throw new NoDownload(`${url} is a page and no file`, { errorClass: "block" });
+    if (errorText !== "net::ERR_ABORTED")
+      throw new PageError(`${url} could not be opened: ${describeNetError(errorText)}`, { errorClass: classOfNetError(errorText) });
   }
 
   /** Storage of the page's origin; null where it has none, undefined when a busy page does not tell in time. */
@@ -312,6 +346,16 @@ function parseKey(chord: string): KeyPress {
   const press = parseChord(chord);
   if (press !== null) return press;
   throw new PageError(`there is no key "${chord}"; use names such as Enter, Tab, ArrowDown, a, Control+A`, { errorClass: "block" });
+}
+
+/** Chromium fills in the elements of these classes. @param text plain */
+function footOf(text: string): string {
+  const plain = text.replaceAll(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const style = "font-size:7px;width:100%;box-sizing:border-box;padding:0 1cm;display:flex;gap:1cm;white-space:nowrap";
+  return (
+    `<div style="${style}"><span>${plain}</span><span class="url" style="overflow:hidden;flex:1"></span>` +
+    `<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>`
+  );
 }
 
 function seconds(ms: number): string {

@@ -64,6 +64,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       return html(response, "<title>Set</title>");
     case "/cookies": // what the browser sent
       return html(response, `<title>Cookies</title><pre id=cookies>${request.headers.cookie ?? ""}</pre>`);
+    case "/my-cookies.txt": // the same, as a file
+      response.writeHead(200, { "content-type": "text/plain" }).end(request.headers.cookie ?? "");
+      return;
     case "/report.csv": {
       const body = `sku,price\nA-1,${"9".repeat(Number(query("digits") || 1))}\n`;
       response.writeHead(200, { "content-type": "text/csv", "content-disposition": 'attachment; filename="report.csv"' }).end(body);
