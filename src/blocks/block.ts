@@ -50,6 +50,11 @@ export interface BlockType<Config = unknown, Output = unknown> {
   readonly category: BlockCategory;
   /** What the engine must know of its form; left out for a plain step. */
   readonly role?: BlockRole;
+  /**
+   * May its fields use the secrets of credentials? What it gives back is searched for them all the same. By default yes, except for `control`. No
+   * for a type that keeps its fields, or gives them to a model.
+   */
+  readonly readsSecrets?: boolean;
   /** One sentence, for the documentation. */
   readonly summary: string;
   /** May it be run again when nobody knows whether it ran? False for what changes the outside world: clicking, submitting, e-mail. */

@@ -65,6 +65,7 @@ export const blockCatalog: BlockCatalog = {
     return (
       blockType && {
         role: blockType.role ?? "step",
+        readsSecrets: blockType.readsSecrets ?? blockType.category !== "control",
         isRepeatable: (config) => isRepeatable(blockType, config),
         normalize: (config) => blockType.normalize?.(config) ?? config,
         checkConfig: (config, path) => checkConfig(blockType, config, path),

@@ -5,6 +5,7 @@ const values = z.record(z.string(), z.json());
 
 export const set = defineBlock({
   type: "set",
+  readsSecrets: false, // its output is its fields
   category: "data",
   summary: "Give names to values and expressions, for later blocks to use.",
   repeatable: true,

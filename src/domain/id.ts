@@ -13,6 +13,8 @@ export interface IdTypes {
   delivery: `whd_${string}`;
   event: `evt_${string}`;
   request: `req_${string}`;
+  credential: `cred_${string}`;
+  totpCode: `otp_${string}`;
 }
 
 export const ID_PREFIXES = {
@@ -26,6 +28,8 @@ export const ID_PREFIXES = {
   delivery: "whd",
   event: "evt",
   request: "req",
+  credential: "cred",
+  totpCode: "otp",
 } as const satisfies { [K in keyof IdTypes]: string };
 
 export type OrganizationId = IdTypes["organization"];
@@ -35,6 +39,8 @@ export type WorkflowVersionId = IdTypes["workflowVersion"];
 export type RunId = IdTypes["run"];
 export type BlockRunId = IdTypes["blockRun"];
 export type ArtifactId = IdTypes["artifact"];
+export type CredentialId = IdTypes["credential"];
+export type TotpCodeId = IdTypes["totpCode"];
 export type DeliveryId = IdTypes["delivery"];
 
 /** Is `text` an id of this kind, by its form? Says nothing of whether the thing exists. */

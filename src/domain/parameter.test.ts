@@ -4,16 +4,19 @@ import {
   checkParameterDefinitions,
   PARAMETER_TYPES,
   resolveParameters,
-  type ParameterDefinition,
+  contextValue,
+  type InputParameter,
+  resolveNames,
+  sourceOf,
   type ParameterType,
 } from "./parameter.ts";
 
-function define(type: ParameterType, more: Partial<ParameterDefinition> = {}): ParameterDefinition {
+function define(type: ParameterType, more: Partial<InputParameter> = {}): InputParameter {
   return { parameter_type: "workflow", key: "p", workflow_parameter_type: type, ...more };
 }
 
 /** Converts one value as a run does: `refused`, `missing`, or what the run gets. */
-function convert(type: ParameterType, value: Json, more: Partial<ParameterDefinition> = {}): Json | typeof refused | typeof missing {
+function convert(type: ParameterType, value: Json, more: Partial<InputParameter> = {}): Json | typeof refused | typeof missing {
   const result = resolveParameters([define(type, more)], { p: value });
   if (result.ok) return result.values.p!;
   expect(result.faults).toHaveLength(1);
@@ -152,7 +155,7 @@ describe("checkParameterDefinitions", () => {
   const check = (...parameters: unknown[]) => checkParameterDefinitions(parameters, ["parameters"]);
 
   it("accepts every type with a default of that type", () => {
-    const defaults: Record<ParameterType, ParameterDefinition["default_value"]> = {
+    const defaults: Record<ParameterType, InputParameter["default_value"]> = {
       string: "a",
       integer: 1,
       float: 1.5,
@@ -162,7 +165,7 @@ describe("checkParameterDefinitions", () => {
       credential_id: "cred_1",
     };
     const parameters = PARAMETER_TYPES.map((type) => define(type, { key: type, default_value: defaults[type], description: null }));
-    expect(check(...parameters)).toEqual({ parameters, faults: [] });
+    expect(check(...parameters)).toEqual({ parameters, faults: [], warnings: [] });
   });
 
   it.each([
@@ -178,11 +181,65 @@ describe("checkParameterDefinitions", () => {
     expect(check(parameter).faults).toMatchObject([{ path, code }]);
   });
 
-  it.each(["output", "context", "credential", "aws_secret", "onepassword"])("refuses Skyvern's %s parameters with one sentence", (kind) => {
-    const { faults } = check({ parameter_type: kind, key: "k", source_parameter_key: "other" });
-    expect(faults).toMatchObject([
-      { path: "parameters[0].parameter_type", message: expect.stringMatching(`^the parameter type "${kind}" `) },
+  it.each([
+    ["aws_secret", "secret"],
+    ["azure_secret", "secret"],
+    ["azure_vault_credential", "password"],
+    ["bitwarden_login_credential", "password"],
+    ["bitwarden_sensitive_information", "secret"],
+    ["bitwarden_credit_card_data", "credit_card"],
+    ["onepassword", "password"],
+  ])("refuses Skyvern's %s parameters, and names the credential of the type %s to use instead", (kind, type) => {
+    const { faults } = check({ parameter_type: kind, key: "k", vault_id: "v", item_id: "i" });
+    expect(faults).toEqual([
+      { path: "parameters[0].parameter_type", code: "invalid_value", message: expect.stringContaining(`credential_type "${type}"`) },
     ]);
+    expect(faults[0]!.message).toMatch(`the parameter type "${kind}" is not supported`);
+  });
+
+  it("says of output parameters, which Skyvern lists when it shows a workflow, to leave them out", () => {
+    const { faults } = check({ parameter_type: "output", key: "first_output", output_parameter_id: "op_1" });
+    expect(faults).toMatchObject([{ path: "parameters[0].parameter_type", message: expect.stringContaining("leave them out") }]);
+  });
+
+  it("accepts a credential that the workflow names, and warns of what has no effect", () => {
+    const plain = { parameter_type: "credential", key: "login", credential_id: "cred_1" };
+    expect(check(plain)).toEqual({ parameters: [plain], faults: [], warnings: [] });
+    const several = {
+      parameter_type: "credential",
+      key: "login",
+      credential_ids: ["cred_1", "cred_2"],
+      selection_strategy: "random",
+      fallback_credential_ids: ["cred_3"],
+      fallback_trigger: "failure",
+    };
+    const { faults, warnings } = check(several);
+    expect(faults).toEqual([]);
+    expect(warnings.map(({ path }) => path)).toEqual([
+      "parameters[0].credential_ids",
+      "parameters[0].selection_strategy",
+      "parameters[0].fallback_credential_ids",
+      "parameters[0].fallback_trigger",
+    ]);
+    expect(warnings[0]!.message).toContain("runs use cred_1");
+  });
+
+  it("refuses a credential parameter that names none", () => {
+    expect(check({ parameter_type: "credential", key: "login", credential_ids: [] }).faults).toMatchObject([
+      { path: "parameters[0].credential_id", code: "required" },
+    ]);
+  });
+
+  it("takes no values from a run for credential and context parameters", () => {
+    const { parameters } = check(
+      { parameter_type: "credential", key: "login", credential_id: "cred_1" },
+      { parameter_type: "context", key: "name", source_parameter_key: "login" },
+    );
+    expect(resolveParameters(parameters, {})).toEqual({ ok: true, values: {} });
+    expect(resolveParameters(parameters, { login: "cred_2" })).toMatchObject({
+      ok: false,
+      faults: [{ path: "parameters.login", code: "unknown_field" }],
+    });
   });
 
   it("refuses a key that is declared twice, and still finds what is wrong elsewhere", () => {
@@ -192,5 +249,51 @@ describe("checkParameterDefinitions", () => {
       ["parameters[2].default_value", "invalid_type"],
     ]);
     expect(parameters.map(({ key }) => key)).toEqual(["p", "n"]);
+  });
+});
+
+describe("context parameters", () => {
+  const from = (key: string, source_parameter_key: string) => ({ parameter_type: "context" as const, key, source_parameter_key });
+  const names = (...parameters: Parameters<typeof resolveNames>[0]) =>
+    resolveNames(parameters, new Set(["read_output"]), (key) => `at ${key}`);
+
+  it("read a parameter, an output, or another context parameter", () => {
+    const found = names(define("json", { key: "customer" }), from("name", "customer"), from("first", "name"), from("page", "read_output"));
+    expect(found.faults).toEqual([]);
+    expect(["first", "name", "page", "customer", "else"].map((name) => sourceOf(name, found))).toEqual([
+      "customer",
+      "customer",
+      "read_output",
+      "customer",
+      "else",
+    ]);
+  });
+
+  it("stand for the credential that their source names", () => {
+    const { credentials, sources } = names(define("credential_id", { key: "account" }), from("login", "account"), from("again", "login"));
+    expect([...credentials]).toEqual([
+      ["account", "account"],
+      ["login", "account"],
+      ["again", "account"],
+    ]);
+    expect(sources.size).toBe(0);
+  });
+
+  it("are refused without a source that exists, and in a circle", () => {
+    expect(names(define("json", { key: "customer" }), from("x", "custmer"), from("a", "b"), from("b", "a")).faults).toMatchObject([
+      { path: "at x.source_parameter_key", code: "undefined_name", message: expect.stringContaining('did you mean "customer"?') },
+      { path: "at a.source_parameter_key", code: "cycle", message: expect.stringContaining("a → b → a") },
+      { path: "at b.source_parameter_key", code: "cycle" },
+    ]);
+  });
+
+  it.each<[Json, Json]>([
+    [{ name: "Ann", age: 4 }, "Ann"],
+    [{ age: 4 }, { age: 4 }],
+    ["Ann", "Ann"],
+    [["name"], ["name"]],
+    [null, null],
+  ])("have of %j the value %j", (source, value) => {
+    expect(contextValue("name", source)).toEqual(value);
   });
 });

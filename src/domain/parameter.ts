@@ -24,46 +24,92 @@ const RESERVED_KEYS: ReadonlySet<string> = new Set([
   "prototype",
 ]);
 
+const keySchema = z
+  .string()
+  .max(100)
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name that expressions can use: letters, digits and _, not beginning with a digit")
+  .refine((key) => !RESERVED_KEYS.has(key), "is the name of a built-in value; choose another")
+  .describe("The name that runs give the value by and expressions read it by.");
+
 /** An input that a workflow declares. */
-export const parameterSchema = z.strictObject({
+const inputSchema = z.strictObject({
   parameter_type: z.literal("workflow"),
-  key: z
-    .string()
-    .max(100)
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name that expressions can use: letters, digits and _, not beginning with a digit")
-    .refine((key) => !RESERVED_KEYS.has(key), "is the name of a built-in value; choose another")
-    .describe("The name that runs give the value by and expressions read it by."),
+  key: keySchema,
   description: z.string().nullish(),
-  workflow_parameter_type: z.enum(PARAMETER_TYPES),
+  workflow_parameter_type: z
+    .enum(PARAMETER_TYPES)
+    .describe(
+      "What values are converted to. `credential_id`: the id of a stored credential, whose fields expressions read as `{{ key.password }}`.",
+    ),
   default_value: z.json().optional().describe("Used when a run gives no value or null. Absent or null: the parameter is required."),
 });
-export type ParameterDefinition = z.infer<typeof parameterSchema>;
+export type InputParameter = z.infer<typeof inputSchema>;
+
+const credentialIdSchema = z.string().min(1).max(100);
+
+/** A credential that the workflow itself names. */
+const credentialSchema = z.strictObject({
+  parameter_type: z.literal("credential"),
+  key: keySchema,
+  description: z.string().nullish(),
+  credential_id: credentialIdSchema.nullish().describe("The stored credential. Expressions read its fields as `{{ key.password }}`."),
+  credential_ids: z.array(credentialIdSchema).max(100).nullish().describe("Skyvern's choice of several: the first is used."),
+  selection_strategy: z.string().nullish().describe("Kept, and without effect."),
+  fallback_credential_ids: z.array(credentialIdSchema).max(100).nullish().describe("Kept, and without effect."),
+  fallback_trigger: z.string().nullish().describe("Kept, and without effect."),
+});
+export type CredentialParameter = z.infer<typeof credentialSchema>;
+
+/** Another name for a parameter or an output, or for the field of it that has this name. */
+const contextSchema = z.strictObject({
+  parameter_type: z.literal("context"),
+  key: keySchema,
+  description: z.string().nullish(),
+  source_parameter_key: z
+    .string()
+    .describe(
+      "Another parameter, or `<label>_output`. Where its value is an object that has `key`, this is that field's value; else the value itself.",
+    ),
+});
+export type ContextParameter = z.infer<typeof contextSchema>;
+
+export type ParameterDefinition = InputParameter | CredentialParameter | ContextParameter;
+/** All kinds, for the documentation. */
+export const parameterSchema = z.discriminatedUnion("parameter_type", [inputSchema, credentialSchema, contextSchema]);
+
+const SCHEMAS = { workflow: inputSchema, credential: credentialSchema, context: contextSchema } as const;
+
+const USE_STORED = "is not supported: this service reads no outside vault. Store what it holds as a credential (POST /v1/credentials";
+const useStored = (type: "password" | "credit_card" | "secret"): string =>
+  `${USE_STORED}, credential_type "${type}") and declare a parameter of parameter_type "credential" with its credential_id`;
 
 /** Skyvern's other kinds, and what to do instead: refused, for a parameter that silently has no value is worse. */
 const UNSUPPORTED_KINDS: ReadonlyMap<string, string> = new Map([
-  ["output", 'cannot be declared: every block has its output as "<label>_output" by itself; leave this entry out'],
-  ["context", "is not supported; read the value where it is used, as in {{ source.key }}"],
-  ["credential", 'is not supported; declare a "workflow" parameter of the type credential_id'],
-  ["aws_secret", "is not supported"],
-  ["azure_secret", "is not supported"],
-  ["azure_vault_credential", "is not supported"],
-  ["bitwarden_login_credential", "is not supported"],
-  ["bitwarden_sensitive_information", "is not supported"],
-  ["bitwarden_credit_card_data", "is not supported"],
-  ["onepassword", "is not supported"],
+  [
+    "output",
+    'cannot be declared: every block has its output as "<label>_output" by itself. Skyvern lists these entries when it shows a workflow; leave them out',
+  ],
+  ["aws_secret", useStored("secret")],
+  ["azure_secret", useStored("secret")],
+  ["azure_vault_credential", useStored("password")],
+  ["bitwarden_login_credential", useStored("password")],
+  ["bitwarden_sensitive_information", useStored("secret")],
+  ["bitwarden_credit_card_data", useStored("credit_card")],
+  ["onepassword", useStored("password")],
 ]);
 
 /**
  * Checks a definition's `parameters`: form, names, and that every default converts to its type.
- * That a key does not clash with a block's label is the definition's to check.
+ * That a key does not clash with a block's label is the definition's to check, and so is where a context parameter's source stands.
  * @param basePath where the list stands, e.g. `["workflow_definition", "parameters"]`
- * @returns the parameters that could be read, in order and each key once, and what is wrong with the others
+ * @returns the parameters that could be read, in order and each key once, what is wrong with the others, and what has no effect
  */
 export function checkParameterDefinitions(
   input: readonly unknown[],
   basePath: readonly PropertyKey[],
-): { parameters: ParameterDefinition[]; faults: Fault[] } {
+): { parameters: ParameterDefinition[]; faults: Fault[]; warnings: Fault[] } {
   const faults: Fault[] = [];
+  const warnings: Fault[] = [];
   const parameters = new Map<string, ParameterDefinition>();
   for (const [index, item] of input.entries()) {
     const at = (message: string, code: FaultCode, field: string): void => {
@@ -75,18 +121,121 @@ export function checkParameterDefinitions(
       at(`the parameter type "${kind}" ${unsupported}`, "invalid_value", "parameter_type");
       continue;
     }
-    const parsed = parameterSchema.safeParse(item);
-    if (!parsed.success) {
-      faults.push(...faultsOf(parsed.error, parameterSchema, [...basePath, index]));
+    if (isJsonObject(item) && kind !== "" && !(kind in SCHEMAS)) {
+      const near = nearestName(kind, Object.keys(SCHEMAS));
+      const hint = near === undefined ? `the types are ${Object.keys(SCHEMAS).join(", ")}` : `did you mean "${near}"?`;
+      at(`unknown parameter type "${kind}"; ${hint}`, "invalid_value", "parameter_type");
       continue;
     }
-    const parameter = parsed.data;
+    const schema = kind === "credential" || kind === "context" ? SCHEMAS[kind] : SCHEMAS.workflow;
+    const parsed = schema.safeParse(item);
+    if (!parsed.success) {
+      faults.push(...faultsOf(parsed.error, schema, [...basePath, index]));
+      continue;
+    }
+    const parameter: ParameterDefinition = parsed.data;
     if (parameters.has(parameter.key)) at(`another parameter has the key "${parameter.key}" already`, "duplicate", "key");
-    const converted = convertDefault(parameter);
-    if (!converted.ok) at(converted.message, "invalid_type", "default_value");
+    if (parameter.parameter_type === "workflow") {
+      const converted = convertDefault(parameter);
+      if (!converted.ok) at(converted.message, "invalid_type", "default_value");
+    }
+    if (parameter.parameter_type === "credential") {
+      if (credentialIdOf(parameter) === null) at("is required: the id of a stored credential", "required", "credential_id");
+      warnings.push(...unusedChoices(parameter, [...basePath, index]));
+    }
     parameters.set(parameter.key, parameter);
   }
-  return { parameters: [...parameters.values()], faults };
+  return { parameters: [...parameters.values()], faults, warnings };
+}
+
+/** The credential that a workflow names; null when it names none. */
+export function credentialIdOf({ credential_id, credential_ids }: CredentialParameter): string | null {
+  return credential_id ?? credential_ids?.[0] ?? null;
+}
+
+function unusedChoices(parameter: CredentialParameter, path: readonly PropertyKey[]): Fault[] {
+  const used = credentialIdOf(parameter);
+  const others = (parameter.credential_ids ?? []).some((id) => id !== used);
+  const unused = [
+    ...(others ? ["credential_ids"] : []),
+    ...(parameter.selection_strategy == null ? [] : ["selection_strategy"]),
+    ...((parameter.fallback_credential_ids ?? []).length === 0 ? [] : ["fallback_credential_ids"]),
+    ...(parameter.fallback_trigger == null ? [] : ["fallback_trigger"]),
+  ];
+  return unused.map((field) => ({
+    path: formatPath([...path, field]),
+    message: `"${field}" is kept and returned, and has no effect: runs use ${used}`,
+    code: "invalid_value",
+  }));
+}
+
+/** What the names of parameters stand for besides the values that a run gives. */
+export interface ParameterNames {
+  /** Keys whose fields are those of a credential: `{{ key.password }}`. By key, the declared parameter that names the credential. */
+  readonly credentials: ReadonlyMap<string, string>;
+  /** Of each context parameter that reads no credential: the parameter or output that it names as its source, by key. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/**
+ * Follows context parameters to what they read.
+ * @param outputs names of all blocks' outputs
+ * @param pathOf where the parameter with this key stands
+ */
+export function resolveNames(
+  parameters: readonly ParameterDefinition[],
+  outputs: ReadonlySet<string>,
+  pathOf: (key: string) => string,
+): ParameterNames & { faults: Fault[] } {
+  const byKey = new Map(parameters.map((parameter) => [parameter.key, parameter]));
+  const faults: Fault[] = [];
+  const credentials = new Map<string, string>();
+  const sources = new Map<string, string>();
+  for (const parameter of parameters) {
+    const { key } = parameter;
+    if (holdsCredential(parameter)) credentials.set(key, key);
+    if (parameter.parameter_type !== "context") continue;
+    const fault = (code: FaultCode, message: string): void => {
+      faults.push({ path: `${pathOf(key)}.source_parameter_key`, message, code });
+    };
+    const trail = [key];
+    let source = parameter.source_parameter_key;
+    for (let next = byKey.get(source); next?.parameter_type === "context" && !trail.includes(source); next = byKey.get(source)) {
+      trail.push(source);
+      source = next.source_parameter_key;
+    }
+    const root = byKey.get(source);
+    if (trail.includes(source)) fault("cycle", `the context parameters read each other in a circle: ${[...trail, source].join(" → ")}`);
+    else if (root !== undefined && holdsCredential(root)) credentials.set(key, source);
+    else if (root !== undefined || outputs.has(source)) sources.set(key, parameter.source_parameter_key);
+    else {
+      const near = nearestName(source, [...byKey.keys(), ...outputs]);
+      fault(
+        "undefined_name",
+        `there is no parameter or output "${source}"${near === undefined || near === key ? "" : `; did you mean "${near}"?`}`,
+      );
+    }
+  }
+  return { credentials, sources, faults };
+}
+
+function holdsCredential(parameter: ParameterDefinition): boolean {
+  return (
+    parameter.parameter_type === "credential" ||
+    (parameter.parameter_type === "workflow" && parameter.workflow_parameter_type === "credential_id")
+  );
+}
+
+/** What a context parameter reads in the end: the key of an input, or `<label>_output`. Any other name is its own. */
+export function sourceOf(name: string, { sources }: Pick<ParameterNames, "sources">): string {
+  let source = name;
+  for (let next = sources.get(source); next !== undefined; next = sources.get(source)) source = next;
+  return source;
+}
+
+/** What a context parameter has for its source's value (Skyvern's rule). */
+export function contextValue(key: string, source: Json): Json {
+  return isJsonObject(source) && Object.hasOwn(source, key) ? source[key]! : source;
 }
 
 /**
@@ -94,7 +243,7 @@ export function checkParameterDefinitions(
  * which the workflow does not declare is refused.
  * @param definitions as `checkParameterDefinitions` returned them
  * @param values as the caller sent them; undefined when nothing was sent
- * @returns one value for every definition (null for an optional one that was not given), or every fault, each under `parameters.<key>`
+ * @returns one value for every input (null for an optional one that was not given), or every fault, each under `parameters.<key>`
  */
 export function resolveParameters(
   definitions: readonly ParameterDefinition[],
@@ -102,11 +251,12 @@ export function resolveParameters(
 ): { ok: true; values: JsonObject } | { ok: false; faults: Fault[] } {
   const faults: Fault[] = [];
   const resolved: Record<string, Json> = {};
-  const keys = definitions.map((definition) => definition.key);
+  const inputs = definitions.filter((definition) => definition.parameter_type === "workflow");
+  const keys = inputs.map((definition) => definition.key);
   const fault = (key: string, code: FaultCode, message: string): void => {
     faults.push({ path: formatPath(["parameters", key]), message, code });
   };
-  for (const definition of definitions) {
+  for (const definition of inputs) {
     const { key, workflow_parameter_type: type } = definition;
     const value = Object.hasOwn(values, key) ? values[key]! : null;
     const result = isMissing(type, value) ? convertDefault(definition) : convertValue(type, value);
@@ -135,7 +285,7 @@ function isMissing(type: ParameterType, value: Json): boolean {
 }
 
 /** The default as a run gets it; null when there is none. A default of `json` is the value itself: a text stays a text. */
-function convertDefault({ workflow_parameter_type: type, default_value: value = null }: ParameterDefinition): Conversion {
+function convertDefault({ workflow_parameter_type: type, default_value: value = null }: InputParameter): Conversion {
   if (value === null || type === "json") return { ok: true, value };
   if (type === "file_url" && isMissing(type, value)) return { ok: true, value: null };
   return convertValue(type, value);

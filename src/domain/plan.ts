@@ -6,6 +6,7 @@ import type { Fault } from "./error.ts";
 import { ExpressionError, findExpressions, parseExpression } from "./expression.ts";
 import { formatPath, type JsonObject } from "./json.ts";
 import { labelsMeantBy } from "./names.ts";
+import { type ParameterNames, sourceOf } from "./parameter.ts";
 import type { RetryPolicy } from "./recovery.ts";
 
 /** 1: blocks follow each other as they are listed; 2: by `next_block_label`; 3: by what they depend on. */
@@ -74,6 +75,8 @@ export interface DraftBlock {
   readonly source: JsonObject;
   /** Names that mean a parameter or a system value in expressions, also where a block has the same label. */
   readonly takenNames: ReadonlySet<string>;
+  /** What context parameters read. */
+  readonly names: Pick<ParameterNames, "sources">;
   /** Where it stands in the definition. */
   readonly path: readonly PropertyKey[];
   readonly nextLabel: string | null;
@@ -252,7 +255,8 @@ function dependenciesOf(
 /** The labels that a block, or a block inside it, mentions by itself or by its output; `path` begins at the block. */
 function* mentionedOutputs(block: DraftBlock): Generator<{ name: string; label: string; path: readonly PropertyKey[] }> {
   for (const { source, path } of findExpressions(block.source)) {
-    for (const name of namesIn(source)) {
+    for (const written of namesIn(source)) {
+      const name = sourceOf(written, block.names);
       if (block.takenNames.has(name)) continue;
       for (const label of labelsMeantBy(name)) if (label !== block.node.label) yield { name, label, path };
     }

@@ -3,7 +3,7 @@
  * follows from that by itself. The journal is the list of events; a run is nothing but their fold.
  */
 import type { BlockState, Scope, Wait } from "./block-state.ts";
-import type { OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./id.ts";
+import type { CredentialId, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./id.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { BlockFailure } from "./recovery.ts";
@@ -18,6 +18,10 @@ export interface RunFacts {
   readonly workflowTitle: string;
   /** Converted to the types that the workflow declares. */
   readonly parameters: JsonObject;
+  /** What context parameters read, by key; absent where the workflow has none. */
+  readonly sources?: Readonly<Record<string, string>>;
+  /** Absent where the workflow names no credential. */
+  readonly credentials?: RunCredentials;
   /** The request as it was sent, which the API echoes. */
   readonly request: JsonObject;
   readonly webhookUrl: string | null;
@@ -40,6 +44,16 @@ export interface RunFacts {
     readonly runId: RunId;
     readonly kept: Readonly<Record<string, { readonly output: Json; readonly branch: number | null }>>;
   } | null;
+}
+
+/** Which credentials a run may use: never what they hold. */
+export interface RunCredentials {
+  /** By the parameter's key. */
+  readonly ids: Readonly<Record<string, CredentialId>>;
+  /** By what name one-time codes are sent in, where the credential has none of its own. */
+  readonly totpIdentifier: string | null;
+  /** Where one-time codes are asked for. */
+  readonly totpUrl: string | null;
 }
 
 export const FINAL_STATUSES = ["completed", "failed", "terminated", "canceled", "timed_out"] as const;

@@ -1,7 +1,9 @@
 import { type Fault } from "../error.ts";
+import { checkCredentialReads } from "../credential-reads.ts";
 import { ExpressionError, findExpressions, hasExpression, parseExpression } from "../expression.ts";
 import { formatPath, isJsonObject, nearestName, type JsonObject } from "../json.ts";
 import { LOOP_NAMES, outputName, SYSTEM_NAMES } from "../names.ts";
+import { type ParameterNames, sourceOf } from "../parameter.ts";
 import type { BlockRole, DefinitionVersion, DraftBlock } from "../plan.ts";
 import { faultsOf } from "../schema-faults.ts";
 import type { BlockCatalog } from "./catalog.ts";
@@ -20,6 +22,7 @@ export class DefinitionCheck {
   readonly #catalog: BlockCatalog;
   /** Keys of all parameters, also of those with faults. */
   readonly #keys: readonly string[];
+  readonly #names: ParameterNames;
   /** The workflow's own, which a block's win over. */
   readonly #errorCodes: Readonly<Record<string, string>>;
   readonly #finallyLabel: string | null;
@@ -28,12 +31,14 @@ export class DefinitionCheck {
     version: DefinitionVersion,
     catalog: BlockCatalog,
     keys: readonly string[],
+    names: ParameterNames,
     finallyLabel: string | null,
     errorCodes: Readonly<Record<string, string>>,
   ) {
     this.#version = version;
     this.#catalog = catalog;
     this.#keys = keys;
+    this.#names = names;
     this.#finallyLabel = finallyLabel;
     this.#errorCodes = errorCodes;
   }
@@ -57,8 +62,18 @@ export class DefinitionCheck {
       const outputs = ended.flatMap((other) => (other === null || other === this.#finallyLabel ? [] : [outputName(other), other]));
       // In a loop a block may read the loop's values by its own label too.
       const own = depth > 1 && label !== null ? [label] : [];
-      const known = new Set([...outer, ...this.#keys, ...SYSTEM_NAMES, ...outputs, ...own]);
+      const readable = new Set([...outer, ...outputs]);
+      const known = new Set([...readable, ...this.#keysKnown(readable), ...SYSTEM_NAMES, ...own]);
       return this.#block(block, at, known, [...labels.slice(index), this.#finallyLabel], depth);
+    });
+  }
+
+  /** A context parameter that reads an output is known where the output is. */
+  #keysKnown(readable: ReadonlySet<string>): readonly string[] {
+    if (this.#names.sources.size === 0) return this.#keys;
+    return this.#keys.filter((key) => {
+      const source = sourceOf(key, this.#names);
+      return this.#keys.includes(source) || readable.has(source);
     });
   }
 
@@ -87,7 +102,8 @@ export class DefinitionCheck {
   /** It is filled in before the run begins: nothing but the parameters is known. */
   sequentialKey(workflow: unknown): void {
     const key = isJsonObject(workflow) ? workflow.sequential_key : null;
-    if (typeof key === "string" && hasExpression(key)) this.#expression(key, "sequential_key", new Set(this.#keys), []);
+    if (typeof key === "string" && hasExpression(key))
+      this.#expression(key, "sequential_key", new Set(this.#keysKnown(new Set())), [], false);
   }
 
   parallelism(maxParallelBlocks: unknown): void {
@@ -133,7 +149,7 @@ export class DefinitionCheck {
       Object.entries(block).filter(([field]) => COMMON_FIELDS.has(field) && field !== "loop_blocks"),
     );
     for (const { source, path: inner } of findExpressions({ ...common, ...config }))
-      this.#expression(source, formatPath([...path, ...inner]), known, later);
+      this.#expression(source, formatPath([...path, ...inner]), known, later, (type?.readsSecrets ?? true) && String(inner[0]) in config);
     if (role === "conditional") this.#criteria(config, path);
     const body = this.#body(block, role, path, known, depth);
     this.#order(block, role, path);
@@ -189,7 +205,7 @@ export class DefinitionCheck {
 
   /** An expression whose value is asked for its truth. */
   #test(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[]): void {
-    if (hasExpression(source)) this.#expression(source, path, known, later);
+    if (hasExpression(source)) this.#expression(source, path, known, later, false);
     else this.faults.push(plainText(path));
   }
 
@@ -265,6 +281,7 @@ export class DefinitionCheck {
     const onInterrupted = common.on_interrupted ?? (repeatable ? "retry" : "fail");
     return {
       source: { ...config, condition: block.condition ?? null, loop_blocks: block.loop_blocks ?? null },
+      names: this.#names,
       takenNames: new Set([...this.#keys, ...SYSTEM_NAMES, ...LOOP_NAMES]),
       path,
       nextLabel: typeof block.next_block_label === "string" ? block.next_block_label : null,
@@ -288,11 +305,16 @@ export class DefinitionCheck {
     };
   }
 
-  #expression(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[]): void {
+  /** @param mayReadSecrets may it use the fields of credentials? */
+  #expression(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[], mayReadSecrets: boolean): void {
     try {
-      for (const name of parseExpression(source).names) {
-        if (!known.has(name)) this.faults.push({ path, message: undefinedName(name, known, later), code: "undefined_name" });
+      const expression = parseExpression(source);
+      for (const name of expression.names) {
+        if (known.has(name)) continue;
+        this.faults.push({ path, message: undefinedName(name, known, later, this.#names), code: "undefined_name" });
       }
+      const { credentials } = this.#names;
+      for (const fault of checkCredentialReads(expression, credentials, mayReadSecrets)) this.faults.push({ path, ...fault });
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       this.faults.push({ path, message: error.message, code: "invalid_expression" });
@@ -309,8 +331,9 @@ function unknownType(type: string, catalog: BlockCatalog): string {
   return `unknown block type "${type}"; ${near === undefined ? `the types are ${catalog.types.join(", ")}` : `did you mean "${near}"?`}`;
 }
 
-function undefinedName(name: string, known: ReadonlySet<string>, later: readonly (string | null)[]): string {
-  const producer = later.find((label) => label !== null && (outputName(label) === name || label === name));
+function undefinedName(name: string, known: ReadonlySet<string>, later: readonly (string | null)[], names: ParameterNames): string {
+  const source = sourceOf(name, names);
+  const producer = later.find((label) => label !== null && (outputName(label) === source || label === source));
   if (producer !== undefined) return `'${name}' is not defined here: the block "${producer}" has not run yet`;
   const near = nearestName(name, known);
   return `'${name}' is not defined${near === undefined ? "" : `; did you mean '${near}'?`}`;

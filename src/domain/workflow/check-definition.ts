@@ -1,6 +1,7 @@
 import { describeFaults, ServiceError, type Fault } from "../error.ts";
-import { isJsonObject, type JsonObject } from "../json.ts";
-import { checkParameterDefinitions, type ParameterDefinition } from "../parameter.ts";
+import { formatPath, isJsonObject, type JsonObject } from "../json.ts";
+import { outputName } from "../names.ts";
+import { checkParameterDefinitions, type ParameterDefinition, type ParameterNames, resolveNames } from "../parameter.ts";
 import { type DefinitionVersion, type Plan, wire } from "../plan.ts";
 import { NO_RETRY } from "../recovery.ts";
 import { faultsOf } from "../schema-faults.ts";
@@ -20,6 +21,10 @@ export interface WorkflowDefinition {
   /** An expression over the parameters; runs with the same value come one after the other. Null: no such order. */
   readonly sequentialKey: string | null;
   readonly parameters: readonly ParameterDefinition[];
+  readonly names: ParameterNames;
+  /** Where one-time codes are asked for, and by what name they are sent in. */
+  readonly totpUrl: string | null;
+  readonly totpIdentifier: string | null;
 }
 
 /** What an organization sets to the workflows that it saves. */
@@ -57,11 +62,13 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
   const keys = (Array.isArray(raw.parameters) ? raw.parameters : []).flatMap((parameter) =>
     isJsonObject(parameter) && typeof parameter.key === "string" ? [parameter.key] : [],
   );
+  const names = resolveNames(parameters.parameters, new Set(outputNamesIn(blocks)), (key) => pathOfParameter(raw.parameters, key));
   const finallyLabel = typeof raw.finally_block_label === "string" ? raw.finally_block_label : null;
   const check = new DefinitionCheck(
     version,
     catalog,
     keys,
+    names,
     finallyLabel,
     result.success ? (result.data.workflow_definition.error_code_mapping ?? {}) : {},
   );
@@ -74,10 +81,11 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     finallyLabel,
   );
   const last = wire(version, check.lastBlocks(drafts), finallyLabel);
-  faults.push(...parameters.faults, ...check.faults, ...(check.labelsAreClear ? [...wired.faults, ...last.faults] : []));
+  faults.push(...parameters.faults, ...names.faults, ...check.faults, ...(check.labelsAreClear ? [...wired.faults, ...last.faults] : []));
   if (!result.success || faults.length > 0) return { ok: false, faults };
   const { title, description, webhook_callback_url, max_elapsed_time_minutes, run_sequentially, sequential_key, workflow_definition } =
     result.data;
+  const { totp_verification_url, totp_identifier } = result.data;
   const plan: Plan = {
     mode: version === 3 ? "dependencies" : "cursor",
     root: wired.order,
@@ -97,8 +105,11 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     maxSeconds: max_elapsed_time_minutes == null ? null : max_elapsed_time_minutes * 60,
     sequentialKey: run_sequentially ? (sequential_key ?? "") : null,
     parameters: parameters.parameters,
+    names,
+    totpUrl: totp_verification_url?.trim() || null,
+    totpIdentifier: totp_identifier?.trim() || null,
   };
-  return { ok: true, definition, version, plan, paths: check.paths, warnings };
+  return { ok: true, definition, version, plan, paths: check.paths, warnings: [...warnings, ...parameters.warnings] };
 }
 
 /** The same for input that was checked before, as a stored version is. @throws ServiceError `invalid_definition` with every fault */
@@ -117,6 +128,19 @@ function inferVersion(blocks: readonly JsonObject[]): 1 | 2 {
     (block) => block.block_type === "conditional" || typeof block.next_block_label === "string" || inferVersion(innerBlocks(block)) === 2,
   );
   return leads ? 2 : 1;
+}
+
+/** The outputs of all blocks at any depth. */
+function outputNamesIn(blocks: readonly JsonObject[]): string[] {
+  return blocks.flatMap((block) => [
+    ...(typeof block.label === "string" ? [outputName(block.label)] : []),
+    ...outputNamesIn(innerBlocks(block)),
+  ]);
+}
+
+function pathOfParameter(parameters: unknown, key: string): string {
+  const index = Array.isArray(parameters) ? parameters.findIndex((item) => isJsonObject(item) && item.key === key) : 0;
+  return formatPath(["workflow_definition", "parameters", index]);
 }
 
 function innerBlocks(block: JsonObject): JsonObject[] {

@@ -80,6 +80,15 @@ export const workflowSchema = z.strictObject({
   description: z.string().nullish().describe("For people."),
   webhook_callback_url: z.string().nullish().describe("Where the events of its runs go, unless a run names another address."),
   max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long a run may be at work."),
+  totp_verification_url: z
+    .string()
+    .nullish()
+    .describe("Where the service asks for one-time codes, unless a run names another address (`totp_url`)."),
+  totp_identifier: z
+    .string()
+    .max(500)
+    .nullish()
+    .describe("By what name one-time codes are sent in, where the credential has none of its own."),
   run_sequentially: z.boolean().nullish().describe("One run of this workflow at a time; the others wait."),
   sequential_key: z
     .string()

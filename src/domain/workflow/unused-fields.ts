@@ -7,8 +7,6 @@ import { isJsonObject } from "../json.ts";
  */
 const UNUSED_WORKFLOW_FIELDS = new Set([
   "proxy_location",
-  "totp_verification_url",
-  "totp_identifier",
   "persist_browser_session",
   "reuse_browser_session",
   "pin_saved_session_ip",
