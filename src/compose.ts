@@ -1,10 +1,12 @@
 import { createBrowsers } from "./adapters/browser/browsers.ts";
 import { createApiKeys } from "./adapters/d1/api-keys.ts";
 import { openDatabase } from "./adapters/d1/database.ts";
+import { createCredentials } from "./adapters/d1/credentials.ts";
 import { createDeliveries } from "./adapters/d1/deliveries.ts";
 import { createIdempotencyKeys } from "./adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "./adapters/d1/organizations.ts";
 import { createRunIndex } from "./adapters/d1/runs.ts";
+import { createTotpCodes } from "./adapters/d1/totp-codes.ts";
 import { createWorkflows } from "./adapters/d1/workflows.ts";
 import { createHttpClient } from "./adapters/http-client.ts";
 import { createIds } from "./adapters/ids.ts";
@@ -25,6 +27,7 @@ import type {
   Browsers,
   ChildRuns,
   Clock,
+  Credentials,
   DecisionTokens,
   Gates,
   HttpClientFor,
@@ -32,13 +35,17 @@ import type {
   LargeValues,
   Log,
   MailerFor,
+  Organizations,
   RunNewsQueue,
   RunObjects,
+  SignWebhook,
+  TotpCodes,
   Vault,
 } from "./ports.ts";
 import { consumeDeadDeliveries, consumeDeliveries, sweepDeliveries } from "./services/deliveries.ts";
 import { purgeIdempotencyKeys } from "./services/idempotency.ts";
 import { startChild } from "./services/child-runs.ts";
+import { purgeTotpCodes } from "./services/totp-codes.ts";
 import { consumeNews, wakeSilentRuns } from "./services/projection.ts";
 
 /** What the run objects and the gates work with. */
@@ -48,6 +55,10 @@ export interface EngineDeps {
   readonly log: Log;
   readonly browsers: Browsers;
   readonly vault: Vault;
+  readonly credentials: Pick<Credentials, "get">;
+  readonly totpCodes: Pick<TotpCodes, "take">;
+  readonly organizations: Pick<Organizations, "get">;
+  readonly sign: SignWebhook;
   readonly artifacts: Artifacts;
   readonly httpFor: HttpClientFor;
   readonly mailerFor: MailerFor;
@@ -88,12 +99,17 @@ function entryOf(env: Env): { engine: EngineDeps; worker: ReturnType<typeof make
 
 function makeEngine(env: Env): EngineDeps {
   const settings = readSettings(env);
+  const db = openDatabase(env.DB);
   return {
     clock,
     ids: createIds(now),
     log: createLog(settings.logLevel),
     browsers: createBrowsers(env.BROWSER),
     vault: createVault(settings.encryptionKey),
+    credentials: createCredentials(db),
+    totpCodes: createTotpCodes(db),
+    organizations: createOrganizations(db),
+    sign: signWebhook,
     artifacts: createArtifacts(env.ARTIFACTS, now),
     httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
     mailerFor: (allowedHosts) => createMailer({ allowedHosts, service: settings.mail }),
@@ -113,6 +129,8 @@ function makeWorker(env: Env, engine: EngineDeps) {
     ...engine,
     settings: readSettings(env),
     organizations: createOrganizations(db),
+    credentials: createCredentials(db),
+    totpCodes: createTotpCodes(db),
     apiKeys: createApiKeys(db),
     workflows: createWorkflows(db),
     runIndex: createRunIndex(db),
@@ -120,7 +138,6 @@ function makeWorker(env: Env, engine: EngineDeps) {
     deliveries: createDeliveries(db),
     deliveryQueue: createDeliveryQueue(env.WEBHOOK_DELIVERIES),
     templates: createTemplates(env.TEMPLATES, now),
-    sign: signWebhook,
     probes: { d1: () => env.DB.prepare("select 1").run(), r2: () => env.TEMPLATES.head("global_workflows.txt") },
   };
   const app = createApp(deps);
@@ -141,7 +158,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
 
     /** Every minute. One job that fails does not keep the others from their work. */
     async scheduled(at: number): Promise<void> {
-      const jobs = { wakeSilentRuns, sweepDeliveries, purgeIdempotencyKeys };
+      const jobs = { wakeSilentRuns, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes };
       const results = await Promise.allSettled(Object.values(jobs).map((job) => job(deps, at)));
       for (const [index, result] of results.entries()) {
         if (result.status === "rejected") engine.log.error(`the job ${Object.keys(jobs)[index]} failed`, result.reason);

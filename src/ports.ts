@@ -13,9 +13,21 @@ import type {
   PageQuery,
   PAPER_INCHES,
 } from "./domain/browser.ts";
+import type { CredentialType } from "./domain/credential.ts";
 import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from "./domain/delivery.ts";
 import type { Fault } from "./domain/error.ts";
-import type { ApiKeyId, ArtifactId, DeliveryId, IdTypes, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./domain/id.ts";
+import type {
+  ApiKeyId,
+  ArtifactId,
+  CredentialId,
+  DeliveryId,
+  IdTypes,
+  OrganizationId,
+  RunId,
+  TotpCodeId,
+  WorkflowId,
+  WorkflowVersionId,
+} from "./domain/id.ts";
 import type { Json, JsonObject } from "./domain/json.ts";
 import type { Mail, MailServer } from "./domain/mail.ts";
 import type { Organization, OrganizationSettings } from "./domain/organization.ts";
@@ -316,6 +328,82 @@ export interface ApiKeys {
   findLive(prefix: string): Promise<{ readonly hash: string; readonly organization: Organization }[]>;
   /** @returns false when this organization has no such live key */
   revoke(organizationId: OrganizationId, apiKeyId: ApiKeyId, at: number): Promise<boolean>;
+}
+
+/** A credential as it is kept: what it holds is sealed by the vault for `credentialPurpose`. */
+export interface StoredCredential {
+  readonly organizationId: OrganizationId;
+  readonly credentialId: CredentialId;
+  readonly name: string;
+  readonly credentialType: CredentialType;
+  /** What of its content answers show: see `shownOf`. */
+  readonly shown: JsonObject;
+  /** Skyvern's other fields, as they were sent. */
+  readonly settings: JsonObject;
+  /** JSON text of its `CredentialSecrets`. */
+  readonly sealed: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
+/** Which credentials of an organization. What is absent restricts nothing. */
+export interface CredentialFilter {
+  readonly credentialType?: CredentialType;
+  /** A part of the name, in any case. */
+  readonly search?: string;
+}
+
+export interface Credentials {
+  /** @returns false when the id was ever used; nothing is changed then */
+  insert(credential: StoredCredential): Promise<boolean>;
+  get(organizationId: OrganizationId, credentialId: CredentialId): Promise<StoredCredential | null>;
+  /** Those of the ids that name credentials of this organization. */
+  existing(organizationId: OrganizationId, ids: readonly CredentialId[]): Promise<CredentialId[]>;
+  /** The newest first. */
+  list(organizationId: OrganizationId, filter: CredentialFilter, page: Page): Promise<StoredCredential[]>;
+  /** @returns the credential as it is then, null when there is none */
+  update(
+    organizationId: OrganizationId,
+    credentialId: CredentialId,
+    changes: Partial<Pick<StoredCredential, "name" | "credentialType" | "shown" | "settings" | "sealed">>,
+    at: number,
+  ): Promise<StoredCredential | null>;
+  /** Forgets what it holds, for good. @returns false when there was none */
+  delete(organizationId: OrganizationId, credentialId: CredentialId, at: number): Promise<boolean>;
+}
+
+/** A one-time code that was sent in. */
+export interface StoredTotpCode {
+  readonly organizationId: OrganizationId;
+  readonly totpCodeId: TotpCodeId;
+  readonly totpIdentifier: string;
+  /** The code, sealed by the vault for `totpCodePurpose`. */
+  readonly sealed: string;
+  /** Skyvern's `workflow_id`, `workflow_run_id` and `task_id`: only the runs that they name may use it. */
+  readonly workflowId: string | null;
+  readonly workflowRunId: string | null;
+  readonly taskId: string | null;
+  readonly source: string | null;
+  readonly type: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** When a run took it; each code is used once. */
+  readonly usedAt: number | null;
+}
+
+export interface TotpCodes {
+  /** @returns false when the id is taken; nothing is changed then */
+  insert(code: StoredTotpCode): Promise<boolean>;
+  /** Those that have not expired, the newest first. */
+  list(organizationId: OrganizationId, filter: { readonly totpIdentifier?: string }, now: number, page: Page): Promise<StoredTotpCode[]>;
+  /** Takes the newest code that this run may use; no one else gets it. @returns null when there is none */
+  take(
+    organizationId: OrganizationId,
+    wanted: { readonly totpIdentifier: string; readonly workflowId: WorkflowId; readonly workflowRunId: RunId },
+    now: number,
+  ): Promise<StoredTotpCode | null>;
+  /** Forgets codes that expired before this instant, at most `limit` of them. @returns how many */
+  purge(expiredBefore: number, limit: number): Promise<number>;
 }
 
 /** One immutable version of a workflow. */

@@ -2,6 +2,7 @@ import { labelOf, pathIn, type Scope } from "../domain/block-state.ts";
 import type { Json } from "../domain/json.ts";
 import { labelOfOutput } from "../domain/names.ts";
 import { blockValueIn, type LoopAround, outputIn, passedByValue, surroundings } from "../domain/run-inspect.ts";
+import { contextValue } from "../domain/parameter.ts";
 import type { Run } from "../domain/run.ts";
 import { systemValues } from "../domain/run-view.ts";
 import type { Lookup } from "./execute-block.ts";
@@ -15,8 +16,14 @@ export function scopeOf(run: Run, path: string, at: number): Lookup {
   const { loops, scopes } = surroundings(run, path);
   const [loop] = loops;
   const own = labelOf(path);
-  return (name): Json | undefined => {
-    if (Object.hasOwn(run.facts.parameters, name)) return run.facts.parameters[name];
+  const lookup: Lookup = (name) => {
+    const { parameters, sources, credentials } = run.facts;
+    if (Object.hasOwn(parameters, name)) return parameters[name];
+    if (sources !== undefined && Object.hasOwn(sources, name)) {
+      const source = lookup(sources[name]!);
+      return source === undefined ? undefined : contextValue(name, source);
+    }
+    if (credentials !== undefined && Object.hasOwn(credentials.ids, name)) return credentials.ids[name]; // by itself it is the id
     const ofLoop = loop === undefined ? undefined : currentValues(loop)[name];
     if (ofLoop !== undefined) return ofLoop;
     const around = loops.find(({ label }) => label === name) ?? (name === own ? loop : undefined);
@@ -25,6 +32,7 @@ export function scopeOf(run: Run, path: string, at: number): Lookup {
     if (known !== undefined) return known;
     return around === undefined ? passedBy(run, name) : currentValues(around);
   };
+  return lookup;
 }
 
 /** What `current_value` and its like are in a loop, and what the labels of the loop and of its blocks have while it goes on. */

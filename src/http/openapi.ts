@@ -11,6 +11,7 @@ import { impliedErrors, type BodySpec, type ResponseSpec, type RouteDescription,
 const TAGS: Readonly<Record<Tag, string>> = {
   Workflows: "Definitions and their versions. Skyvern's newer clients call them agents: the same routes are there under both names.",
   Runs: "Executions of workflows, their history, and what they leave behind.",
+  Credentials: "What runs log in and pay with, and one-time codes.",
   Decisions: "Answers of people, whom a run waits for.",
   Templates: "Ready-made workflows, which every organization shares.",
   Webhooks: "What was told of runs to whom.",

@@ -19,7 +19,16 @@ export type Caller = "api_key" | "admin" | "anyone";
 type Method = "get" | "post" | "put" | "patch" | "delete";
 
 /** The chapters of the document. */
-export type Tag = "Workflows" | "Runs" | "Decisions" | "Webhooks" | "Templates" | "Organization" | "Administration" | "Service";
+export type Tag =
+  | "Workflows"
+  | "Runs"
+  | "Credentials"
+  | "Decisions"
+  | "Webhooks"
+  | "Templates"
+  | "Organization"
+  | "Administration"
+  | "Service";
 
 /** How a route reads its body, and what may stand in it. */
 export interface BodySpec<Body> {

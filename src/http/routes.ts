@@ -1,8 +1,11 @@
 import type { DecisionTokens, Log } from "../ports.ts";
+import type { CredentialDeps } from "../services/credentials.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
+import type { TotpCodeDeps } from "../services/totp-codes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { json, routeFor, type Route } from "./route.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
+import { credentialRoutes } from "./routes/credentials.ts";
 import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { healthRoutes, type HealthDeps } from "./routes/health.ts";
@@ -10,13 +13,24 @@ import { organizationRoutes, type OrganizationDeps } from "./routes/organization
 import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
 import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
 import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
+import { totpCodeRoutes } from "./routes/totp-codes.ts";
 import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
 import { z } from "zod";
 
 export interface RouteDeps
-  extends AdminDeps, HealthDeps, OrganizationDeps, TemplateDeps, WorkflowDeps, RunRouteDeps, RunListDeps, RecordDeliveriesDeps {
+  extends
+    AdminDeps,
+    TotpCodeDeps,
+    HealthDeps,
+    OrganizationDeps,
+    TemplateDeps,
+    WorkflowDeps,
+    RunRouteDeps,
+    RunListDeps,
+    RecordDeliveriesDeps {
   readonly log: Log;
   readonly tokens: DecisionTokens;
+  readonly vault: CredentialDeps["vault"];
 }
 
 const route = routeFor<unknown>();
@@ -46,6 +60,8 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...runRoutes,
   ...runListRoutes,
   ...decisionRoutes,
+  ...credentialRoutes,
+  ...totpCodeRoutes,
   ...templateRoutes,
   ...deliveryRoutes,
   ...organizationRoutes,

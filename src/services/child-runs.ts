@@ -3,7 +3,7 @@ import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import type { RunFacts } from "../domain/run.ts";
-import type { ChildRuns, Clock, Organizations, RunIndex, RunObjects } from "../ports.ts";
+import type { ChildRuns, Clock, Credentials, Organizations, RunIndex, RunObjects } from "../ports.ts";
 import { makeFacts } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 
@@ -14,6 +14,7 @@ interface ChildDeps extends FindRunnableDeps {
   readonly clock: Clock;
   readonly runs: RunObjects;
   readonly runIndex: RunIndex;
+  readonly credentials: Pick<Credentials, "existing">;
   readonly organizations: Pick<Organizations, "get">;
 }
 

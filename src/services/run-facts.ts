@@ -1,12 +1,12 @@
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, hasExpression, parseExpression } from "../domain/expression.ts";
-import type { RunId } from "../domain/id.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import { type CredentialId, isId, type OrganizationId, type RunId } from "../domain/id.ts";
+import { formatPath, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
-import { resolveParameters } from "../domain/parameter.ts";
-import type { RunFacts } from "../domain/run.ts";
-import type { Clock, RunIndex } from "../ports.ts";
+import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
+import type { RunCredentials, RunFacts } from "../domain/run.ts";
+import type { Clock, Credentials, RunIndex } from "../ports.ts";
 import type { Runnable } from "./workflows.ts";
 
 /** What a caller says of a run, beside which workflow. */
@@ -28,7 +28,7 @@ export interface RunWish {
  * @throws ServiceError invalid_parameters
  */
 export async function makeFacts(
-  deps: { clock: Clock; runIndex: RunIndex },
+  deps: { clock: Clock; runIndex: RunIndex; credentials: Pick<Credentials, "existing"> },
   organization: Pick<Organization, "organizationId" | "allowedHosts" | "maxConcurrentRuns" | "maxRunSeconds">,
   runId: RunId,
   { workflow, definition }: Runnable,
@@ -43,7 +43,16 @@ export async function makeFacts(
   if (!parameters.ok) faults.push(...parameters.faults);
   const refusal = webhookUrl === null ? null : checkOutboundUrl(webhookUrl, allowedHosts);
   if (refusal !== null) faults.push({ ...refusal, path: wish.webhookUrl?.trim() ? "webhook_url" : "webhook_callback_url" });
-  const sequentialKey = parameters.ok ? sequentialKeyOf(definition.sequentialKey, workflowPermanentId, parameters.values, faults) : null;
+  const credentials = parameters.ok
+    ? await credentialsOf(deps, organizationId, definition, parameters.values, wish.request, allowedHosts, faults)
+    : undefined;
+  const values = (name: string): Json | undefined => {
+    const source = definition.names.sources.get(name);
+    const read = source === undefined ? undefined : values(source);
+    if (read !== undefined) return contextValue(name, read);
+    return parameters.ok && Object.hasOwn(parameters.values, name) ? parameters.values[name] : credentials?.ids[name];
+  };
+  const sequentialKey = parameters.ok ? sequentialKeyOf(definition.sequentialKey, workflowPermanentId, values, faults) : null;
   if (!parameters.ok || faults.length > 0) {
     const message = describeFaults("The run was not started", faults);
     const now = deps.clock.now();
@@ -62,6 +71,8 @@ export async function makeFacts(
     version,
     workflowTitle,
     parameters: parameters.values,
+    ...(definition.names.sources.size === 0 ? {} : { sources: Object.fromEntries(definition.names.sources) }),
+    ...(credentials === undefined ? {} : { credentials }),
     request: wish.request,
     webhookUrl,
     allowedHosts,
@@ -70,6 +81,43 @@ export async function makeFacts(
     apiOrigin: wish.apiOrigin,
     ...links,
   };
+}
+
+/** The credentials that the parameters name, each of which must be the organization's. Undefined where the workflow has no such parameter. */
+async function credentialsOf(
+  deps: { credentials: Pick<Credentials, "existing"> },
+  organizationId: OrganizationId,
+  { parameters, names, totpUrl, totpIdentifier }: Runnable["definition"],
+  values: JsonObject,
+  request: JsonObject,
+  allowedHosts: readonly string[],
+  faults: Fault[],
+): Promise<RunCredentials | undefined> {
+  if (names.credentials.size === 0) return undefined;
+  const named = new Map<string, Json>();
+  for (const parameter of parameters) {
+    if (!names.credentials.has(parameter.key)) continue;
+    const value = parameter.parameter_type === "credential" ? credentialIdOf(parameter) : (values[parameter.key] ?? null);
+    if (value !== null) named.set(parameter.key, value);
+  }
+  const ids = [...new Set([...named.values()].filter((id): id is CredentialId => typeof id === "string" && isId("credential", id)))];
+  const existing = new Set<Json>(ids.length === 0 ? [] : await deps.credentials.existing(organizationId, ids));
+  for (const [key, id] of named) {
+    const message =
+      typeof id === "string" ? `there is no credential ${id.slice(0, 100)}` : "must be the id of a credential, such as cred_01JD…";
+    const path = formatPath(["parameters", key]);
+    if (names.credentials.get(key) === key && !existing.has(id)) faults.push({ path, message, code: "invalid_value" });
+  }
+  const given = (field: "totp_url" | "totp_identifier"): string | null =>
+    typeof request[field] === "string" && request[field].trim() !== "" ? request[field].trim() : null;
+  const url = given("totp_url") ?? totpUrl;
+  const refusal = url === null ? null : checkOutboundUrl(url, allowedHosts);
+  if (refusal !== null) faults.push({ ...refusal, path: given("totp_url") === null ? "totp_verification_url" : "totp_url" });
+  const byKey = [...names.credentials].flatMap(([key, declared]) => {
+    const id = named.get(declared);
+    return typeof id === "string" && isId("credential", id) ? [[key, id] as const] : [];
+  });
+  return { ids: Object.fromEntries(byKey), totpIdentifier: given("totp_identifier") ?? totpIdentifier, totpUrl: url };
 }
 
 /** The limit that a run's request names, in seconds; null when it names none. */
@@ -82,11 +130,16 @@ export function maxSecondsOf({
 }
 
 /** The key of a workflow's order, with its expression filled in from the parameters; null where runs need no order. */
-function sequentialKeyOf(expression: string | null, workflowId: string, parameters: JsonObject, faults: Fault[]): string | null {
+function sequentialKeyOf(
+  expression: string | null,
+  workflowId: string,
+  values: (name: string) => Json | undefined,
+  faults: Fault[],
+): string | null {
   if (expression === null) return null;
   if (!hasExpression(expression)) return `${workflowId}:${expression}`;
   try {
-    return `${workflowId}:${JSON.stringify(evaluateExpression(parseExpression(expression), (name) => parameters[name]))}`;
+    return `${workflowId}:${JSON.stringify(evaluateExpression(parseExpression(expression), values))}`;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     faults.push({ path: "sequential_key", message: error.message, code: "invalid_expression" });

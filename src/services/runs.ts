@@ -8,7 +8,7 @@ import { packPlan } from "../domain/packed-plan.ts";
 import { isFinalStatus } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
-import type { Clock, Gates, IdempotencyKeys, Ids, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
+import type { Clock, Credentials, Gates, IdempotencyKeys, Ids, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
 import { once } from "./idempotency.ts";
 import { makeFacts, maxSecondsOf, type RunWish } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
@@ -17,8 +17,6 @@ import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 const UNUSED_REQUEST_FIELDS = {
   title: z.json(),
   proxy_location: z.json(),
-  totp_url: z.json(),
-  totp_identifier: z.json(),
   browser_session_id: z.null(),
   reuse_browser_session: z.json(),
   browser_profile_id: z.null(),
@@ -49,6 +47,8 @@ export const runRequestSchema = z.strictObject({
     .describe("Over the organization's limit: wait in its queue, or be refused with a 429."),
   max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long the run may be at work."),
   webhook_url: z.string().nullish().describe("Where this run's events go; the workflow's own address when absent."),
+  totp_url: z.string().nullish().describe("Where one-time codes are asked for; the workflow's own address when absent."),
+  totp_identifier: z.string().max(500).nullish().describe("By what name one-time codes are sent in; the workflow's own when absent."),
   ...z.strictObject(UNUSED_REQUEST_FIELDS).partial().shape,
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
@@ -70,6 +70,7 @@ export interface StartDeps extends FindRunnableDeps {
   readonly runs: RunObjects;
   readonly runIndex: RunIndex;
   readonly idempotencyKeys: IdempotencyKeys;
+  readonly credentials: Credentials;
 }
 
 /**

@@ -1,10 +1,12 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createApiKeys } from "../../src/adapters/d1/api-keys.ts";
+import { createCredentials } from "../../src/adapters/d1/credentials.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createIdempotencyKeys } from "../../src/adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "../../src/adapters/d1/organizations.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
+import { createTotpCodes } from "../../src/adapters/d1/totp-codes.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
@@ -313,6 +315,21 @@ describe("every statement of the stores", () => {
     await keys.claim({ organizationId, scope: "s", key: "k", requestHash: "h", resourceId: "r", createdAt: 1 }, 0);
     await keys.release({ organizationId, scope: "s", key: "k", resourceId: "r" });
     await keys.purge(1, 10);
+    const credentials = createCredentials(openDatabase(d1));
+    const credential = { organizationId, credentialId: "cred_1", name: "n", credentialType: "secret", shown: {}, settings: {} } as const;
+    await credentials.insert({ ...credential, sealed: "s", createdAt: 1, modifiedAt: 1 });
+    await credentials.get(organizationId, "cred_1");
+    await credentials.existing(organizationId, ["cred_1", "cred_2"]);
+    for (const filter of [{}, { credentialType: "secret", search: "n" }] as const)
+      await credentials.list(organizationId, filter, { limit: 10, offset: 0 });
+    await credentials.update(organizationId, "cred_1", { name: "m" }, 2);
+    await credentials.delete(organizationId, "cred_1", 3);
+    const codes = createTotpCodes(openDatabase(d1));
+    const none = { workflowId: null, workflowRunId: null, taskId: null, source: null, type: null, usedAt: null };
+    await codes.insert({ organizationId, totpCodeId: "otp_1", totpIdentifier: "ann", sealed: "s", createdAt: 1, expiresAt: 9, ...none });
+    for (const filter of [{}, { totpIdentifier: "ann" }]) await codes.list(organizationId, filter, 1, { limit: 10, offset: 0 });
+    await codes.take(organizationId, { totpIdentifier: "ann", workflowId: "wpid_1", workflowRunId: "wr_1" }, 2);
+    await codes.purge(10, 10);
 
     expect(statements.size).toBeGreaterThan(25);
     for (const [text, parameters] of statements) {

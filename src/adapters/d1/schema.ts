@@ -5,7 +5,17 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { ApiKeyId, DeliveryId, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "../../domain/id.ts";
+import { CREDENTIAL_TYPES } from "../../domain/credential.ts";
+import type {
+  ApiKeyId,
+  CredentialId,
+  DeliveryId,
+  OrganizationId,
+  RunId,
+  TotpCodeId,
+  WorkflowId,
+  WorkflowVersionId,
+} from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { RunIndexRow } from "../../domain/run-view.ts";
 
@@ -203,5 +213,58 @@ export const webhookDeliveries = sqliteTable(
     index("webhook_deliveries_due")
       .on(table.nextAttemptAt)
       .where(sql`status = 'pending'`), // what is to be sent now
+  ],
+);
+
+/** What logs in, pays or opens something: what it holds is ciphertext. A deleted one keeps its row without it, so that its id is never used again. */
+export const credentials = sqliteTable(
+  "credentials",
+  {
+    credentialId: text("credential_id").$type<CredentialId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    name: text("name").notNull(),
+    credentialType: text("credential_type", { enum: CREDENTIAL_TYPES }).notNull(),
+    /** What answers show of its content. */
+    shown: text("shown", { mode: "json" }).$type<JsonObject>().notNull(),
+    /** Skyvern's other fields. */
+    settings: text("settings", { mode: "json" }).$type<JsonObject>().notNull(),
+    /** Its content, sealed by the vault for `credentialPurpose`; empty when it was deleted. */
+    sealed: text("sealed").notNull(),
+    createdAt: integer("created_at").notNull(),
+    modifiedAt: integer("modified_at").notNull(),
+    deletedAt: integer("deleted_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.credentialId] }),
+    index("credentials_newest")
+      .on(table.organizationId, table.createdAt, table.credentialId)
+      .where(sql`deleted_at is null`), // the list
+  ],
+);
+
+/** One-time codes that were sent in, for ten minutes. */
+export const totpCodes = sqliteTable(
+  "totp_codes",
+  {
+    totpCodeId: text("totp_code_id").$type<TotpCodeId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    totpIdentifier: text("totp_identifier").notNull(),
+    /** The code, sealed by the vault for `totpCodePurpose`. */
+    sealed: text("sealed").notNull(),
+    workflowId: text("workflow_id"),
+    workflowRunId: text("workflow_run_id"),
+    taskId: text("task_id"),
+    source: text("source"),
+    type: text("type"),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    /** When a run took it. */
+    usedAt: integer("used_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.totpCodeId] }),
+    index("totp_codes_by_identifier").on(table.organizationId, table.totpIdentifier, table.createdAt), // a run that waits for one; the list of one
+    index("totp_codes_newest").on(table.organizationId, table.createdAt), // the list
+    index("totp_codes_by_expiry").on(table.expiresAt), // the purge
   ],
 );
