@@ -4,7 +4,7 @@ import { OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../ports.ts";
 import type { NewArtifact } from "./block.ts";
 import { fileName } from "./file-name.ts";
-import { httpRequest, parseBody } from "./http-request.ts";
+import { httpRequest, parseBody, withoutSecrets } from "./http-request.ts";
 import { contextWith } from "./testing/context.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -235,5 +235,35 @@ describe("http_request: failures", () => {
       errorClass,
       message: "what happened",
     });
+  });
+});
+
+describe("parts of an answer that are named as secret", () => {
+  const answer = (body: string) => respond(200, body, { "content-type": "application/json" });
+  const masked = (body: string, ...paths: string[]) => new TextDecoder().decode(withoutSecrets(answer(body), paths).body);
+
+  it.each([
+    ["token", { token: "***", a: { token: 2 }, list: [{ key: 3 }, { key: 4 }] }],
+    ["$.a.token", { token: 1, a: { token: "***" }, list: [{ key: 3 }, { key: 4 }] }],
+    ["list[1].key", { token: 1, a: { token: 2 }, list: [{ key: 3 }, { key: "***" }] }],
+    ["list[*].key", { token: 1, a: { token: 2 }, list: [{ key: "***" }, { key: "***" }] }],
+    ["list", { token: 1, a: { token: 2 }, list: "***" }],
+    ["a['token']", { token: 1, a: { token: "***" }, list: [{ key: 3 }, { key: 4 }] }],
+    ["nowhere.at.all", { token: 1, a: { token: 2 }, list: [{ key: 3 }, { key: 4 }] }],
+  ])("%s are masked", (path, expected) => {
+    expect(JSON.parse(masked('{"token":1,"a":{"token":2},"list":[{"key":3},{"key":4}]}', path))).toEqual(expected);
+  });
+
+  it("are withheld with the whole answer where it is no JSON", () => {
+    expect(masked("token=secret", "token")).toBe("***");
+    expect(masked("token=secret")).toBe("token=secret");
+  });
+
+  it("stand in no error and no file either", async () => {
+    const secret = respond(400, '{"token":"hidden"}', { "content-type": "application/json" });
+    await expect(run({ url: "https://a.example", secret_response_paths: ["token"] }, secret)).rejects.toThrow('{"token":"***"}');
+    const config = { url: "https://a.example", secret_response_paths: ["token"], save_response_as_file: true };
+    const { files } = await run(config, answer('{"token":"hidden"}'));
+    expect(files.map(({ bytes }) => new TextDecoder().decode(bytes))).toEqual(['{"token":"***"}']);
   });
 });

@@ -12,6 +12,8 @@ const MAX_TIMEOUT_SECONDS = 600;
 /** How much of a refusal's body goes into the error message. */
 const EXCERPT_LENGTH = 500;
 const REDACTED = "[REDACTED]";
+/** What stands for a part of an answer that is named as secret. */
+const MASK = "***";
 
 const json: z.ZodType<Json> = z.json();
 
@@ -37,6 +39,14 @@ const config = z
       .boolean()
       .default(false)
       .describe("Store the answer's body as an artifact instead of putting it into the output."),
+    secret_response_paths: z
+      .array(z.string().min(1).max(200))
+      .max(100)
+      .nullable()
+      .default(null)
+      .describe(
+        "Parts of a JSON answer that are kept nowhere, as `token` or `data.keys[0].secret` (`[*]`: of every item): `***` stands for them in the output, in errors and in the file.",
+      ),
     download_filename: z
       .string()
       .nullable()
@@ -93,7 +103,7 @@ export const httpRequest = defineBlock({
   async execute(context, request) {
     const headers = requestHeaders(request, context.idempotencyKey);
     const body = requestBody(request, headers["content-type"]);
-    const response = await send(context, request, headers, body);
+    const response = withoutSecrets(await send(context, request, headers, body), request.secret_response_paths ?? []);
     if (response.status < 200 || response.status >= 300) throw refusal(request, response, context.now());
     return request.save_response_as_file ? await saveFile(context, request, response) : answer(request, headers, response);
   },
@@ -197,6 +207,35 @@ async function saveFile(context: BlockContext, request: Config, response: HttpRe
     content_type: file.contentType,
     sha256: file.sha256,
   };
+}
+
+/** The answer with `***` for these parts of its JSON. What is not JSON is withheld whole: nobody can tell where its secrets are. */
+export function withoutSecrets<Answer extends Pick<HttpResponse, "headers" | "body">>(response: Answer, paths: readonly string[]): Answer {
+  if (paths.length === 0 || response.body.byteLength === 0) return response;
+  const masked = (text: string): Answer => ({ ...response, body: new TextEncoder().encode(text) });
+  try {
+    let value = JSON.parse(decode(response)) as Json;
+    for (const path of paths) value = maskAt(value, stepsOf(path));
+    return masked(JSON.stringify(value));
+  } catch {
+    return masked(MASK);
+  }
+}
+
+/** `$.data.keys[0].secret` → `data`, `keys`, `0`, `secret` */
+function stepsOf(path: string): string[] {
+  return path
+    .replace(/^\$\.?/, "")
+    .replaceAll(/\[["']?([^\]"']*)["']?\]/g, ".$1")
+    .split(".")
+    .filter((step) => step !== "");
+}
+
+function maskAt(value: Json, [step, ...rest]: readonly string[]): Json {
+  if (step === undefined) return MASK;
+  if (Array.isArray(value)) return value.map((item: Json, index) => (step === "*" || step === String(index) ? maskAt(item, rest) : item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, step === "*" || step === name ? maskAt(item, rest) : item]));
 }
 
 function redact(headers: Readonly<Record<string, string>>): Record<string, string> {

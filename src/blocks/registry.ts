@@ -57,6 +57,11 @@ export function isRepeatable(blockType: BlockType, config: JsonObject): boolean 
   return typeof blockType.repeatable === "function" ? blockType.repeatable(config) : blockType.repeatable;
 }
 
+/** May its fields use the secrets of credentials? */
+export function readsSecrets({ readsSecrets: says, category }: BlockType): boolean {
+  return says ?? category !== "control";
+}
+
 /** The block types as the domain sees them. */
 export const blockCatalog: BlockCatalog = {
   types: blockTypes.map(({ type }) => type),
@@ -65,7 +70,7 @@ export const blockCatalog: BlockCatalog = {
     return (
       blockType && {
         role: blockType.role ?? "step",
-        readsSecrets: blockType.readsSecrets ?? blockType.category !== "control",
+        readsSecrets: readsSecrets(blockType),
         isRepeatable: (config) => isRepeatable(blockType, config),
         normalize: (config) => blockType.normalize?.(config) ?? config,
         checkConfig: (config, path) => checkConfig(blockType, config, path),

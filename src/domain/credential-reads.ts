@@ -27,7 +27,7 @@ export function credentialReads(expression: Expression, keys: { has(key: string)
 
   function visit(value: unknown): void {
     if (Array.isArray(value)) for (const item of value) visit(item);
-    else if (typeof value === "object" && value !== null) visitNode(value as Partial<Node>);
+    else if (typeof value === "object" && value !== null) visitNode(value);
   }
 
   function visitNode(node: Partial<Node>): void {

@@ -1,7 +1,7 @@
 /** Stored credentials: what they hold, what of it may be shown, and what a run may read. Fields are Skyvern's (1.0.50). */
 import { z } from "zod";
 import type { CredentialId, OrganizationId } from "./id.ts";
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 import { readTotpSecret } from "./totp.ts";
 
 export const CREDENTIAL_TYPES = ["password", "credit_card", "secret"] as const;
@@ -97,6 +97,13 @@ export const CREDENTIAL_FIELDS = [
   "secret_label",
 ] as const;
 
+/** Fields whose values are searched for in everything that a block gives back. The others are shown by the API. */
+const SECRET_FIELDS: ReadonlySet<string> = new Set(["password", "totp", "card_number", "card_cvv", "secret_value"]);
+
+export function isSecretField(field: string): boolean {
+  return SECRET_FIELDS.has(field);
+}
+
 /** What of a credential may be shown. */
 export function shownOf(secrets: CredentialSecrets): JsonObject {
   switch (secrets.credential_type) {
@@ -107,6 +114,17 @@ export function shownOf(secrets: CredentialSecrets): JsonObject {
     case "secret":
       return { secret_label: secrets.secret_label ?? null };
   }
+}
+
+/**
+ * The value of a field for an expression; undefined when a credential of its type has no such field, or none was stored. Not for `totp`, which is
+ * a code of the moment.
+ */
+export function fieldOf(secrets: CredentialSecrets, field: string): Json | undefined {
+  if (field === "card_brand" && secrets.credential_type === "credit_card")
+    return secrets.card_brand?.trim() || brandOf(secrets.card_number);
+  if (field === "credential_type" || field === "metadata" || !Object.hasOwn(secrets, field)) return undefined;
+  return (secrets as JsonObject)[field] ?? undefined;
 }
 
 /** What a credential's ciphertext was sealed for: it opens for no other credential and no other organization. */

@@ -65,12 +65,17 @@ export function evaluateExpression(expression: Expression, scope: (name: string)
   }
 }
 
-/** Fills in every text of a value. Keys are left as they are. @throws ExpressionError with the path of the text put before the message */
-export function fillIn(value: Json, scope: (name: string) => Json | undefined, path = ""): Json {
+/**
+ * Fills in every text of a value. Keys are left as they are.
+ * @param scope what a name is in an expression
+ * @throws ExpressionError with the path of the text put before the message
+ */
+export function fillIn(value: Json, scope: (name: string, expression: Expression) => Json | undefined, path = ""): Json {
   if (typeof value === "string") {
     if (!hasExpression(value)) return value;
     try {
-      return evaluateExpression(parseExpression(value), scope);
+      const expression = parseExpression(value);
+      return evaluateExpression(expression, (name) => scope(name, expression));
     } catch (error) {
       throw error instanceof ExpressionError && path !== "" ? new ExpressionError(`${path}: ${error.message}`, { cause: error }) : error;
     }

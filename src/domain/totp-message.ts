@@ -1,5 +1,8 @@
+import { isJsonObject } from "./json.ts";
+
 /** Skyvern: a text so long or shorter is the code itself. */
 const MAX_CODE_LENGTH = 10;
+const MAX_PULLED_LENGTH = 100;
 export const MAX_MESSAGE_LENGTH = 20_000;
 
 /** Words beside which a code stands in a message, in some of the languages that services write in. */
@@ -35,4 +38,16 @@ export function findTotpCode(content: string): FoundCode {
 
 function numbersBy(pattern: RegExp, text: string): string[] {
   return [...new Set([...text.matchAll(pattern)].map(([, digits = ""]) => digits.replaceAll(/[ -]/g, "")))];
+}
+
+/** The code in the answer of a server that was asked for one: `{"verification_code":"123456"}`. Null when there is none yet. */
+export function readVerificationCode(body: string): string | null {
+  try {
+    const answer: unknown = JSON.parse(body);
+    const code = isJsonObject(answer) ? answer.verification_code : null;
+    const text = typeof code === "string" || typeof code === "number" ? String(code).trim() : "";
+    return text === "" || text.length > MAX_PULLED_LENGTH ? null : text;
+  } catch {
+    return null; // it is asked again
+  }
 }

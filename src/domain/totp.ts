@@ -2,6 +2,9 @@
 import { Secret, TOTP, URI } from "otpauth";
 import type { OrganizationId, TotpCodeId } from "./id.ts";
 
+/** Seconds that a code must still be good for; a block that is given one with less left waits for the next. */
+export const MIN_SECONDS_LEFT = 3;
+
 export type ReadTotp = { readonly ok: true; readonly totp: TOTP } | { readonly ok: false; readonly message: string };
 
 /**

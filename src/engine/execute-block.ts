@@ -17,6 +17,7 @@ import { isJsonObject, type Json } from "../domain/json.ts";
 import type { PlanNode } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
+import type { AttemptSecrets } from "./run-secrets.ts";
 
 /** What came of one attempt at a block. */
 export type Answer =
@@ -35,6 +36,7 @@ export type Lookup = (name: string) => Json | undefined;
 /**
  * One attempt at a block: its condition, its fields filled in and checked, then its work. A failure is an answer; nothing is thrown.
  * @param onBug is told of what no block should throw, whole; the answer carries only its message
+ * @param secrets of a run that uses credentials: given to the fields, and taken out of what the attempt gives back
  */
 export async function executeBlock(
   node: PlanNode,
@@ -42,12 +44,31 @@ export async function executeBlock(
   scope: Lookup,
   context: BlockContext,
   onBug: (error: unknown) => void,
+  secrets: AttemptSecrets | null = null,
+): Promise<Answer> {
+  if (secrets === null) return await attemptBlock(node, blockType, scope, context, onBug, null);
+  const { mask } = secrets;
+  const masked: BlockContext = {
+    ...context,
+    saveArtifact: (file) => context.saveArtifact({ ...file, name: mask.text(file.name), bytes: mask.bytes(file.contentType, file.bytes) }),
+  };
+  return mask.answer(await attemptBlock(node, blockType, scope, masked, (error) => onBug(mask.error(error)), secrets));
+}
+
+async function attemptBlock(
+  node: PlanNode,
+  blockType: BlockType,
+  scope: Lookup,
+  context: BlockContext,
+  onBug: (error: unknown) => void,
+  secrets: AttemptSecrets | null,
 ): Promise<Answer> {
   try {
     if (node.condition !== null && node.role !== "while_loop" && !isTrue(node.condition, scope)) {
       return { type: "skipped", reason: `The condition is false: ${node.condition}` };
     }
-    const config = blockType.config.safeParse(fillIn(node.config, scope));
+    const names = secrets === null ? scope : await secrets.resolve(node.config, scope);
+    const config = blockType.config.safeParse(fillIn(node.config, names));
     if (!config.success)
       return failed("block", describeFaults("The fields do not fit after filling in", faultsOf(config.error, blockType.config)));
     return answerOf(await withTimeout(node, context, (inTime) => blockType.execute(inTime, config.data)));

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import type { BlockContext } from "../blocks/block.ts";
-import { findBlockType } from "../blocks/registry.ts";
+import type { BlockContext, BlockType } from "../blocks/block.ts";
+import { findBlockType, readsSecrets } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
@@ -20,6 +20,7 @@ import { AlarmClock } from "./alarm-clock.ts";
 import { type Answer, childOutput, executeBlock, isTrue } from "./execute-block.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { conditionScopeOf, scopeOf } from "./run-scope.ts";
+import { AttemptSecrets } from "./run-secrets.ts";
 import { RunStorage, ValueTooLarge } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
 
@@ -276,8 +277,13 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
         this.#deps.artifacts.save(run.facts, { artifactId: artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact")), ...file }),
     };
     const answer: Answer = blockType
-      ? await executeBlock(node, blockType, scopeOf(run, path, block.startedAt), context, (error) =>
-          this.#deps.log.error("block threw", error, this.#fields(path, attempt)),
+      ? await executeBlock(
+          node,
+          blockType,
+          scopeOf(run, path, block.startedAt),
+          context,
+          (error) => this.#deps.log.error("block threw", error, this.#fields(path, attempt)),
+          this.#secretsOf(run, blockType, signal, block.tries.resourceWaits),
         )
       : {
           type: "failed",
@@ -285,6 +291,12 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
         };
     if (taken !== null) await this.#keepPage(run, answer, signal, taken);
     if (!signal.aborted) await this.#answer(answer, { at: this.#deps.clock.now(), path, attempt });
+  }
+
+  /** Null, and no work, for a run without credentials and for blocks that are given none. */
+  #secretsOf({ facts }: Run, blockType: BlockType, signal: AbortSignal, waits: number): AttemptSecrets | null {
+    if (facts.credentials === undefined || !readsSecrets(blockType)) return null;
+    return new AttemptSecrets(this.#deps, facts, facts.credentials, { signal, waits });
   }
 
   /** Asks a loop whether it goes on. */

@@ -488,6 +488,49 @@ describeExample("sequential-key", (example) => {
   });
 });
 
+describeExample("credentials", (example) => {
+  const shop = json({ customer: "Ann", orders: [1, 2], session: { token: "its own", user: "ann" }, echo: "correct horse battery" });
+
+  it("sends the real password and code, and gives back neither", async () => {
+    const [tenant, box] = [await createCaller(), await openBox(shop)];
+    const credential = {
+      username: "ann@example.com",
+      password: "correct horse battery",
+      totp: "GEZDGNBVGY3TQOJQ",
+      totp_type: "authenticator",
+    };
+    const stored = await tenant.call("POST", "/v1/credentials", { name: "Shop", credential_type: "password", credential });
+    const run = await example.run(tenant, { login: stored.body.credential_id, login_url: box.url });
+    expect(run).toMatchObject({ status: "completed", output: { result_output: { customer: "Ann", orders: 2 } } });
+    const [sent] = await box.requests();
+    expect(JSON.parse(sent!.body)).toEqual({
+      user: credential.username,
+      password: credential.password,
+      code: expect.stringMatching(/^\d{6}$/),
+    });
+    expect(run.output.log_in_output.body).toEqual({ customer: "Ann", orders: [1, 2], session: { token: "***", user: "ann" }, echo: "***" });
+    expect(run.output.log_in_output.request_body).toEqual({ user: credential.username, password: "***", code: "***" });
+  });
+
+  it("waits for a code that is sent in, where the credential has no authenticator", async () => {
+    const [tenant, box] = [await createCaller(), await openBox(shop)];
+    const credential = { username: "ann", password: "correct horse battery", totp_type: "email", totp_identifier: "ann@example.com" };
+    const stored = await tenant.call("POST", "/v1/credentials", { name: "Shop", credential_type: "password", credential });
+    await tenant.call("POST", "/v1/credentials/totp", { totp_identifier: "ann@example.com", content: "482913 is your Shop code" });
+    expect(await example.run(tenant, { login: stored.body.credential_id, login_url: box.url })).toMatchObject({ status: "completed" });
+    expect(JSON.parse((await box.requests())[0]!.body).code).toBe("482913");
+  });
+
+  it("is refused with another organization's credential", async () => {
+    const [tenant, other] = [await createCaller(), await createCaller()];
+    const body = { name: "Shop", credential_type: "secret", credential: { secret_value: "theirs" } };
+    const theirs = await other.call("POST", "/v1/credentials", body);
+    const parameters = { login: theirs.body.credential_id, login_url: "https://shop.example" };
+    const started = await tenant.call("POST", "/v1/run/workflows", { workflow_id: await example.save(tenant), parameters });
+    expect([started.status, started.body.errors]).toEqual([400, [expect.objectContaining({ path: "parameters.login" })]]);
+  });
+});
+
 describeExample("wait", (example) => {
   it("completes when the time has come, also through an eviction", async () => {
     const run = await example.start(await createTenant(), { seconds: 0.3 });
