@@ -3,6 +3,7 @@ import { createApiKeys } from "./adapters/d1/api-keys.ts";
 import { openDatabase } from "./adapters/d1/database.ts";
 import { createCredentials } from "./adapters/d1/credentials.ts";
 import { createDeliveries } from "./adapters/d1/deliveries.ts";
+import { createFileExpiries } from "./adapters/d1/file-expiries.ts";
 import { createIdempotencyKeys } from "./adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "./adapters/d1/organizations.ts";
 import { createRunIndex } from "./adapters/d1/runs.ts";
@@ -11,9 +12,11 @@ import { createWorkflows } from "./adapters/d1/workflows.ts";
 import { createHttpClient } from "./adapters/http-client.ts";
 import { createIds } from "./adapters/ids.ts";
 import { createDecisionTokens } from "./adapters/decision-tokens.ts";
+import { createFileLinks } from "./adapters/file-links.ts";
 import { createLog } from "./adapters/log.ts";
 import { createDeliveryQueue } from "./adapters/queue-deliveries.ts";
 import { createArtifacts } from "./adapters/r2-artifacts.ts";
+import { createFiles } from "./adapters/r2-files.ts";
 import { createTemplates } from "./adapters/r2-templates.ts";
 import { createLargeValues } from "./adapters/r2-values.ts";
 import { createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
@@ -29,6 +32,8 @@ import type {
   Clock,
   Credentials,
   DecisionTokens,
+  FileLinks,
+  Files,
   Gates,
   HttpClientFor,
   Ids,
@@ -43,6 +48,7 @@ import type {
   Vault,
 } from "./ports.ts";
 import { consumeDeadDeliveries, consumeDeliveries, sweepDeliveries } from "./services/deliveries.ts";
+import { purgeFiles } from "./services/files.ts";
 import { purgeIdempotencyKeys } from "./services/idempotency.ts";
 import { startChild } from "./services/child-runs.ts";
 import { purgeTotpCodes } from "./services/totp-codes.ts";
@@ -60,6 +66,7 @@ export interface EngineDeps {
   readonly organizations: Pick<Organizations, "get">;
   readonly sign: SignWebhook;
   readonly artifacts: Artifacts;
+  readonly files: Files;
   readonly httpFor: HttpClientFor;
   readonly mailerFor: MailerFor;
   readonly gates: Gates;
@@ -67,6 +74,7 @@ export interface EngineDeps {
   readonly news: RunNewsQueue;
   readonly values: LargeValues;
   readonly tokens: DecisionTokens;
+  readonly links: FileLinks;
   readonly children: ChildRuns;
   /** From 0 to 1 (exclusive). */
   readonly random: () => number;
@@ -111,6 +119,7 @@ function makeEngine(env: Env): EngineDeps {
     organizations: createOrganizations(db),
     sign: signWebhook,
     artifacts: createArtifacts(env.ARTIFACTS, now),
+    files: createFiles(env.ARTIFACTS, now),
     httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
     mailerFor: (allowedHosts) => createMailer({ allowedHosts, service: settings.mail }),
     gates: createGates(env.ORGANIZATION_GATE),
@@ -118,6 +127,7 @@ function makeEngine(env: Env): EngineDeps {
     news: createNewsQueue(env.RUN_EVENTS),
     values: createLargeValues(env.ARTIFACTS),
     tokens: createDecisionTokens(settings.encryptionKey),
+    links: createFileLinks(settings.encryptionKey),
     children: { start: (...child) => startChild(composeWorker(env).deps, ...child) },
     random: Math.random,
   };
@@ -134,6 +144,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
     apiKeys: createApiKeys(db),
     workflows: createWorkflows(db),
     runIndex: createRunIndex(db),
+    fileExpiries: createFileExpiries(db),
     idempotencyKeys: createIdempotencyKeys(db),
     deliveries: createDeliveries(db),
     deliveryQueue: createDeliveryQueue(env.WEBHOOK_DELIVERIES),
@@ -158,7 +169,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
 
     /** Every minute. One job that fails does not keep the others from their work. */
     async scheduled(at: number): Promise<void> {
-      const jobs = { wakeSilentRuns, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes };
+      const jobs = { wakeSilentRuns, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes, purgeFiles };
       const results = await Promise.allSettled(Object.values(jobs).map((job) => job(deps, at)));
       for (const [index, result] of results.entries()) {
         if (result.status === "rejected") engine.log.error(`the job ${Object.keys(jobs)[index]} failed`, result.reason);

@@ -3,6 +3,7 @@
  * An implementation and its fake pass the same contract suite (`test/contracts/`).
  */
 import type { AdmissionAnswer, AdmissionCounts, AdmissionRequest, QueuePosition } from "./domain/admission.ts";
+import type { StoredArtifact } from "./domain/artifact.ts";
 import type {
   BrowserState,
   BrowserTarget,
@@ -13,6 +14,7 @@ import type {
   PageQuery,
   PAPER_INCHES,
 } from "./domain/browser.ts";
+import type { ByteRange } from "./domain/byte-range.ts";
 import type { CredentialType } from "./domain/credential.ts";
 import type { ClaimedDelivery, DeliveryReport, NewDelivery, Settlement } from "./domain/delivery.ts";
 import type { Fault } from "./domain/error.ts";
@@ -21,6 +23,7 @@ import type {
   ArtifactId,
   CredentialId,
   DeliveryId,
+  FileId,
   IdTypes,
   OrganizationId,
   RunId,
@@ -28,6 +31,7 @@ import type {
   WorkflowId,
   WorkflowVersionId,
 } from "./domain/id.ts";
+import type { StoredFile } from "./domain/file.ts";
 import type { Json, JsonObject } from "./domain/json.ts";
 import type { Mail, MailServer } from "./domain/mail.ts";
 import type { Organization, OrganizationSettings } from "./domain/organization.ts";
@@ -210,28 +214,71 @@ export interface PageOptions {
 
 // ----------------------------------------------------------------------------------------------------- Artifacts
 
-/** A stored file. */
-export interface SavedArtifact {
-  readonly artifactId: ArtifactId;
-  readonly type: string;
-  readonly name: string;
-  readonly contentType: string;
-  readonly sizeBytes: number;
-  /** Hexadecimal. */
-  readonly sha256: string;
-  readonly createdAt: number;
+/** A stored file, as a block sees it. */
+export type SavedArtifact = Omit<StoredArtifact, "blockPath">;
+
+/** Files of runs. Keys are `org/<organization>/run/<run>/<artifact>`, so that one organization can never name another's. */
+export interface Artifacts {
+  /** @param owner.path the block that makes it */
+  save(
+    owner: { organizationId: OrganizationId; runId: RunId; path: string },
+    file: { artifactId: ArtifactId; type: string; name: string; contentType: string; bytes: Uint8Array },
+  ): Promise<StoredArtifact>;
+  /** Oldest first. */
+  list(organizationId: OrganizationId, runId: RunId): Promise<StoredArtifact[]>;
+  /** @returns null when this organization has no such artifact */
+  get(organizationId: OrganizationId, artifactId: ArtifactId): Promise<StoredArtifact | null>;
+  /** The same with the content. @param range null for all of it */
+  open(
+    organizationId: OrganizationId,
+    artifactId: ArtifactId,
+    range?: ByteRange | null,
+  ): Promise<{ artifact: StoredArtifact; body: ReadableStream } | null>;
 }
 
-/** Files of runs. Keys are `org/<organization>/run/<run>/<artifact>/<name>`, so that one organization can never name another's. */
-export interface Artifacts {
+/** Files that callers upload. Keys are `org/<organization>/file/<file>`; what has expired is not found any more. */
+export interface Files {
   save(
-    owner: { organizationId: OrganizationId; runId: RunId },
-    file: { artifactId: ArtifactId; type: string; name: string; contentType: string; bytes: Uint8Array },
-  ): Promise<SavedArtifact>;
-  /** Oldest first. */
-  list(organizationId: OrganizationId, runId: RunId): Promise<SavedArtifact[]>;
-  /** @returns null when this organization has no such artifact */
-  open(organizationId: OrganizationId, artifactId: ArtifactId): Promise<{ artifact: SavedArtifact; body: ReadableStream } | null>;
+    organizationId: OrganizationId,
+    file: { fileId: FileId; name: string; contentType: string; bytes: Uint8Array; createdAt: number; expiresAt: number | null },
+  ): Promise<StoredFile>;
+  /** @returns null when this organization has no such file */
+  get(organizationId: OrganizationId, fileId: FileId): Promise<StoredFile | null>;
+  /** The same with the content. @param range null for all of it */
+  open(
+    organizationId: OrganizationId,
+    fileId: FileId,
+    range?: ByteRange | null,
+  ): Promise<{ file: StoredFile; body: ReadableStream } | null>;
+  /** Deletes those that are there, at most 1,000. */
+  delete(files: readonly { readonly organizationId: OrganizationId; readonly fileId: FileId }[]): Promise<void>;
+}
+
+/** When uploaded files are to be deleted, in D1. */
+export interface FileExpiries {
+  add(file: { organizationId: OrganizationId; fileId: FileId; expiresAt: number }): Promise<void>;
+  /** Of any organization, those that expired first. */
+  expired(now: number, limit: number): Promise<{ organizationId: OrganizationId; fileId: FileId }[]>;
+  /** Forgets the first `limit` of those that expired until `now`. */
+  forget(now: number, limit: number): Promise<void>;
+}
+
+/** Addresses by which a file can be read for a while without an API key: the path and what signs it, in Skyvern's form. */
+export interface FileLinks {
+  /** @param expiresAt in milliseconds since the epoch @returns the path with a query, to go behind the API's origin */
+  make(organizationId: OrganizationId, path: string, expiresAt: number): string;
+  /** @returns whose file may be read, or why none may */
+  check(
+    path: string,
+    query: SignedQuery,
+    now: number,
+  ): { ok: true; organizationId: OrganizationId } | { ok: false; reason: "invalid" | "expired" };
+}
+export interface SignedQuery {
+  readonly sig: string;
+  /** Unix seconds. */
+  readonly expiry: string;
+  readonly kid: string;
 }
 
 // -------------------------------------------------------------------------------------------------------- Secrets
@@ -572,6 +619,8 @@ export interface RunObject {
   wake(): Promise<boolean>;
   /** Events for webhooks that are not acknowledged, each with the run as it was then, as JSON text. */
   webhookEvents(): Promise<RunWebhookEvent[]>;
+  /** Another run tries this one again. */
+  noteRetry(by: RunId): Promise<void>;
   /** What the run told up to this event of its journal is recorded. */
   acknowledge(seq: number): Promise<void>;
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { type ArtifactId, type OrganizationId, type RunId, runOfArtifact } from "../domain/id.ts";
-import type { Artifacts, SavedArtifact } from "../ports.ts";
+import type { StoredArtifact } from "../domain/artifact.ts";
+import type { Artifacts } from "../ports.ts";
 
 /** What is kept beside the bytes; R2 holds size and checksum itself. */
-const metadataSchema = z.object({ type: z.string(), name: z.string(), created_at: z.coerce.number() });
+const metadataSchema = z.object({ type: z.string(), name: z.string(), created_at: z.coerce.number(), block: z.string().optional() });
 
 /**
  * Files of runs in R2, one object each, its facts in the object's own metadata: no index that could disagree. An artifact's id names its run,
@@ -11,20 +12,24 @@ const metadataSchema = z.object({ type: z.string(), name: z.string(), created_at
  */
 export function createArtifacts(bucket: R2Bucket, now: () => number): Artifacts {
   const prefixOf = (organizationId: OrganizationId, runId: RunId) => `org/${organizationId}/run/${runId}/`;
+  const keyOf = (organizationId: OrganizationId, artifactId: ArtifactId) => {
+    const runId = runOfArtifact(artifactId);
+    return runId === null ? null : prefixOf(organizationId, runId) + artifactId;
+  };
   return {
-    async save({ organizationId, runId }, { artifactId, type, name, contentType, bytes }) {
+    async save({ organizationId, runId, path }, { artifactId, type, name, contentType, bytes }) {
       const sha256 = await crypto.subtle.digest("SHA-256", bytes);
       const createdAt = now();
       await bucket.put(prefixOf(organizationId, runId) + artifactId, bytes, {
         sha256,
         httpMetadata: { contentType },
-        customMetadata: { type, name: encodeURIComponent(name), created_at: String(createdAt) },
+        customMetadata: { type, name: encodeURIComponent(name), created_at: String(createdAt), block: encodeURIComponent(path) },
       });
-      return { artifactId, type, name, contentType, sizeBytes: bytes.byteLength, sha256: toHex(sha256), createdAt };
+      return { artifactId, type, name, contentType, sizeBytes: bytes.byteLength, sha256: toHex(sha256), createdAt, blockPath: path };
     },
 
     async list(organizationId, runId) {
-      const found: SavedArtifact[] = [];
+      const found: StoredArtifact[] = [];
       let cursor: string | undefined;
       do {
         const page: R2Objects = await bucket.list({
@@ -38,16 +43,22 @@ export function createArtifacts(bucket: R2Bucket, now: () => number): Artifacts 
       return found;
     },
 
-    async open(organizationId, artifactId) {
-      const runId = runOfArtifact(artifactId);
-      const object = runId === null ? null : await bucket.get(prefixOf(organizationId, runId) + artifactId);
+    async get(organizationId, artifactId) {
+      const key = keyOf(organizationId, artifactId);
+      const object = key === null ? null : await bucket.head(key);
+      return object === null ? null : describe(object);
+    },
+
+    async open(organizationId, artifactId, range = null) {
+      const key = keyOf(organizationId, artifactId);
+      const object = key === null ? null : await bucket.get(key, range === null ? {} : { range });
       return object === null ? null : { artifact: describe(object), body: object.body };
     },
   };
 }
 
-function describe(object: R2Object): SavedArtifact {
-  const { type, name, created_at } = metadataSchema.parse(object.customMetadata);
+function describe(object: R2Object): StoredArtifact {
+  const { type, name, created_at, block } = metadataSchema.parse(object.customMetadata);
   return {
     artifactId: object.key.slice(object.key.lastIndexOf("/") + 1) as ArtifactId, // the key was made from it
     type,
@@ -56,6 +67,7 @@ function describe(object: R2Object): SavedArtifact {
     sizeBytes: object.size,
     sha256: object.checksums.sha256 ? toHex(object.checksums.sha256) : "",
     createdAt: created_at,
+    blockPath: block === undefined ? null : decodeURIComponent(block),
   };
 }
 

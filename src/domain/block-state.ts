@@ -81,6 +81,8 @@ interface Ended {
   readonly finishedAt: number;
   /** Of a loop. */
   readonly iterations?: readonly Iteration[];
+  /** The run that it waited for at the end. */
+  readonly childRunId?: string;
 }
 
 export type EndedBlock =

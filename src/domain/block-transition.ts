@@ -62,7 +62,7 @@ function nextBlockState(block: BlockState | undefined, node: PlanNode, event: Bl
     return untaken ? { status: "skipped", attempt: 0, startedAt: at, finishedAt: at, reason: event.reason } : null;
   }
   if (hasEnded(block) || attempt !== block.attempt || event.type === "block_started") return null;
-  const ended = { attempt, startedAt: block.startedAt, finishedAt: at, ...iterationsCutShort(block, at) };
+  const ended = { attempt, startedAt: block.startedAt, finishedAt: at, ...iterationsCutShort(block, at), ...childOf(block) };
   const begun = { tries: block.tries, attempt, startedAt: block.startedAt };
   switch (event.type) {
     case "block_completed":
@@ -121,6 +121,7 @@ function afterFailure(
         finishedAt: at,
         failure: recovery.failure,
         ...iterationsCutShort(block, at),
+        ...childOf(block),
       };
   }
 }
@@ -144,12 +145,17 @@ export function cutShort(scope: Scope, at: number): Scope {
   return mapBlocks(scope, (block) => {
     if (isLive(block)) {
       const iterations = block.status === "looping" ? { iterations: block.iterations } : {};
-      return { status: "canceled", attempt: block.attempt, startedAt: block.startedAt, finishedAt: at, ...iterations };
+      return { status: "canceled", attempt: block.attempt, startedAt: block.startedAt, finishedAt: at, ...iterations, ...childOf(block) };
     }
     if (block.status === "pending" && block.tries.attempts > 0)
       return { status: "canceled", attempt: block.tries.attempts, startedAt: at, finishedAt: at };
     return block;
   });
+}
+
+/** Of a block that ends while it waits for a run. */
+function childOf(block: BlockState): { childRunId?: string } {
+  return block.status === "waiting" && block.wait.for === "child" ? { childRunId: block.wait.runId } : {};
 }
 
 /** Of a loop that ends: nothing in it goes on. */

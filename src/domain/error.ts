@@ -40,6 +40,7 @@ export type ErrorCode =
   | "idempotency_mismatch"
   | "unsupported_media_type"
   | "body_too_large"
+  | "range_not_satisfiable"
   | "limit_exceeded";
 
 /** A refusal that the caller can act on. Everything else that is thrown is a bug. */

@@ -10,6 +10,7 @@ export interface IdTypes {
   run: `wr_${string}`;
   blockRun: `wrb_${string}`;
   artifact: `a_${string}`;
+  file: `file_${string}`;
   delivery: `whd_${string}`;
   event: `evt_${string}`;
   request: `req_${string}`;
@@ -25,6 +26,7 @@ export const ID_PREFIXES = {
   run: "wr",
   blockRun: "wrb",
   artifact: "a",
+  file: "file",
   delivery: "whd",
   event: "evt",
   request: "req",
@@ -41,6 +43,7 @@ export type BlockRunId = IdTypes["blockRun"];
 export type ArtifactId = IdTypes["artifact"];
 export type CredentialId = IdTypes["credential"];
 export type TotpCodeId = IdTypes["totpCode"];
+export type FileId = IdTypes["file"];
 export type DeliveryId = IdTypes["delivery"];
 
 /** Is `text` an id of this kind, by its form? Says nothing of whether the thing exists. */

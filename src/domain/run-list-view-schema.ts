@@ -1,8 +1,14 @@
 import { z } from "zod";
 import type { JsonObject } from "./json.ts";
-import { runListItem, workflowRunItem, workflowRunStatus } from "./run-list-view.ts";
+import { runListItem, workflowRunItem } from "./run-list-view.ts";
+import { workflowRunStatus } from "./run-status-view.ts";
 import {
+  downloadedFiles,
   failureReason,
+  recordingUrl,
+  runWith,
+  screenshotUrls,
+  triggerType,
   finishedAt,
   outputSchema,
   queuedAt,
@@ -15,7 +21,6 @@ import type { RunIndexRow } from "./run-view.ts";
 import { absent, anyObject, createdAt, modifiedAt } from "./view-field.ts";
 import { workflowResponseExample, workflowResponseSchema } from "./workflow-view-schema.ts";
 
-const triggerType = z.string().describe("How it was started.");
 const asked = z.json().describe("Skyvern's: as the request said; has no effect here.");
 
 /** What `runListItem` makes. */
@@ -95,12 +100,12 @@ export const workflowRunStatusSchema = z
     created_at: createdAt,
     modified_at: modifiedAt,
     parameters: anyObject.nullable().describe("The run's parameters; null for a start that was refused."),
-    screenshot_urls: absent,
-    recording_url: absent,
-    recording_urls: absent,
+    screenshot_urls: screenshotUrls,
+    recording_url: recordingUrl,
+    recording_urls: z.array(z.string()).nullable().describe("The same as a list."),
     recording_archived: z.literal(false).describe("Skyvern's; always false here."),
-    downloaded_files: absent,
-    downloaded_file_urls: absent,
+    downloaded_files: downloadedFiles,
+    downloaded_file_urls: z.array(z.string()).nullable().describe("Their links."),
     outputs: outputSchema,
     total_steps: absent,
     total_cost: absent,
@@ -112,9 +117,9 @@ export const workflowRunStatusSchema = z
     browser_profile_id: absent,
     browser_seed_source: absent,
     browser_sink_profile_id: absent,
-    max_screenshot_scrolls: absent,
+    max_screenshot_scrolls: asked,
     browser_address: asked,
-    run_with: z.literal("agent").describe("Skyvern's; always the same here."),
+    run_with: runWith,
     script_run: absent,
     script_id: absent,
     errors: z.array(runErrorSchema).describe("The codes of all failures."),

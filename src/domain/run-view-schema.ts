@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { JsonObject } from "./json.ts";
+import { runRequestView } from "./run-request.ts";
 import { FINAL_STATUSES } from "./run.ts";
 import type { RunIndexRow } from "./run-view.ts";
 import { absent, anyObject, createdAt, instant, modifiedAt } from "./view-field.ts";
@@ -41,8 +42,64 @@ export const outputSchema = anyObject
   .nullable()
   .describe("What the blocks returned, as `<label>_output`, and every `extracted_information` that is not null, in order.");
 
-/** What `runResponse` makes, and `getRun` of it. */
-const runSchema = z
+/** Skyvern's `FileInfo`. */
+const fileInfoSchema = z
+  .strictObject({
+    url: z.string().describe("A signed link, which needs no key and expires."),
+    checksum: z.string().describe("SHA-256, hexadecimal."),
+    filename: z.string().describe("Its name."),
+    file_size: z.int().describe("Bytes."),
+    modified_at: instant.describe("When it was made."),
+    artifact_id: z.string().describe("The artifact, `a_…`."),
+  })
+  .meta({ id: "FileInfo" });
+
+export const downloadedFiles = z.array(fileInfoSchema).nullable().describe("The files that it downloaded; null when there are none.");
+export const screenshotUrls = z
+  .array(z.string())
+  .nullable()
+  .describe("Signed links, the newest first, at most 100; null when there are none.");
+export const recordingUrl = z.string().nullable().describe("A signed link; null when there is no recording.");
+export const runWith = z.string().describe("As the request said, else `agent`; has no effect here.");
+export const triggerType = z.enum(["manual", "mcp", "api", "scheduled", "webhook"]).describe("By what it was started.");
+
+const warningSchema = z
+  .strictObject({
+    path: z.string().describe("Which field."),
+    message: z.string().describe("A sentence."),
+    code: z.string().describe("For programs."),
+  })
+  .meta({ id: "RunWarning" });
+
+const asRequested = z.json().describe("As the request said.");
+
+/** What `runRequestView` makes: every field of Skyvern's, and ours where they were sent. */
+const runRequestViewSchema = z
+  .looseObject({
+    workflow_id: z.string().describe("The workflow, `wpid_…`."),
+    parameters: anyObject.nullable().describe("As they were sent."),
+    title: asRequested,
+    proxy_location: asRequested,
+    webhook_url: asRequested,
+    totp_url: asRequested,
+    totp_identifier: asRequested,
+    browser_session_id: asRequested,
+    reuse_browser_session: asRequested,
+    browser_profile_id: asRequested,
+    start_fresh_browser: asRequested,
+    max_screenshot_scrolls: asRequested,
+    max_elapsed_time_minutes: asRequested,
+    extra_http_headers: z.json().describe("The names as the request said; values are masked."),
+    cdp_connect_headers: asRequested,
+    browser_address: asRequested,
+    ai_fallback: asRequested,
+    run_with: asRequested,
+    run_metadata: asRequested,
+  })
+  .meta({ id: "RunRequestEcho" });
+
+/** What `runResponse` and `invalidRunResponse` make, and `getRun` of them. */
+export const runSchema = z
   .strictObject({
     run_id: z.string().describe("The run's id, `wr_…`."),
     run_type: z.literal("workflow_run").describe("Skyvern's kinds of run, of which there is one here."),
@@ -50,10 +107,10 @@ const runSchema = z
     output: outputSchema,
     failure_reason: failureReason,
     errors: z.array(runErrorSchema).describe("The codes of all failures."),
-    downloaded_files: absent,
-    recording_url: absent,
+    downloaded_files: downloadedFiles,
+    recording_url: recordingUrl,
     recording_archived: z.literal(false).describe("Skyvern's; always false here."),
-    screenshot_urls: absent,
+    screenshot_urls: screenshotUrls,
     created_at: createdAt,
     modified_at: modifiedAt,
     queued_at: queuedAt,
@@ -63,48 +120,30 @@ const runSchema = z
     browser_session_id: absent,
     browser_profile_id: absent,
     browser_seed_source: absent,
-    max_screenshot_scrolls: absent,
+    max_screenshot_scrolls: z.int().nullable().describe("As the request said; has no effect here."),
     script_run: absent,
     script_id: absent,
     step_count: absent,
-    run_with: z.literal("agent").describe("Skyvern's; always the same here."),
-    ai_fallback: absent,
-    run_request: anyObject.describe("The request that started it, as it was sent; headers for others are masked."),
+    run_with: runWith,
+    ai_fallback: z.boolean().nullable().describe("As the request said; has no effect here."),
+    run_request: runRequestViewSchema.nullable().describe("The request that started it; null for a start that was refused."),
     workflow_permanent_id: z.string().describe("The workflow, `wpid_…`."),
     workflow_id: z.string().describe("The version, `w_…`."),
     version: z.int().min(1).describe("The number of the version that runs, whatever is saved meanwhile."),
     workflow_title: z.string().describe("What the workflow was called then."),
-    parameters: anyObject.describe("The run's parameters, converted to the types that the workflow declares."),
+    parameters: anyObject
+      .nullable()
+      .describe("The run's parameters, converted to the types that the workflow declares; null for a start that was refused."),
     webhook_callback_url: z.string().nullable().describe("Where its events go."),
     retried_from_workflow_run_id: z.string().nullable().describe("The run that it tries again."),
+    retried_by_workflow_run_id: z.string().nullable().describe("The newest run that tries this one again."),
     parent_workflow_run_id: z.string().nullable().describe("The run whose `workflow_trigger` started it."),
+    trigger_type: triggerType,
+    warnings: z.array(warningSchema).describe("What of the request was kept and has no effect."),
     queue_position: z.int().min(1).nullable().optional().describe("Of a queued run: how many are served until it is its turn."),
     queue_reason: z.string().nullable().optional().describe("Of a queued run: what it waits for."),
   })
   .meta({ id: "Run" });
-
-/** What `invalidRunResponse` makes. */
-const invalidRunSchema = runSchema
-  .pick({
-    run_id: true,
-    run_type: true,
-    output: true,
-    failure_reason: true,
-    created_at: true,
-    modified_at: true,
-    queued_at: true,
-    started_at: true,
-    finished_at: true,
-    workflow_permanent_id: true,
-    workflow_id: true,
-    version: true,
-    workflow_title: true,
-  })
-  .extend({ status: z.literal("invalid").describe("The start was refused: `failure_reason` says why.") })
-  .meta({ id: "InvalidRun" });
-
-export const startedRunSchema = runSchema;
-export const anyRunSchema = z.union([runSchema, invalidRunSchema]);
 
 export const runExample: JsonObject = {
   run_id: "wr_01JDAA0000000000000000000D",
@@ -132,7 +171,7 @@ export const runExample: JsonObject = {
   step_count: null,
   run_with: "agent",
   ai_fallback: null,
-  run_request: { workflow_id: "wpid_01JDAA0000000000000000000B", parameters: { url: "https://shop.example/kettle" } },
+  run_request: runRequestView({ parameters: { url: "https://shop.example/kettle" } }, "wpid_01JDAA0000000000000000000B"),
   workflow_permanent_id: "wpid_01JDAA0000000000000000000B",
   workflow_id: "w_01JDAA0000000000000000000C",
   version: 1,
@@ -140,5 +179,8 @@ export const runExample: JsonObject = {
   parameters: { url: "https://shop.example/kettle" },
   webhook_callback_url: null,
   retried_from_workflow_run_id: null,
+  retried_by_workflow_run_id: null,
   parent_workflow_run_id: null,
+  trigger_type: "api",
+  warnings: [],
 };

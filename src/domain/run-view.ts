@@ -1,10 +1,13 @@
 /** What the API says of a run, made from the run itself. Field names and nulls are Skyvern's (1.0.50); its own additions are marked. */
+import { filesOfRun, isDownload, type LinkToArtifact, type StoredArtifact } from "./artifact.ts";
 import { blockRunIdOf, type OrganizationId, type RunId, type WorkflowId, type WorkflowVersionId } from "./id.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
 import type { PlanNode } from "./plan.ts";
 import { errorCodesOf } from "./recovery.ts";
 import { isPaused, outputsOf } from "./run-inspect.ts";
+import { workflowRunStatus } from "./run-status-view.ts";
+import { requestWarnings, runRequestView } from "./run-request.ts";
 import { isFinal, type Run, type RunStatus } from "./run.ts";
 import { formatInstant, formatInstantOrNull } from "./time.ts";
 
@@ -55,7 +58,7 @@ export function indexRow(run: Run, seq: number): RunProjection {
     workflowTitle: facts.workflowTitle,
     status: statusOf(run),
     failureReason: failureReason(run),
-    triggerType: "api",
+    triggerType: facts.triggerType ?? "api",
     parentRunId: facts.parent?.runId ?? null,
     retriedFromRunId: facts.retryOf?.runId ?? null,
     webhookUrl: facts.webhookUrl,
@@ -68,65 +71,97 @@ export function indexRow(run: Run, seq: number): RunProjection {
   };
 }
 
+/** What a run has left behind beside its journal. */
+export interface RunTraces {
+  /** Oldest first. */
+  readonly artifacts: readonly StoredArtifact[];
+  readonly linkTo: LinkToArtifact;
+  /** The last run that tries this one again. */
+  readonly retriedByRunId: RunId | null;
+}
+
 /** Skyvern's `WorkflowRunResponse`. */
-export function runResponse(run: Run): JsonObject {
+export function runResponse(run: Run, { artifacts, linkTo, retriedByRunId }: RunTraces): JsonObject {
+  const { facts } = run;
   const times = timesOf(run);
   return {
-    run_id: run.facts.runId,
-    run_type: "workflow_run",
+    ...WITHOUT_COUNTERPART,
+    run_id: facts.runId,
     status: statusOf(run),
     output: outputsOf(run),
     failure_reason: failureReason(run),
     errors: errorsOf(run),
-    downloaded_files: null,
-    recording_url: null,
-    recording_archived: false,
-    screenshot_urls: null,
+    ...filesOfRun(artifacts, linkTo),
     created_at: formatInstant(run.createdAt),
     modified_at: formatInstant(run.modifiedAt),
     queued_at: formatInstantOrNull(times.queuedAt),
     started_at: formatInstantOrNull(times.startedAt),
     finished_at: formatInstantOrNull(times.finishedAt),
-    app_url: null,
-    browser_session_id: null,
-    browser_profile_id: null,
-    browser_seed_source: null,
-    max_screenshot_scrolls: null,
-    script_run: null,
-    script_id: null,
-    step_count: null,
-    run_with: "agent",
-    ai_fallback: null,
-    run_request: run.facts.request,
+    max_screenshot_scrolls: facts.request.max_screenshot_scrolls ?? null,
+    run_with: facts.request.run_with ?? "agent",
+    ai_fallback: facts.request.ai_fallback ?? null,
+    run_request: runRequestView(facts.request, facts.workflowPermanentId),
     // Ours:
-    workflow_permanent_id: run.facts.workflowPermanentId,
-    workflow_id: run.facts.workflowId,
-    version: run.facts.version,
-    workflow_title: run.facts.workflowTitle,
-    parameters: run.facts.parameters,
-    webhook_callback_url: run.facts.webhookUrl,
-    retried_from_workflow_run_id: run.facts.retryOf?.runId ?? null,
-    parent_workflow_run_id: run.facts.parent?.runId ?? null,
+    workflow_permanent_id: facts.workflowPermanentId,
+    workflow_id: facts.workflowId,
+    version: facts.version,
+    workflow_title: facts.workflowTitle,
+    parameters: facts.parameters,
+    webhook_callback_url: facts.webhookUrl,
+    retried_from_workflow_run_id: facts.retryOf?.runId ?? null,
+    retried_by_workflow_run_id: retriedByRunId,
+    parent_workflow_run_id: facts.parent?.runId ?? null,
+    trigger_type: facts.triggerType ?? "api",
+    warnings: requestWarnings(facts.request).map(({ path, message, code }) => ({ path, message, code })),
   };
 }
+
+/** Fields of Skyvern's that say the same of every run here. */
+const WITHOUT_COUNTERPART = {
+  run_type: "workflow_run",
+  recording_archived: false,
+  app_url: null,
+  browser_session_id: null,
+  browser_profile_id: null,
+  browser_seed_source: null,
+  script_run: null,
+  script_id: null,
+  step_count: null,
+} as const satisfies JsonObject;
 
 /** The response for a start that was refused: all that is known is its row in the index. */
 export function invalidRunResponse(row: RunIndexRow): JsonObject {
   return {
+    ...WITHOUT_COUNTERPART,
     run_id: row.workflowRunId,
-    run_type: "workflow_run",
     status: "invalid",
     output: null,
     failure_reason: row.failureReason,
+    errors: [],
+    downloaded_files: null,
+    screenshot_urls: null,
+    recording_url: null,
     created_at: formatInstant(row.createdAt),
     modified_at: formatInstant(row.modifiedAt),
     queued_at: null,
     started_at: null,
     finished_at: formatInstantOrNull(row.finishedAt),
+    max_screenshot_scrolls: null,
+    run_with: "agent",
+    ai_fallback: null,
+    run_request: null,
+    // Ours:
     workflow_permanent_id: row.workflowPermanentId,
     workflow_id: row.workflowId,
     version: row.version,
     workflow_title: row.workflowTitle,
+    parameters: null,
+    webhook_callback_url: row.webhookUrl,
+    retried_from_workflow_run_id: row.retriedFromRunId,
+    retried_by_workflow_run_id: null,
+    parent_workflow_run_id: row.parentRunId,
+    trigger_type: row.triggerType,
+    warnings: [],
   };
 }
 
@@ -134,30 +169,37 @@ export function invalidRunResponse(row: RunIndexRow): JsonObject {
 export const MAX_WEBHOOK_OUTPUT_CHARACTERS = 256_000;
 
 /**
- * The fields of a run in a webhook: Skyvern's flat object, in which older names stand beside the newer ones. Outputs that are too large are left
- * out, which `output_omitted` says; the receiver reads them from the API.
+ * The fields of a run in a webhook: Skyvern's flat object, in which the older names stand beside the newer ones. Outputs that are too large are
+ * left out, which `output_omitted` says; the receiver reads them from the API.
+ * @param complete what `runResponse` made
  */
-export function webhookFields(run: Run): JsonObject {
-  const complete = runResponse(run);
-  const omitted = JSON.stringify(complete.output).length > MAX_WEBHOOK_OUTPUT_CHARACTERS;
+export function webhookFields(complete: JsonObject): JsonObject {
+  const omitted = JSON.stringify(complete.output ?? null).length > MAX_WEBHOOK_OUTPUT_CHARACTERS;
   const response: JsonObject = omitted ? { ...complete, output: null } : complete;
-  return {
-    ...response,
-    output_omitted: omitted,
-    workflow_id: run.facts.workflowPermanentId,
-    workflow_run_id: run.facts.runId,
-    agent_id: run.facts.workflowPermanentId,
-    agent_run_id: run.facts.runId,
-    outputs: response.output ?? null,
-  };
+  const { workflow: _, ...older } = workflowRunStatus(response, {
+    retriedByRunId: null,
+    webhookFailureReason: null,
+    workflow: null,
+  });
+  return { ...older, ...response, workflow_id: complete.workflow_permanent_id ?? null, output_omitted: omitted };
 }
 
 /**
  * Skyvern's timeline: newest first, the blocks of a loop's iterations under the loop. `attempt`, `attempts_failed`, `started_at`, `finished_at`, `outcome`,
  * `waiting_for` and `retry_at` are ours, and the statuses `pending`, `retrying` and `waiting`. Blocks that have not begun are left out.
  */
-export function timeline(run: Run): JsonObject[] {
-  return entriesOf(run, run.blocks, "", null);
+export function timeline(run: Run, artifacts: readonly StoredArtifact[]): JsonObject[] {
+  const downloads = new Map<string, number>();
+  for (const artifact of artifacts.filter(isDownload)) {
+    if (artifact.blockPath !== null) downloads.set(artifact.blockPath, (downloads.get(artifact.blockPath) ?? 0) + 1);
+  }
+  return entriesOf({ run, downloads }, run.blocks, "", null);
+}
+
+interface TimelineSource {
+  readonly run: Run;
+  /** How many files each block downloaded, by path. */
+  readonly downloads: ReadonlyMap<string, number>;
 }
 
 interface Surroundings {
@@ -166,23 +208,23 @@ interface Surroundings {
   readonly index: number;
 }
 
-function entriesOf(run: Run, scope: Scope, prefix: string, inside: Surroundings | null): JsonObject[] {
+function entriesOf(source: TimelineSource, scope: Scope, prefix: string, inside: Surroundings | null): JsonObject[] {
   const entries = [...scope].flatMap(([label, block]): JsonObject[] => {
-    const node = run.plan.nodes[label];
-    return node === undefined ? [] : [entryOf(run, node, block, prefix + label, inside)];
+    const node = source.run.plan.nodes[label];
+    return node === undefined ? [] : [entryOf(source, node, block, prefix + label, inside)];
   });
   return entries.toReversed();
 }
 
-function entryOf(run: Run, node: PlanNode, block: BlockState, path: string, inside: Surroundings | null): JsonObject {
+function entryOf(source: TimelineSource, node: PlanNode, block: BlockState, path: string, inside: Surroundings | null): JsonObject {
+  const { run } = source;
   const blockRunId = blockRunIdOf(run.facts.runId, path);
   const startedAt = "startedAt" in block ? formatInstant(block.startedAt) : null;
   const finishedAt = "finishedAt" in block ? block.finishedAt : null;
   const createdAt = startedAt ?? formatInstant(run.createdAt);
   const modifiedAt = finishedAt === null ? createdAt : formatInstant(finishedAt);
-  const reason = blockReason(block);
   const children = iterationsOf(block)
-    .map(({ blocks, value }, index) => entriesOf(run, blocks, pathIn(path, index, ""), { blockRunId, value, index }))
+    .map(({ blocks, value }, index) => entriesOf(source, blocks, pathIn(path, index, ""), { blockRunId, value, index }))
     .toReversed()
     .flat();
   return {
@@ -192,8 +234,9 @@ function entryOf(run: Run, node: PlanNode, block: BlockState, path: string, insi
     created_at: createdAt,
     modified_at: modifiedAt,
     block: {
+      ...declaredBy(node),
       workflow_run_block_id: blockRunId,
-      block_workflow_run_id: childOf(block),
+      block_workflow_run_id: childOf(node, block),
       workflow_run_id: run.facts.runId,
       organization_id: run.facts.organizationId,
       parent_workflow_run_block_id: inside?.blockRunId ?? null,
@@ -202,14 +245,17 @@ function entryOf(run: Run, node: PlanNode, block: BlockState, path: string, insi
       status: wireStatus(block),
       output: block.status === "completed" ? block.output : null,
       continue_on_failure: node.continueOnFailure,
-      failure_reason: reason,
+      failure_reason: blockReason(block),
       error_codes: block.status === "failed" ? errorCodesOf(block.failure.message, node.errorCodes) : [],
+      final_url: block.status === "completed" && isJsonObject(block.output) ? textOrNull(block.output.url) : null,
       duration: finishedAt === null || !("startedAt" in block) ? null : (finishedAt - block.startedAt) / 1000,
+      loop_values: node.role === "for_loop" ? itemsOf(block) : null,
       current_value: inside === null ? null : typeof inside.value === "string" ? inside.value : JSON.stringify(inside.value),
       current_index: inside?.index ?? null,
-      executed_branch_next_block: block.status === "completed" && block.branch !== null ? (node.branches?.[block.branch] ?? null) : null,
-      instructions: block.status === "waiting" && block.wait.for === "decision" ? block.wait.instructions : null,
-      actions: [],
+      ...branchTaken(node, block),
+      instructions:
+        block.status === "waiting" && block.wait.for === "decision" ? block.wait.instructions : textOrNull(node.config.instructions),
+      downloaded_file_count: source.downloads.get(path) ?? 0,
       created_at: createdAt,
       modified_at: modifiedAt,
       // Ours:
@@ -222,6 +268,60 @@ function entryOf(run: Run, node: PlanNode, block: BlockState, path: string, insi
       waiting_for: block.status === "waiting" ? block.wait.for : null,
     },
   };
+}
+
+/** Fields of Skyvern's block that a definition sets, as they are written there, expressions not filled in; null where the type has no such field. */
+const DECLARED_FIELDS = [
+  "engine",
+  "url",
+  "navigation_goal",
+  "navigation_payload",
+  "data_extraction_goal",
+  "data_schema",
+  "terminate_criterion",
+  "complete_criterion",
+  "include_action_history_in_verification",
+  "recipients",
+  "subject",
+  "body",
+  "prompt",
+  "positive_descriptor",
+  "negative_descriptor",
+] as const;
+
+function declaredBy(node: PlanNode): JsonObject {
+  return {
+    description: null,
+    task_id: null,
+    actions: [],
+    include_extracted_text: null,
+    script_run: null,
+    attachments: node.config.file_attachments ?? null,
+    ...Object.fromEntries(DECLARED_FIELDS.map((field) => [field, node.config[field] ?? null])),
+  };
+}
+
+/** What a loop goes over, when it is known. */
+function itemsOf(block: BlockState): Json {
+  if (block.status === "looping") return block.items;
+  return "iterations" in block ? iterationsOf(block).map(({ value }) => value) : null;
+}
+
+/** Which branch a conditional took: its place from 0 as an id, the expression as it is written, and where it leads. */
+function branchTaken(node: PlanNode, block: BlockState): JsonObject {
+  const index = block.status === "completed" && node.branches !== null && isJsonObject(block.output) ? block.output.branch_index : null;
+  const branch = typeof index === "number" && Array.isArray(node.config.branch_conditions) ? node.config.branch_conditions[index] : null;
+  const { criteria = null } = isJsonObject(branch) ? branch : {};
+  return {
+    executed_branch_id: typeof index === "number" ? String(index) : null,
+    executed_branch_expression: isJsonObject(criteria) ? (criteria.expression ?? null) : null,
+    executed_branch_result: typeof index === "number" ? true : null,
+    executed_branch_next_block: block.status === "completed" && block.branch !== null ? (node.branches?.[block.branch] ?? null) : null,
+  };
+}
+
+function textOrNull(value: Json | undefined): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 /** Skyvern has no words for what goes on between attempts; a loop and a sleeping block are running. */
@@ -237,8 +337,12 @@ function wireStatus(block: BlockState): string {
   }
 }
 
-function childOf(block: BlockState): string | null {
-  return block.status === "waiting" && block.wait.for === "child" ? block.wait.runId : null;
+/** The run that a block waits for, or waited for, or has started without waiting. */
+function childOf(node: PlanNode, block: BlockState): string | null {
+  if (block.status === "waiting") return block.wait.for === "child" ? block.wait.runId : null;
+  if ("childRunId" in block && block.childRunId !== undefined) return block.childRunId;
+  if (node.blockType !== "workflow_trigger" || block.status !== "completed" || !isJsonObject(block.output)) return null;
+  return textOrNull(block.output.workflow_run_id);
 }
 
 function blockReason(block: BlockState): string | null {

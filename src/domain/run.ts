@@ -35,6 +35,8 @@ export interface RunFacts {
     readonly priority: number;
     /** Runs with the same key come one after the other. */ readonly sequentialKey: string | null;
   } | null;
+  /** By what it was started; absent in runs that were started before this was kept, all of them by the API. */
+  readonly triggerType?: TriggerType;
   /** The address of the API as its caller sees it, for links. */
   readonly apiOrigin: string;
   /** The run whose `workflow_trigger` started this one and waits for it. */
@@ -55,6 +57,9 @@ export interface RunCredentials {
   /** Where one-time codes are asked for. */
   readonly totpUrl: string | null;
 }
+
+/** Skyvern's words. */
+export type TriggerType = "manual" | "mcp" | "api" | "scheduled" | "webhook";
 
 export const FINAL_STATUSES = ["completed", "failed", "terminated", "canceled", "timed_out"] as const;
 

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { BlockContext, BlockType } from "../blocks/block.ts";
 import { findBlockType, readsSecrets } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
+import { artifactContentPath, isDownload, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
 import { artifactIdOf, isId, type RunId } from "../domain/id.ts";
@@ -14,10 +15,11 @@ import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain
 import { generationOf, pendingChecks, questionOf, runningBlocks } from "../domain/run-inspect.ts";
 import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
-import { indexRow, runResponse, statusOf, timeline } from "../domain/run-view.ts";
+import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../domain/run-view.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports.ts";
 import { AlarmClock } from "./alarm-clock.ts";
 import { type Answer, childOutput, executeBlock, isTrue } from "./execute-block.ts";
+import { withOwnFiles } from "./own-files.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { conditionScopeOf, scopeOf } from "./run-scope.ts";
 import { AttemptSecrets } from "./run-secrets.ts";
@@ -96,7 +98,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   }
 
   async timeline(): Promise<string | null> {
-    return this.#run === null ? null : JSON.stringify(timeline(this.#run));
+    return this.#run === null ? null : JSON.stringify(timeline(this.#run, this.#storage.artifacts));
   }
 
   async cancel(reason: string): Promise<RunReport | null> {
@@ -158,7 +160,12 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   async webhookEvents(): Promise<RunWebhookEvent[]> {
     const run = this.#run;
     if (run?.facts.webhookUrl == null) return [];
-    return await webhookEventsOf(await this.#storage.events(), this.#storage.acknowledged, run.facts.webhookUrl, this.#deps.tokens);
+    const events = await this.#storage.events();
+    return await webhookEventsOf(events, this.#storage.acknowledged, run.facts.webhookUrl, this.#tracesOf(run), this.#deps.tokens);
+  }
+
+  async noteRetry(by: RunId): Promise<void> {
+    if (this.#run !== null) this.#storage.retriedBy = by;
   }
 
   async acknowledge(seq: number): Promise<void> {
@@ -265,16 +272,18 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
       idempotencyKey: `${run.facts.runId}/${path}`,
       now: () => this.#deps.clock.now(),
       page: async () => (await (taken ??= this.#browserOf(run).take(signal))).page,
-      http: this.#deps.httpFor(run.facts.allowedHosts),
+      http: withOwnFiles(this.#deps.httpFor(run.facts.allowedHosts), this.#deps, run.facts),
       mailer: this.#deps.mailerFor(run.facts.allowedHosts),
       openArtifact: async (artifactId) =>
         isId("artifact", artifactId) ? await this.#deps.artifacts.open(run.facts.organizationId, artifactId) : null,
-      downloads: async () => {
-        const files = await this.#deps.artifacts.list(run.facts.organizationId, run.facts.runId);
-        return files.filter(({ type }) => type === "download");
+      downloads: async () => this.#storage.artifacts.filter(isDownload),
+      saveArtifact: async (file) => {
+        const artifactId = artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact"));
+        const { organizationId, runId } = run.facts;
+        const saved = await this.#deps.artifacts.save({ organizationId, runId, path }, { artifactId, ...file });
+        this.#storage.addArtifact(saved);
+        return saved;
       },
-      saveArtifact: (file) =>
-        this.#deps.artifacts.save(run.facts, { artifactId: artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact")), ...file }),
     };
     const answer: Answer = blockType
       ? await executeBlock(
@@ -521,7 +530,14 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   #reportOf(run: Run | null): RunReport {
     if (run === null) throw new Error("there is no run to report");
-    return { status: statusOf(run), json: JSON.stringify(runResponse(run)) };
+    return { status: statusOf(run), json: JSON.stringify(runResponse(run, this.#tracesOf(run))) };
+  }
+
+  #tracesOf({ facts }: Run): RunTraces {
+    const now = this.#deps.clock.now();
+    const linkTo: LinkToArtifact = ({ artifactId, type }) =>
+      facts.apiOrigin + this.#deps.links.make(facts.organizationId, artifactContentPath(artifactId), linkExpiry(type, now));
+    return { artifacts: this.#storage.artifacts, linkTo, retriedByRunId: this.#storage.retriedBy };
   }
 
   // ----------------------------------------------------------------------------------------------------- alarms

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { StoredArtifact } from "../domain/artifact.ts";
 import type { RunId } from "../domain/id.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
 import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts";
@@ -36,6 +37,7 @@ export class RunStorage {
   #seq = 0;
   /** Is there a table for facts? It is made with the first one, so that starting a run costs one table. */
   #hasFacts = false;
+  #artifacts: readonly StoredArtifact[] | null = null;
 
   constructor(sql: SqlStorage, values: LargeValues) {
     this.#sql = sql;
@@ -112,6 +114,30 @@ export class RunStorage {
   }
   set browser(record: BrowserRecord | null) {
     this.#set("browser", record === null ? null : JSON.stringify(record));
+  }
+
+  /** The files that blocks have made, oldest first. */
+  get artifacts(): readonly StoredArtifact[] {
+    this.#artifacts ??= this.#hasFacts
+      ? this.#sql
+          .exec<{ value: string }>("SELECT value FROM facts WHERE name >= 'artifact:' AND name < 'artifact;' ORDER BY name")
+          .toArray()
+          .map(({ value }) => JSON.parse(value) as StoredArtifact) // `addArtifact` wrote it
+      : [];
+    return this.#artifacts;
+  }
+  addArtifact(artifact: StoredArtifact): void {
+    const before = this.artifacts;
+    this.#set(`artifact:${artifact.artifactId}`, JSON.stringify(artifact));
+    this.#artifacts = [...before, artifact];
+  }
+
+  /** The last run that tries this one again. */
+  get retriedBy(): RunId | null {
+    return this.#read("retried_by") as RunId | null;
+  }
+  set retriedBy(runId: RunId) {
+    this.#set("retried_by", runId);
   }
 
   #rows(): JournalRow[] {

@@ -2,7 +2,7 @@ import { type BlockState, walk } from "../domain/block-state.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { replay } from "../domain/run-transition.ts";
 import type { Run, RunEvent } from "../domain/run.ts";
-import { webhookFields } from "../domain/run-view.ts";
+import { runResponse, type RunTraces, webhookFields } from "../domain/run-view.ts";
 import type { DecisionTokens, RunWebhookEvent } from "../ports.ts";
 
 /**
@@ -13,6 +13,7 @@ export async function webhookEventsOf(
   journal: readonly { seq: number; event: RunEvent }[],
   after: number,
   url: string,
+  traces: RunTraces,
   tokens: DecisionTokens,
 ): Promise<RunWebhookEvent[]> {
   const found: RunWebhookEvent[] = [];
@@ -21,10 +22,10 @@ export async function webhookEventsOf(
     if (type === null) continue;
     const asItWas = replay(journal.slice(0, journal.findIndex((row) => row.seq === seq) + 1).map((row) => row.event));
     if (asItWas === null) continue;
+    const made = traces.artifacts.filter(({ createdAt }) => createdAt <= event.at);
+    const told = runResponse(asItWas, { ...traces, artifacts: made, retriedByRunId: null });
     const fields =
-      type === "workflow_run.paused"
-        ? { ...webhookFields(asItWas), waiting_for: await decisionsOf(asItWas, tokens) }
-        : webhookFields(asItWas);
+      type === "workflow_run.paused" ? { ...webhookFields(told), waiting_for: await decisionsOf(asItWas, tokens) } : webhookFields(told);
     found.push({ seq, type, at: event.at, url, json: JSON.stringify(fields) });
   }
   return found;

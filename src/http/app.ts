@@ -3,7 +3,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { ServiceError } from "../domain/error.ts";
 import { createAuthenticate } from "../services/api-keys.ts";
-import { requireAdmin, requireApiKey, type AppEnv } from "./auth.ts";
+import { requireAdmin, requireApiKey, requireFileAccess, type AppEnv } from "./auth.ts";
 import { toProblem } from "./problem.ts";
 import { mountRoutes } from "./route.ts";
 import { type RouteDeps, routes } from "./routes.ts";
@@ -40,8 +40,10 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     }),
   );
 
+  const requireKey = requireApiKey(createAuthenticate(deps));
   mountRoutes(app, deps, routes, {
-    api_key: requireApiKey(createAuthenticate(deps)),
+    api_key: requireKey,
+    file_link: requireFileAccess(deps, requireKey),
     admin: requireAdmin(deps.settings.adminToken),
   });
   return app;

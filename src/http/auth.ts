@@ -1,11 +1,13 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { ServiceError } from "../domain/error.ts";
+import type { OrganizationId } from "../domain/id.ts";
 import type { Organization } from "../domain/organization.ts";
+import type { Clock, FileLinks } from "../ports.ts";
 import { isSameSecret, type Authenticate } from "../services/api-keys.ts";
 
-/** What middleware tells the handlers. `organization` is there behind `requireApiKey`. */
+/** What middleware tells the handlers. `organization` is there behind `requireApiKey`, `fileOwner` behind `requireFileAccess`. */
 export interface AppEnv {
-  Variables: { requestId: string; organization: Organization };
+  Variables: { requestId: string; organization: Organization; fileOwner: OrganizationId };
 }
 
 /** Lets callers with a valid API key through, and tells handlers their organization (`c.get("organization")`). */
@@ -14,6 +16,33 @@ export function requireApiKey(authenticate: Authenticate): MiddlewareHandler<App
     const organization = await authenticate(requireCredential(c, "API key"));
     if (organization === null) throw unauthenticated("The API key is not valid: it is wrong, or was revoked.");
     c.set("organization", organization);
+    await next();
+  };
+}
+
+/**
+ * Lets through who has a link to this file, made by the service and not yet expired, or else an API key. Tells handlers whose file may be read
+ * (`c.get("fileOwner")`).
+ */
+export function requireFileAccess(
+  deps: { links: FileLinks; clock: Clock },
+  requireKey: MiddlewareHandler<AppEnv>,
+): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const { sig, expiry, kid } = c.req.query();
+    if (sig === undefined && expiry === undefined && kid === undefined) {
+      return await requireKey(c, async () => {
+        c.set("fileOwner", c.get("organization").organizationId);
+        await next();
+      });
+    }
+    const path = c.req.path.replace(/\/$/, "");
+    const checked = deps.links.check(path, { sig: sig ?? "", expiry: expiry ?? "", kid: kid ?? "" }, deps.clock.now());
+    if (!checked.ok) {
+      const why = checked.reason === "expired" ? "The link has expired: ask for the file again." : "The link is not one of this service.";
+      throw new ServiceError("forbidden", why);
+    }
+    c.set("fileOwner", checked.organizationId);
     await next();
   };
 }

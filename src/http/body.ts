@@ -55,21 +55,35 @@ export function invalidInput(what: string, faults: readonly Fault[]): ServiceErr
   return new ServiceError("invalid_input", describeFaults(what, faults), { faults });
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+/**
+ * The body as it was sent.
+ * @param maxBytes counted while it is read: a larger body is not read to its end
+ * @throws ServiceError `body_too_large`
+ */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () => new ServiceError("body_too_large", `The body may have ${maxBytes} bytes and has more.`);
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-  let text = "";
+  const chunks: Uint8Array[] = [];
   let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const bytes = await readBytes(request, maxBytes);
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.byteLength;
-      if (size > maxBytes) throw tooLarge();
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return text + decoder.decode();
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (error) {
-    if (error instanceof ServiceError) throw error;
     if (error instanceof TypeError) throw new ServiceError("malformed_body", "The body cannot be read: it is not UTF-8.", { cause: error });
     throw error;
   }

@@ -12,16 +12,19 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Workflows: "Definitions and their versions. Skyvern's newer clients call them agents: the same routes are there under both names.",
   Runs: "Executions of workflows, their history, and what they leave behind.",
   Credentials: "What runs log in and pay with, and one-time codes.",
+  Files: "What runs leave behind, and what callers upload for them.",
   Decisions: "Answers of people, whom a run waits for.",
   Templates: "Ready-made workflows, which every organization shares.",
   Webhooks: "What was told of runs to whom.",
   Organization: "The caller's own organization.",
   Administration: "For the administrator of the service.",
+  "Older API": "Skyvern's older names of the same workflows and runs.",
   Service: "Of the service itself.",
 };
 
 const SECURITY: Readonly<Record<RouteDescription["caller"], Json>> = {
   api_key: [{ apiKey: [] }, { bearer: [] }],
+  file_link: [{ apiKey: [] }, { bearer: [] }, { fileLink: [] }],
   admin: [{ adminToken: [] }, { adminBearer: [] }],
   anyone: [],
 };
@@ -60,6 +63,12 @@ export function openApiDocument(routes: readonly { readonly description: RouteDe
       securitySchemes: {
         apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "The organization's API key." },
         bearer: { type: "http", scheme: "bearer", description: "The same key as `Authorization: Bearer …`." },
+        fileLink: {
+          type: "apiKey",
+          in: "query",
+          name: "sig",
+          description: "The signature of a link that the service made, together with its `expiry` and `kid`.",
+        },
         adminToken: { type: "apiKey", in: "header", name: "x-api-key", description: "The administrator's token." },
         adminBearer: { type: "http", scheme: "bearer", description: "The same token as `Authorization: Bearer …`." },
       },
@@ -113,12 +122,15 @@ function parameters(route: RouteDescription, path: string, schemaOf: SchemaOf): 
   return [...inPath, ...inQuery, ...inHeaders];
 }
 
-function requestBody({ schema, example, required, maxBytes }: BodySpec<unknown>, schemaOf: SchemaOf): JsonObject {
+function requestBody(
+  { schema, example, required, maxBytes, types = ["application/json", "application/x-yaml"] }: BodySpec<unknown>,
+  schemaOf: SchemaOf,
+): JsonObject {
   const media = { schema: schemaOf(schema), example };
   return {
     description: `At most ${maxBytes} bytes.`,
     required,
-    content: { "application/json": media, "application/x-yaml": media },
+    content: Object.fromEntries(types.map((type) => [type, media])),
   };
 }
 

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   idempotency_mismatch: { status: 422, title: "The Idempotency-Key was used for another request" },
   unsupported_media_type: { status: 415, title: "The content type is not supported" },
   body_too_large: { status: 413, title: "The request body is too large" },
+  range_not_satisfiable: { status: 416, title: "Nothing of the file is in the range" },
   limit_exceeded: { status: 429, title: "A limit is exceeded" },
   internal: { status: 500, title: "Internal error" },
 } as const satisfies Record<ErrorCode | "internal", { status: ContentfulStatusCode; title: string }>;

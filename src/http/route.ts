@@ -13,8 +13,8 @@ import { faultsOf } from "../domain/schema-faults.ts";
 import type { AppEnv } from "./auth.ts";
 import { BODY_LIMITS, invalidInput, readBody, readBodyAs, readOptionalBodyAs } from "./body.ts";
 
-/** Who may call: who has an API key, who has the admin token, or anyone. */
-export type Caller = "api_key" | "admin" | "anyone";
+/** Who may call: who has an API key, who has that or a signed link to this very file (`c.get("fileOwner")`), who has the admin token, or anyone. */
+export type Caller = "api_key" | "file_link" | "admin" | "anyone";
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
 
@@ -23,11 +23,13 @@ export type Tag =
   | "Workflows"
   | "Runs"
   | "Credentials"
+  | "Files"
   | "Decisions"
   | "Webhooks"
   | "Templates"
   | "Organization"
   | "Administration"
+  | "Older API"
   | "Service";
 
 /** How a route reads its body, and what may stand in it. */
@@ -37,6 +39,8 @@ export interface BodySpec<Body> {
   /** False: no body counts as `{}`. */
   readonly required: boolean;
   readonly maxBytes: number;
+  /** JSON and YAML when left out. */
+  readonly types?: readonly string[];
   readonly read: (c: Context<AppEnv>) => Promise<Body>;
 }
 
@@ -175,6 +179,7 @@ export function impliedErrors(route: RouteDescription): ErrorCode[] {
   const hasParams = Object.values(route.paths).some((path) => path.includes("{"));
   return [
     ...(route.caller === "anyone" ? [] : (["unauthenticated"] as const)),
+    ...(route.caller === "file_link" ? (["forbidden"] as const) : []),
     ...(route.body === undefined ? [] : (["malformed_body", "invalid_input", "unsupported_media_type", "body_too_large"] as const)),
     ...(route.query === undefined ? [] : (["invalid_input"] as const)),
     ...(hasParams ? (["not_found"] as const) : []),

@@ -1,14 +1,16 @@
-import type { DecisionTokens, Log } from "../ports.ts";
-import type { CredentialDeps } from "../services/credentials.ts";
+import type { DecisionTokens, Log, Organizations, Vault } from "../ports.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
 import type { TotpCodeDeps } from "../services/totp-codes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { json, routeFor, type Route } from "./route.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
+import { type ArtifactRouteDeps, artifactRoutes } from "./routes/artifacts.ts";
 import { credentialRoutes } from "./routes/credentials.ts";
 import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
+import { type FileRouteDeps, fileRoutes } from "./routes/files.ts";
 import { healthRoutes, type HealthDeps } from "./routes/health.ts";
+import { legacyRoutes } from "./routes/legacy.ts";
 import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
 import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
 import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
@@ -20,6 +22,8 @@ import { z } from "zod";
 export interface RouteDeps
   extends
     AdminDeps,
+    ArtifactRouteDeps,
+    FileRouteDeps,
     TotpCodeDeps,
     HealthDeps,
     OrganizationDeps,
@@ -29,8 +33,9 @@ export interface RouteDeps
     RunListDeps,
     RecordDeliveriesDeps {
   readonly log: Log;
+  readonly organizations: Organizations;
+  readonly vault: Vault;
   readonly tokens: DecisionTokens;
-  readonly vault: CredentialDeps["vault"];
 }
 
 const route = routeFor<unknown>();
@@ -59,6 +64,8 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...workflowRoutes,
   ...runRoutes,
   ...runListRoutes,
+  ...artifactRoutes,
+  ...fileRoutes,
   ...decisionRoutes,
   ...credentialRoutes,
   ...totpCodeRoutes,
@@ -66,4 +73,5 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...deliveryRoutes,
   ...organizationRoutes,
   ...adminRoutes,
+  ...legacyRoutes,
 ];

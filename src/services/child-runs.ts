@@ -32,7 +32,15 @@ export async function startChild(
   try {
     const runnable = await findRunnable(deps, parent.organizationId, child.workflowPermanentId, { template: false, version: null });
     const request = { workflow_id: child.workflowPermanentId, parameters: child.parameters };
-    const wish = { parameters: child.parameters, webhookUrl: null, maxSeconds: null, priority: 0, request, apiOrigin: parent.apiOrigin };
+    const wish = {
+      parameters: child.parameters,
+      webhookUrl: null,
+      maxSeconds: null,
+      priority: 0,
+      request,
+      triggerType: parent.triggerType ?? "api",
+      apiOrigin: parent.apiOrigin,
+    } as const;
     const link = { runId: parent.runId, path: block.path, depth };
     const facts: RunFacts = await makeFacts(deps, organization, runId, runnable, wish, { parent: link, retryOf: null });
     const { json } = await deps.runs

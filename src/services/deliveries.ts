@@ -17,11 +17,13 @@ import type {
   Deliveries,
   DeliveryQueue,
   HttpClientFor,
+  HttpResponse,
   Log,
   Organizations,
   Page,
   QueueMessage,
   SignWebhook,
+  StoredOrganization,
   Vault,
 } from "../ports.ts";
 
@@ -33,12 +35,17 @@ export interface RecordDeliveriesDeps {
   readonly log: Log;
 }
 
-/** What making attempts takes. */
-export interface DeliveryDeps extends RecordDeliveriesDeps {
+/** What sending a signed message takes. */
+export interface SendWebhookDeps {
   readonly organizations: Pick<Organizations, "get">;
   readonly vault: Pick<Vault, "open">;
   readonly sign: SignWebhook;
   readonly httpFor: HttpClientFor;
+  readonly clock: Clock;
+}
+
+/** What making attempts takes. */
+export interface DeliveryDeps extends RecordDeliveriesDeps, SendWebhookDeps {
   /** From 0 to 1 (exclusive). */
   readonly random: () => number;
   /** Seconds before each attempt; `RETRY_SCHEDULE_SECONDS` when left out. */
@@ -120,26 +127,19 @@ async function attempt(deps: DeliveryDeps, claimed: ClaimedDelivery): Promise<At
 async function post(deps: DeliveryDeps, { organizationId, deliveryId, url, body }: ClaimedDelivery): Promise<AttemptResult> {
   const organization = await deps.organizations.get(organizationId);
   if (organization === null) return { kind: "unanswered", error: `the organization ${organizationId} does not exist`, final: true };
-  const { sealedWebhookSecret, allowedHosts } = organization;
-  if (sealedWebhookSecret === "") {
+  if (organization.sealedWebhookSecret === "") {
     return {
       kind: "unanswered",
       error: "the organization has no webhook secret to sign with; set one, then replay the delivery",
       final: true,
     };
   }
-  const secret = await deps.vault.open(webhookSecretPurpose(organizationId), sealedWebhookSecret);
-  const signature = await deps.sign(secret, { id: deliveryId, at: deps.clock.now(), body });
-  const response = await deps.httpFor(allowedHosts).send({
-    method: "POST",
-    url,
-    headers: { "content-type": "application/json", "user-agent": USER_AGENT, ...signature },
-    body,
-    timeoutMs: TIMEOUT_MS,
-    followRedirects: false,
-    signal: new AbortController().signal,
-    keepBytes: EXCERPT_BYTES,
-  });
+  const { response } = await sendSigned(
+    deps,
+    organization,
+    { id: deliveryId, url, body },
+    { timeoutMs: TIMEOUT_MS, keepBytes: EXCERPT_BYTES },
+  );
   return {
     kind: "answered",
     statusCode: response.status,
@@ -147,6 +147,24 @@ async function post(deps: DeliveryDeps, { organizationId, deliveryId, url, body 
     retryAfterMs: parseRetryAfter(response.headers["retry-after"], deps.clock.now()),
     excerpt: new TextDecoder().decode(response.body).trim(),
   };
+}
+
+/**
+ * One signed POST of an organization that has a secret to sign with.
+ * @returns the answer, and the headers that were sent
+ * @throws OutboundError when there is no answer
+ */
+export async function sendSigned(
+  deps: Pick<SendWebhookDeps, "vault" | "sign" | "httpFor" | "clock">,
+  { organizationId, sealedWebhookSecret, allowedHosts }: StoredOrganization,
+  { id, url, body }: { readonly id: DeliveryId; readonly url: string; readonly body: string },
+  limits: { readonly timeoutMs: number; readonly keepBytes: number },
+): Promise<{ response: HttpResponse; headers: Readonly<Record<string, string>> }> {
+  const secret = await deps.vault.open(webhookSecretPurpose(organizationId), sealedWebhookSecret);
+  const signature = await deps.sign(secret, { id, at: deps.clock.now(), body });
+  const headers = { "content-type": "application/json", "user-agent": USER_AGENT, ...signature };
+  const request = { method: "POST", url, headers, body, followRedirects: false, signal: new AbortController().signal, ...limits };
+  return { response: await deps.httpFor(allowedHosts).send(request), headers };
 }
 
 /**

@@ -2,9 +2,11 @@ import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
+import { maxSecondsOf } from "../domain/run-request.ts";
+import type { TriggerType } from "../domain/run.ts";
 import type { Changed, DecisionTokens, RetrySource, RunObject, RunObjects, RunReport } from "../ports.ts";
 import { once } from "./idempotency.ts";
-import { makeFacts, maxSecondsOf } from "./run-facts.ts";
+import { makeFacts } from "./run-facts.ts";
 import { notFound, requireRunId, type StartDeps, startOnce } from "./runs.ts";
 import { findRunnable } from "./workflows.ts";
 
@@ -73,6 +75,7 @@ export interface RetryWish {
   readonly parameters: JsonObject;
   /** Null for the version of the run. */
   readonly version: number | "latest" | null;
+  readonly triggerType: TriggerType;
   readonly apiOrigin: string;
   readonly waitMs: number;
   readonly idempotencyKey: string | null;
@@ -98,7 +101,7 @@ export async function repeatRun(
   deps: StartDeps,
   organization: Organization,
   id: string,
-  caller: Pick<RetryWish, "apiOrigin" | "waitMs" | "idempotencyKey">,
+  caller: Pick<RetryWish, "triggerType" | "apiOrigin" | "waitMs" | "idempotencyKey">,
 ): Promise<RunReport> {
   const source = await objectOf(deps, organization, id).retrySource("start");
   if (source === null) throw notFound(id);
@@ -119,8 +122,8 @@ async function launchAgain(
   const parameters = { ...(facts.request.parameters as Record<string, Json> | null | undefined), ...wish.parameters };
   const request = { run_id: facts.runId, from_block: from, parameters: wish.parameters, version: wish.version };
   const keyed = { organizationId, scope: "retry", key: wish.idempotencyKey, request, newId: deps.ids.next("run") };
-  return await once(deps, keyed, (runId, replayed) =>
-    startOnce(deps, organization, runId, replayed, {
+  return await once(deps, keyed, async (runId, replayed) => {
+    const report = await startOnce(deps, organization, runId, replayed, {
       priority,
       onLimit: "queue",
       waitMs: wish.waitMs,
@@ -133,6 +136,7 @@ async function launchAgain(
           maxSeconds: maxSecondsOf(facts.request),
           priority,
           request: { ...facts.request, parameters },
+          triggerType: wish.triggerType,
           apiOrigin: wish.apiOrigin,
         };
         const keptOfThese = Object.fromEntries(Object.entries(kept).filter(([label]) => runnable.plan.root.includes(label)));
@@ -143,8 +147,10 @@ async function launchAgain(
           browserState,
         };
       },
-    }),
-  );
+    });
+    await deps.runs.get(organizationId, facts.runId).noteRetry(runId);
+    return report;
+  });
 }
 
 function refusal(id: string, from: string, source: { reason: string; labels: readonly string[] }): ServiceError {

@@ -5,7 +5,7 @@ import { formatPath, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
-import type { RunCredentials, RunFacts } from "../domain/run.ts";
+import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
 import type { Clock, Credentials, RunIndex } from "../ports.ts";
 import type { Runnable } from "./workflows.ts";
 
@@ -19,6 +19,7 @@ export interface RunWish {
   readonly priority: number;
   /** As the API echoes it. */
   readonly request: JsonObject;
+  readonly triggerType: TriggerType;
   readonly apiOrigin: string;
 }
 
@@ -60,7 +61,7 @@ export async function makeFacts(
     const row = { workflowRunId: runId, organizationId, workflowPermanentId, workflowId, version, workflowTitle, ...times };
     const linked = { parentRunId: links.parent?.runId ?? null, retriedFromRunId: links.retryOf?.runId ?? null, webhookUrl, sequentialKey };
     const end = { status: "invalid", failureReason: message, errorCodes: [], seq: 0 } as const;
-    await deps.runIndex.upsert([{ ...row, ...linked, ...end, triggerType: "api" }]);
+    await deps.runIndex.upsert([{ ...row, ...linked, ...end, triggerType: wish.triggerType }]);
     throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
   }
   return {
@@ -78,6 +79,7 @@ export async function makeFacts(
     allowedHosts,
     maxSeconds: Math.min(wish.maxSeconds ?? definition.maxSeconds ?? maxRunSeconds, maxRunSeconds),
     admission: links.parent === null ? { limit: maxConcurrentRuns, priority: wish.priority, sequentialKey } : null,
+    triggerType: wish.triggerType,
     apiOrigin: wish.apiOrigin,
     ...links,
   };
@@ -118,15 +120,6 @@ async function credentialsOf(
     return typeof id === "string" && isId("credential", id) ? [[key, id] as const] : [];
   });
   return { ids: Object.fromEntries(byKey), totpIdentifier: given("totp_identifier") ?? totpIdentifier, totpUrl: url };
-}
-
-/** The limit that a run's request names, in seconds; null when it names none. */
-export function maxSecondsOf({
-  max_elapsed_time_minutes: minutes,
-}: {
-  readonly max_elapsed_time_minutes?: Json | undefined;
-}): number | null {
-  return typeof minutes === "number" ? minutes * 60 : null;
 }
 
 /** The key of a workflow's order, with its expression filled in from the parameters; null where runs need no order. */

@@ -1,57 +1,16 @@
-import { z } from "zod";
-import { PRIORITY, type WaitReason } from "../domain/admission.ts";
-import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
+import type { WaitReason } from "../domain/admission.ts";
+import { ServiceError } from "../domain/error.ts";
 import { isId, type RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
-import { isFinalStatus } from "../domain/run.ts";
+import { keptRequest, maxSecondsOf, parseRunRequest, workflowIdOf } from "../domain/run-request.ts";
+import { isFinalStatus, type TriggerType } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
-import { faultsOf } from "../domain/schema-faults.ts";
 import type { Clock, Credentials, Gates, IdempotencyKeys, Ids, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
 import { once } from "./idempotency.ts";
-import { makeFacts, maxSecondsOf, type RunWish } from "./run-facts.ts";
+import { makeFacts, type RunWish } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
-
-/** Fields of Skyvern's run request that are accepted and change nothing here. */
-const UNUSED_REQUEST_FIELDS = {
-  title: z.json(),
-  proxy_location: z.json(),
-  browser_session_id: z.null(),
-  reuse_browser_session: z.json(),
-  browser_profile_id: z.null(),
-  start_fresh_browser: z.literal(false).nullable(),
-  max_screenshot_scrolls: z.json(),
-  extra_http_headers: z.json(),
-  cdp_connect_headers: z.null(),
-  browser_address: z.null(),
-  ai_fallback: z.json(),
-  run_with: z.json(),
-  run_metadata: z.json(),
-} as const;
-
-export const runRequestSchema = z.strictObject({
-  workflow_id: z.string().optional().describe("The workflow's permanent id (`wpid_…`)."),
-  agent_id: z.string().optional().describe("The same, as newer clients of Skyvern call it; if both are sent, this one counts."),
-  version: z.int().min(1).optional().describe("Which version to run; the latest when absent."),
-  parameters: z.record(z.string(), z.json()).nullish().describe("Values for the workflow's parameters."),
-  priority: z
-    .int()
-    .min(PRIORITY.min)
-    .max(PRIORITY.max)
-    .default(PRIORITY.default)
-    .describe("In the organization's queue, higher goes first."),
-  on_limit: z
-    .enum(["queue", "reject"])
-    .default("queue")
-    .describe("Over the organization's limit: wait in its queue, or be refused with a 429."),
-  max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long the run may be at work."),
-  webhook_url: z.string().nullish().describe("Where this run's events go; the workflow's own address when absent."),
-  totp_url: z.string().nullish().describe("Where one-time codes are asked for; the workflow's own address when absent."),
-  totp_identifier: z.string().max(500).nullish().describe("By what name one-time codes are sent in; the workflow's own when absent."),
-  ...z.strictObject(UNUSED_REQUEST_FIELDS).partial().shape,
-});
-export type RunRequest = z.infer<typeof runRequestSchema>;
 
 export interface StartOptions {
   /** Run a global template instead of a workflow of the organization. */
@@ -59,6 +18,7 @@ export interface StartOptions {
   readonly idempotencyKey: string | null;
   /** How long to wait for the run to end before answering. */
   readonly waitMs: number;
+  readonly triggerType: TriggerType;
   /** The address of the API as its caller sees it. */
   readonly apiOrigin: string;
 }
@@ -78,7 +38,7 @@ export interface StartDeps extends FindRunnableDeps {
  * @throws ServiceError not_found, unknown_template, invalid_input, invalid_parameters, idempotency_mismatch, limit_exceeded
  */
 export async function startRun(deps: StartDeps, organization: Organization, body: unknown, options: StartOptions): Promise<RunReport> {
-  const wanted = parseRequest(body);
+  const wanted = parseRunRequest(body);
   const { organizationId } = organization;
   const request = { template: options.template, body: body as Json }; // it has been parsed
   return await once(
@@ -99,7 +59,8 @@ export async function startRun(deps: StartDeps, organization: Organization, body
             webhookUrl: wanted.webhook_url ?? null,
             maxSeconds: maxSecondsOf(wanted),
             priority: wanted.priority,
-            request: { ...withoutSecrets(body as JsonObject), ...(options.template ? { template: true } : {}) },
+            request: { ...keptRequest(body as JsonObject, wanted), ...(options.template ? { template: true } : {}) },
+            triggerType: options.triggerType,
             apiOrigin: options.apiOrigin,
           };
           return {
@@ -209,27 +170,6 @@ export async function cancelRun(deps: { runs: RunObjects }, organization: Organi
 }
 
 // ---------------------------------------------------------------------------------------------------------------
-
-function parseRequest(body: unknown): RunRequest {
-  const parsed = runRequestSchema.safeParse(body);
-  const faults: Fault[] = parsed.success ? [] : faultsOf(parsed.error, runRequestSchema);
-  if (parsed.success && parsed.data.workflow_id === undefined && parsed.data.agent_id === undefined) {
-    faults.push({ path: "workflow_id", message: "is required: the id of the workflow to run", code: "required" });
-  }
-  if (!parsed.success || faults.length > 0)
-    throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
-  return parsed.data;
-}
-
-function workflowIdOf(request: RunRequest): string {
-  return request.agent_id ?? request.workflow_id ?? "";
-}
-
-/** The request as the API echoes it: what a client may send in the way of headers is not kept. */
-function withoutSecrets(body: JsonObject): JsonObject {
-  const masked = (value: Json | undefined): Json => (value == null ? null : "***");
-  return "extra_http_headers" in body ? { ...body, extra_http_headers: masked(body.extra_http_headers) } : body;
-}
 
 export function requireRunId(id: string): RunId {
   if (!isId("run", id)) throw notFound(id);

@@ -258,7 +258,8 @@ describe("Skyvern's routes for runs", () => {
       output: { got_output: { v: "a" } },
     });
     expect(again.body.run_id).not.toBe(first.run_id);
-    expect([(await read(tenant, first.run_id)).body, await blocksOf(tenant, first.run_id)]).toEqual(before);
+    expect(await blocksOf(tenant, first.run_id)).toEqual(before[1]);
+    expect((await read(tenant, first.run_id)).body).toEqual({ ...before[0], retried_by_workflow_run_id: again.body.run_id });
     expect(before[0].retried_from_workflow_run_id).toBeNull();
     const calls = (await box.requests()).filter(({ headers }) => headers["webhook-id"] === undefined);
     expect(calls).toHaveLength(2);

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createApiKeys } from "../../src/adapters/d1/api-keys.ts";
 import { createCredentials } from "../../src/adapters/d1/credentials.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
+import { createFileExpiries } from "../../src/adapters/d1/file-expiries.ts";
 import { createIdempotencyKeys } from "../../src/adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "../../src/adapters/d1/organizations.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
@@ -330,6 +331,10 @@ describe("every statement of the stores", () => {
     for (const filter of [{}, { totpIdentifier: "ann" }]) await codes.list(organizationId, filter, 1, { limit: 10, offset: 0 });
     await codes.take(organizationId, { totpIdentifier: "ann", workflowId: "wpid_1", workflowRunId: "wr_1" }, 2);
     await codes.purge(10, 10);
+    const expiries = createFileExpiries(db);
+    await expiries.add({ organizationId, fileId: ids.next("file"), expiresAt: 1 });
+    await expiries.expired(1, 10);
+    await expiries.forget(1, 10);
 
     expect(statements.size).toBeGreaterThan(25);
     for (const [text, parameters] of statements) {

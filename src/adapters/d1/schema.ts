@@ -10,6 +10,7 @@ import type {
   ApiKeyId,
   CredentialId,
   DeliveryId,
+  FileId,
   OrganizationId,
   RunId,
   TotpCodeId,
@@ -183,6 +184,17 @@ export const idempotencyKeys = sqliteTable(
     primaryKey({ columns: [table.organizationId, table.scope, table.key] }),
     index("idempotency_keys_by_age").on(table.createdAt), // the purge
   ],
+);
+
+/** Uploaded files that are not kept for good; the files themselves are in R2. A row may outlive its file, which is then deleted again. */
+export const fileExpiries = sqliteTable(
+  "file_expiries",
+  {
+    expiresAt: integer("expires_at").notNull(),
+    fileId: text("file_id").$type<FileId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.expiresAt, table.fileId] })], // the purge
 );
 
 /** One message to one URL, with its attempts. */

@@ -11,7 +11,11 @@ it("is not ready while one of its stores does not answer, and says which", async
     log: { info: () => {}, error: (message) => void logged.push(message) },
     probes: { d1: async () => {}, r2: () => Promise.reject(new Error("bucket is gone")) },
   };
-  mountRoutes(app, deps, healthRoutes, { api_key: (_, next) => next(), admin: (_, next) => next() });
+  mountRoutes(app, deps, healthRoutes, {
+    api_key: (_, next) => next(),
+    file_link: (_, next) => next(),
+    admin: (_, next) => next(),
+  });
   const response = await app.request("/readyz");
   expect([response.status, await response.json()]).toEqual([503, { status: "not_ready", checks: { d1: "ok", r2: "failed" } }]);
   expect(logged).toEqual(["not ready"]);

@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { isId, type RunId } from "../../domain/id.ts";
-import { runListItem, workflowRunItem, workflowRunStatus } from "../../domain/run-list-view.ts";
+import { runListItem, workflowRunItem } from "../../domain/run-list-view.ts";
+import { workflowRunStatus } from "../../domain/run-status-view.ts";
 import {
   runListItemExample,
   runListItemSchema,

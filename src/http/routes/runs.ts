@@ -1,17 +1,18 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { JsonObject } from "../../domain/json.ts";
-import { anyRunSchema, runExample, startedRunSchema } from "../../domain/run-view-schema.ts";
-import { formatInstant } from "../../domain/time.ts";
+import { runExample, runSchema } from "../../domain/run-view-schema.ts";
+import { MAX_URL_LENGTH } from "../../domain/outbound.ts";
+import { requireStepsOverride, runRequestSchema, triggerTypeOf } from "../../domain/run-request.ts";
+import type { TriggerType } from "../../domain/run.ts";
 import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
-import { absent, createdAt, modifiedAt } from "../../domain/view-field.ts";
-import type { Artifacts, SavedArtifact } from "../../ports.ts";
-import { listArtifacts, openArtifact } from "../../services/artifacts.ts";
+import type { SendWebhookDeps } from "../../services/deliveries.ts";
 import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
-import { cancelRun, getRun, getTimeline, runRequestSchema, type StartDeps, startRun } from "../../services/runs.ts";
+import { cancelRun, getRun, getTimeline, type StartDeps, startRun } from "../../services/runs.ts";
+import { replayRunWebhook } from "../../services/webhook-replay.ts";
 import type { AppEnv } from "../auth.ts";
 import { templateField } from "../query.ts";
-import { content, documentBody, IDEMPOTENCY_KEY, json, optionalBody, routeFor } from "../route.ts";
+import { documentBody, IDEMPOTENCY_KEY, json, optionalBody, routeFor } from "../route.ts";
 
 /** The longest that `Prefer: wait` holds an answer back, in seconds. */
 const MAX_WAIT_SECONDS = 60;
@@ -29,33 +30,39 @@ const decisionSchema = z.strictObject({
   block: z.string().optional().describe("The path of the block that is answered, when several wait."),
 });
 
-export interface RunRouteDeps extends StartDeps {
-  readonly artifacts: Artifacts;
-}
+const replaySchema = z.strictObject({
+  webhook_url: z.string().max(MAX_URL_LENGTH).nullish().describe("Another address; the run's own when absent."),
+});
 
-const artifactSchema = z
+const webhookReplaySchema = z
   .strictObject({
-    artifact_id: z.string().describe("The artifact's id, `a_…`."),
-    artifact_type: z.string().describe("What it is: `screenshot`, `pdf`, `download` and the like."),
-    uri: z.string().describe("Where its content is, on this service."),
-    bundle_key: absent,
-    checksum: z.string().describe("SHA-256, hexadecimal."),
-    file_size: z.int().describe("Bytes."),
-    task_id: absent,
-    step_id: absent,
-    workflow_run_id: z.string().describe("The run."),
-    workflow_run_block_id: absent,
-    run_id: z.string().describe("The same."),
-    browser_session_id: absent,
-    signed_url: absent,
-    archived: z.literal(false).describe("Skyvern's; always false here."),
-    organization_id: z.string().describe("Whose it is."),
-    created_at: createdAt,
-    modified_at: modifiedAt,
-    file_name: z.string().describe("Its name, with its ending."),
-    content_type: z.string().describe("Its content type."),
+    run_id: z.string().describe("The run, `wr_…`."),
+    run_type: z.literal("workflow_run").describe("Skyvern's kinds of run, of which there is one here."),
+    default_webhook_url: z.string().nullable().describe("The run's own address."),
+    target_webhook_url: z.string().describe("Where it was sent."),
+    payload: z.string().describe("The exact text that was signed and sent."),
+    headers: z.record(z.string(), z.string()).describe("The headers that were sent; empty when nothing was."),
+    status_code: z.int().nullable().describe("The endpoint's answer; null when there was none."),
+    latency_ms: z.int().describe("Until the answer, in milliseconds."),
+    response_body: z.string().nullable().describe("Its first 2,048 bytes."),
+    error: z.string().nullable().describe("Why it was not accepted, in a sentence."),
   })
-  .meta({ id: "Artifact" });
+  .meta({ id: "RunWebhookReplay" });
+
+const webhookReplayExample: JsonObject = {
+  run_id: "wr_01JDAA0000000000000000000D",
+  run_type: "workflow_run",
+  default_webhook_url: null,
+  target_webhook_url: "https://example.com/hook",
+  payload: '{"type":"workflow_run.completed"}',
+  headers: { "webhook-id": "whd_01JDAA0000000000000000000G" },
+  status_code: 204,
+  latency_ms: 83,
+  response_body: "",
+  error: null,
+};
+
+export interface RunRouteDeps extends StartDeps, SendWebhookDeps {}
 
 const PREFER = {
   description: `\`wait=10\`: hold the answer back until the run has ended, for so many seconds at the most (RFC 7240). At most ${MAX_WAIT_SECONDS} are granted.`,
@@ -63,13 +70,24 @@ const PREFER = {
 };
 
 /** The headers that are read by who makes a run. */
-const CALLER_HEADERS = { "Idempotency-Key": IDEMPOTENCY_KEY, Prefer: PREFER };
+export const CALLER_HEADERS = {
+  "Idempotency-Key": IDEMPOTENCY_KEY,
+  Prefer: PREFER,
+  "x-max-steps-override": {
+    description: "Skyvern's: checked, and without effect: there are no steps of a model to limit.",
+    schema: z.string().regex(/^[1-9]\d{0,8}$/),
+  },
+  "x-user-agent": {
+    description: "Skyvern's: `skyvern-ui` makes `manual` of the run's `trigger_type`, `skyvern-mcp` makes `mcp`.",
+    schema: z.string(),
+  },
+};
 
 const APPLIED = {
   "Preference-Applied": { description: "How long the answer could be held back, when that was asked for.", schema: z.string().optional() },
 };
 
-const runAnswer = json("The run.", startedRunSchema, runExample);
+const runAnswer = json("The run.", runSchema, runExample);
 
 const route = routeFor<RunRouteDeps>();
 
@@ -90,7 +108,7 @@ export const runRoutes = [
         workflow_id: "wpid_01JDAA0000000000000000000B",
         parameters: { url: "https://shop.example/kettle" },
       }),
-      responses: { 200: json("The run.", startedRunSchema, runExample, { headers: APPLIED }) },
+      responses: { 200: json("The run.", runSchema, runExample, { headers: APPLIED }) },
       errors: ["not_found", "unknown_template", "invalid_parameters", "invalid_definition", "idempotency_mismatch", "limit_exceeded"],
     },
     async (deps, { c, organization, query, headers, body: { value } }) => {
@@ -139,7 +157,7 @@ export const runRoutes = [
       summary: "A run",
       caller: "api_key",
       headers: { Prefer: PREFER },
-      responses: { 200: json("The run.", anyRunSchema, runExample) },
+      responses: { 200: json("The run.", runSchema, runExample) },
     },
     async (deps, { c, organization, params, headers }) =>
       jsonText(c, (await getRun(deps, organization, params.run_id, preferredWait(headers.Prefer) * 1000)).json),
@@ -249,68 +267,36 @@ export const runRoutes = [
   ),
   route(
     {
-      method: "get",
-      paths: { listArtifacts: "/v1/runs/{run_id}/artifacts" },
-      tag: "Runs",
-      summary: "The files of a run, the oldest first",
+      method: "post",
+      paths: { retryRunWebhook: "/v1/runs/{run_id}/retry_webhook" },
+      tag: "Webhooks",
+      summary: "Send the webhook of a finished run again",
+      description:
+        "Once and now, made from what the run is today. It is not listed among the deliveries and not tried again; what came back is the answer.",
       caller: "api_key",
-      responses: { 200: json("The files.", z.array(artifactSchema), [artifactExample()]) },
+      body: optionalBody(replaySchema, { webhook_url: "https://example.com/hook" }),
+      responses: { 200: json("What was sent, and what came back.", webhookReplaySchema, webhookReplayExample) },
+      errors: ["conflict"],
     },
-    async (deps, { c, organization, params }) => {
-      const artifacts = await listArtifacts(deps, organization, params.run_id);
-      return c.json(artifacts.map((artifact) => artifactResponse(artifact, params.run_id, organization.organizationId)));
-    },
-  ),
-  route(
-    {
-      method: "get",
-      paths: { readArtifactContent: "/v1/artifacts/{artifact_id}/content" },
-      tag: "Runs",
-      summary: "The content of a file",
-      caller: "api_key",
-      responses: {
-        200: content("The file, to be saved and not to be shown.", "*/*", {
-          "content-disposition": { description: "Its name.", schema: z.string() },
-          etag: { description: "Its checksum.", schema: z.string() },
-        }),
-      },
-    },
-    async (deps, { c, organization, params }) => {
-      const { artifact, body } = await openArtifact(deps, organization, params.artifact_id);
-      return c.body(body, 200, {
-        "content-type": artifact.contentType,
-        "content-length": String(artifact.sizeBytes),
-        // Never shown inside our own origin: it is a file that some page made.
-        "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name)}`,
-        "content-security-policy": "sandbox; default-src 'none'",
-        etag: `"${artifact.sha256}"`,
-      });
-    },
+    async (deps, { c, organization, params, body: { webhook_url: url = null } }) =>
+      c.json(await replayRunWebhook(deps, organization, params.run_id, url)),
   ),
 ];
 
-function artifactExample(): JsonObject {
-  const artifact: SavedArtifact = {
-    artifactId: "a_01JDAA0000000000000000000D01JDAA0000000000000000000F",
-    type: "screenshot",
-    name: "price.png",
-    contentType: "image/png",
-    sizeBytes: 48_213,
-    sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    createdAt: Date.UTC(2026, 0, 31, 12, 0, 3),
-  };
-  return artifactResponse(artifact, "wr_01JDAA0000000000000000000D", "o_01JDAA0000000000000000000A");
-}
-
-/** How long the caller prefers to wait, the address by which it knows the API, and the key under which it repeats the request. */
-function callerOf(
+/**
+ * How long the caller prefers to wait, the address by which it knows the API, the key under which it repeats the request, and what Skyvern's
+ * headers say of it.
+ */
+export function callerOf(
   c: Context<AppEnv>,
   headers: Readonly<Record<keyof typeof CALLER_HEADERS, string | undefined>>,
-): { waitMs: number; apiOrigin: string; idempotencyKey: string | null } {
+): { waitMs: number; apiOrigin: string; idempotencyKey: string | null; triggerType: TriggerType } {
+  requireStepsOverride(headers["x-max-steps-override"]);
   return {
     waitMs: preferredWait(headers.Prefer) * 1000,
     apiOrigin: new URL(c.req.url).origin,
     idempotencyKey: headers["Idempotency-Key"] ?? null,
+    triggerType: triggerTypeOf(headers["x-user-agent"]),
   };
 }
 
@@ -323,30 +309,4 @@ export function preferredWait(header: string | undefined): number {
 /** The body is JSON already: the run's object wrote it. */
 function jsonText(c: Context<AppEnv>, json: string): Response {
   return c.body(json, 200, { "content-type": "application/json" });
-}
-
-/** Skyvern's `Artifact`; `file_name` and `content_type` are ours. */
-function artifactResponse(artifact: SavedArtifact, runId: string, organizationId: string): JsonObject {
-  const createdAt = formatInstant(artifact.createdAt);
-  return {
-    artifact_id: artifact.artifactId,
-    artifact_type: artifact.type,
-    uri: `/v1/artifacts/${artifact.artifactId}/content`,
-    bundle_key: null,
-    checksum: artifact.sha256,
-    file_size: artifact.sizeBytes,
-    task_id: null,
-    step_id: null,
-    workflow_run_id: runId,
-    workflow_run_block_id: null,
-    run_id: runId,
-    browser_session_id: null,
-    signed_url: null,
-    archived: false,
-    organization_id: organizationId,
-    created_at: createdAt,
-    modified_at: createdAt,
-    file_name: artifact.name,
-    content_type: artifact.contentType,
-  };
 }

@@ -278,10 +278,10 @@ function readDefinition({ json_definition: definition, yaml_definition: yaml }: 
   return { definition: value, locate };
 }
 
-function savedResponse({ workflow, warnings }: SavedWorkflow): JsonObject {
+export function savedResponse({ workflow, warnings }: SavedWorkflow): JsonObject {
   return { ...storedResponse(workflow), warnings: warnings.map(({ path, message, code }) => ({ path, message, code })) };
 }
 
-function storedResponse(workflow: StoredWorkflow): JsonObject {
+export function storedResponse(workflow: StoredWorkflow): JsonObject {
   return workflowResponse({ ...workflow, isTemplate: false });
 }
