@@ -5,9 +5,10 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import type { BlockType } from "../src/blocks/block.ts";
 import { blockTypes } from "../src/blocks/registry.ts";
+import { expressionsPage } from "./expressions-page.ts";
 import { blockSchema, workflowSchema } from "../src/domain/workflow/schema.ts";
 
-const documents: Record<string, string> = { "blocks.md": blocksPage() };
+const documents: Record<string, string> = { "expressions.md": expressionsPage(), "blocks.md": blocksPage() };
 
 const stale: string[] = [];
 for (const [name, text] of Object.entries(documents)) {

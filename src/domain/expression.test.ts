@@ -126,6 +126,17 @@ describe("fillIn", () => {
     });
   });
 
+  it("bounds the work of all expressions together", () => {
+    const loop = "{% for i in range(9000) %}{{ i }}{% endfor %}";
+    expect(() => fillIn([loop, loop], scope)).not.toThrow();
+    expect(() =>
+      fillIn(
+        Array.from({ length: 20 }, () => loop),
+        scope,
+      ),
+    ).toThrow(/^\[\d\]: takes more than 150000 steps/);
+  });
+
   it("names the field in which an expression fails", () => {
     expect(() => fillIn({ a: [{ b: "{{ nobody }}" }] }, scope)).toThrow("a[0].b: 'nobody' is undefined");
   });

@@ -6,7 +6,7 @@ import type { Body, Node } from "./expression/ast.ts";
 import { freeNames } from "./expression/free-names.ts";
 import { GLOBAL_NAMES } from "./expression/globals.ts";
 import { Interpreter, NAMES } from "./expression/interpreter.ts";
-import { EXPRESSION_LIMITS, ExpressionError } from "./expression/limits.ts";
+import { Budget, EXPRESSION_LIMITS, ExpressionError } from "./expression/limits.ts";
 import { parse } from "./expression/parser.ts";
 import { isJsonObject, type Json } from "./json.ts";
 
@@ -51,12 +51,17 @@ export function parseExpression(source: string): Expression {
 
 /**
  * @param scope a value for each of the expression's names
+ * @param together pays for this expression and for others
  * @returns the value of a single `{{ }}` with its type (`| json` is dropped: it means just that); text for everything else, in which lists
  *   and objects are JSON and null is empty
  * @throws ExpressionError `'customer.nmae' is undefined`, or for a value it cannot work with, or over a limit
  */
-export function evaluateExpression(expression: Expression, scope: (name: string) => Json | undefined): Json {
-  const interpreter = new Interpreter(scope);
+export function evaluateExpression(
+  expression: Expression,
+  scope: (name: string) => Json | undefined,
+  together: Budget | null = null,
+): Json {
+  const interpreter = new Interpreter(scope, together);
   try {
     return expression.single === null ? interpreter.run(expression.program) : interpreter.value(expression.single);
   } catch (error) {
@@ -65,24 +70,32 @@ export function evaluateExpression(expression: Expression, scope: (name: string)
   }
 }
 
+/** What a name is in an expression; undefined when nothing has it. */
+type Scope = (name: string, expression: Expression) => Json | undefined;
+
 /**
  * Fills in every text of a value. Keys are left as they are.
- * @param scope what a name is in an expression
  * @throws ExpressionError with the path of the text put before the message
  */
-export function fillIn(value: Json, scope: (name: string, expression: Expression) => Json | undefined, path = ""): Json {
+export function fillIn(value: Json, scope: Scope): Json {
+  return fillInPart(value, scope, "", new Budget(null, EXPRESSION_LIMITS.stepsTogether));
+}
+
+function fillInPart(value: Json, scope: Scope, path: string, together: Budget): Json {
   if (typeof value === "string") {
     if (!hasExpression(value)) return value;
     try {
       const expression = parseExpression(value);
-      return evaluateExpression(expression, (name) => scope(name, expression));
+      return evaluateExpression(expression, (name) => scope(name, expression), together);
     } catch (error) {
       throw error instanceof ExpressionError && path !== "" ? new ExpressionError(`${path}: ${error.message}`, { cause: error }) : error;
     }
   }
-  if (Array.isArray(value)) return value.map((item, index) => fillIn(item, scope, `${path}[${index}]`));
+  if (Array.isArray(value)) return value.map((item, index) => fillInPart(item, scope, `${path}[${index}]`, together));
   if (isJsonObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, scope, path === "" ? key : `${path}.${key}`)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, fillInPart(item, scope, path === "" ? key : `${path}.${key}`, together)]),
+    );
   }
   return value;
 }

@@ -12,12 +12,14 @@ import {
   replace,
   stripCharacters,
   stripTags,
+  titleCase,
   truncate,
   wrapWords,
 } from "./text.ts";
 import {
   type Arguments,
   compare,
+  entriesOf,
   Float,
   Group,
   integer,
@@ -25,6 +27,7 @@ import {
   isList,
   isEqual,
   isTruthy,
+  itemAt,
   keyText,
   itemsOf,
   jsonText,
@@ -33,6 +36,8 @@ import {
   makeNumber,
   isFloat,
   numberOf,
+  readText,
+  slice,
   text,
   toText,
   typeName,
@@ -51,14 +56,16 @@ export const REFUSED_FILTERS: ReadonlyMap<string, string> = new Map([
 const ofText = (run: (value: string, runtime: Runtime) => Value): Filter =>
   operation("", (value, _args, runtime) => {
     const content = toText(value, runtime.budget);
-    runtime.budget.spendText(content.length);
-    return run(content, runtime);
+    readText(content, runtime.budget);
+    const result = run(content, runtime);
+    if (typeof result === "string") runtime.budget.checkLength(result === content ? 0 : result.length);
+    return result;
   });
 
 const length = operation<Value>("", (value, _args, { budget }) => lengthOf(value, budget));
 const escape = ofText((value, { budget }) => escapeHtml(value, budget));
-const orElse = operation<Value>("default_value? boolean?", (value, [fallback = "", boolean = false]) =>
-  value instanceof Undefined || (isTruthy(boolean) && !isTruthy(value)) ? fallback : value,
+const orElse = operation<Value>("default_value? boolean?", (value, [fallback = "", boolean = false], { budget }) =>
+  value instanceof Undefined || (isTruthy(boolean, budget) && !isTruthy(value, budget)) ? fallback : value,
 );
 
 export const FILTERS: Operations<Value> = new Map<string, Filter>(
@@ -80,9 +87,13 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
       if (method !== "ceil" && method !== "floor") throw new ExpressionError("the method of round must be common, ceil or floor");
       return makeNumber(Math[method](from * 10 ** digits) / 10 ** digits, true);
     }),
-    filesizeformat: operation("binary?", (value, [binary = false]) => fileSize(number(value, "filesizeformat"), isTruthy(binary))),
+    filesizeformat: operation("binary?", (value, [binary = false], { budget }) => {
+      const bytes = typeof value === "string" ? parseFloatingPoint(value) : null;
+      return fileSize(bytes ?? number(value, "filesizeformat"), isTruthy(binary, budget));
+    }),
     sum: operation("attribute? start?", (value, [attribute = null, start = 0], runtime) => {
-      const items = itemsOf(value, runtime.budget).map((item) => attributeOf(item, attribute));
+      const items = itemsOf(value, runtime.budget).map((item) => attributeOf(item, attribute, runtime.budget));
+      if (isList(start)) return items.reduce<List>((all, item) => joined(all, item, runtime.budget), start);
       let [total, asFloat] = [number(start, "sum"), isFloat(start)];
       for (const item of items) {
         total += number(item, "sum");
@@ -102,7 +113,7 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
     format: variadic((value, args, runtime) => formatPercent(text(value, "the format"), args, runtime)),
     indent: operation("width? first? blank?", (value, [width = 4, first = false, blank = false], { budget }) => {
       const prefix = typeof width === "string" ? width : center("", integer(width, "the width"), " ", budget);
-      return indent(toText(value, budget), prefix, isTruthy(first), isTruthy(blank), budget);
+      return indent(toText(value, budget), prefix, isTruthy(first, budget), isTruthy(blank, budget), budget);
     }),
     lower: ofText((value) => value.toLowerCase()),
     pprint: operation("", (value, _args, { budget }) => jsonText(value, budget, { indent: 2 })),
@@ -118,13 +129,13 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
     safe: operation("", (value) => value),
     string: operation("", (value, _args, { budget }) => toText(value, budget)),
     striptags: ofText((value, { budget }) => stripTags(value, budget)),
-    title: ofText((value) => value.replaceAll(/[^-\s({[<]+/g, capitalize)),
+    title: ofText((value, { budget }) => titleCase(value, budget, /[^-\s({[<]+/g)),
     trim: operation("chars?", (value, [characters = null], { budget }) =>
       stripCharacters(toText(value, budget), characters === null ? null : text(characters, "the characters"), "both", budget),
     ),
     truncate: operation("length? killwords? end? leeway?", (value, [limit = 255, kill = false, end = "...", leeway = null], { budget }) => {
       const [most, slack] = [integer(limit, "the length"), leeway === null ? 5 : integer(leeway, "the leeway")];
-      return truncate(toText(value, budget), most, isTruthy(kill), text(end, "the end"), slack, budget);
+      return truncate(toText(value, budget), most, isTruthy(kill, budget), text(end, "the end"), slack, budget);
     }),
     upper: ofText((value) => value.toUpperCase()),
     urlencode: operation("", (value, _args, { budget }) => {
@@ -137,7 +148,11 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
     urlize: operation(
       "trim_url_limit? nofollow? target? rel?",
       (value, [limit = null, nofollow = false, target = null, rel = null], { budget }) => {
-        const relations = ["noopener", ...(isTruthy(nofollow) ? ["nofollow"] : []), ...(rel === null ? [] : text(rel, "rel").split(/\s+/))];
+        const relations = [
+          "noopener",
+          ...(isTruthy(nofollow, budget) ? ["nofollow"] : []),
+          ...(rel === null ? [] : text(rel, "rel").split(/\s+/)),
+        ];
         return makeLinks(
           toText(value, budget),
           {
@@ -163,9 +178,9 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
         wrapWords(
           toText(value, budget),
           integer(width, "the width"),
-          isTruthy(breakLong),
+          isTruthy(breakLong, budget),
           text(separator ?? "\n", "wrapstring"),
-          isTruthy(hyphens),
+          isTruthy(hyphens, budget),
           budget,
         ),
     ),
@@ -177,7 +192,7 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
         if (/[\s/>=]/.test(name)) throw new ExpressionError(`'${name}' is no name of an attribute`);
         return [`${escapeHtml(name, budget)}="${escapeHtml(toText(item, budget), budget)}"`];
       });
-      return (isTruthy(space) && attributes.length > 0 ? " " : "") + attributes.join(" ");
+      return (isTruthy(space, budget) && attributes.length > 0 ? " " : "") + attributes.join(" ");
     }),
 
     // JSON
@@ -186,18 +201,23 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
       "indent? ensure_ascii? sort_keys? separators?",
       (value, [spaces = null, ascii = false, sort = false, separators = null], { budget }) => {
         const [comma, colon] = separators === null ? [] : itemsOf(separators, budget).map((part) => text(part, "a separator"));
-        return jsonText(value, budget, {
+        const json = jsonText(value, budget, {
           indent: spaces === null ? 0 : Math.min(16, integer(spaces, "the indent")),
-          ascii: isTruthy(ascii),
-          sortKeys: isTruthy(sort),
+          ascii: isTruthy(ascii, budget),
+          sortKeys: isTruthy(sort, budget),
           ...(comma === undefined || colon === undefined ? {} : { separators: [comma, colon] }),
+        });
+        // As Jinja does, so that the text can stand in HTML; it is the same JSON.
+        return json.replaceAll(/[<>&']/g, (sign) => {
+          budget.spend(0.1);
+          return `\\u00${sign.charCodeAt(0).toString(16)}`;
         });
       },
     ),
 
     // Any value
     attr: operation("name", (value, [name = null], { budget }) =>
-      attributeOf(value, toText(name, budget), `attr('${toText(name, budget)}')`),
+      attributeOf(value, toText(name, budget), budget, `attr('${toText(name, budget)}')`),
     ),
     d: orElse,
     default: orElse,
@@ -211,12 +231,12 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
       return rows.map((row) => filled(row, fill === null ? 0 : count - row.length, fill, budget));
     }),
     count: length,
-    first: operation("", (value, _args, { budget }) => itemsOf(value, budget)[0] ?? nothing("first", value)),
+    first: operation("", (value, _args, { budget }) => itemAt(itemsOf(value, budget), 0, () => nothing("first", value))),
     groupby: operation("attribute default? case_sensitive?", (value, [attribute = null, fallback, caseSensitive = false], { budget }) => {
       const keyed = itemsOf(value, budget).map((item) => {
-        const found = attributeOf(item, attribute);
+        const found = attributeOf(item, attribute, budget);
         const key = found instanceof Undefined ? (fallback === undefined ? present(found) : fallback) : found;
-        return { item, shown: key, key: isTruthy(caseSensitive) ? key : foldCase(key) };
+        return { item, shown: key, key: isTruthy(caseSensitive, budget) ? key : foldCase(key, budget) };
       });
       const groups: { key: Value; shown: Value; items: Value[] }[] = [];
       for (const { item, key, shown } of stableSort(keyed, (one) => one.key, false, budget)) {
@@ -230,14 +250,14 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
       const between = toText(separator, budget);
       let result = "";
       for (const [index, item] of itemsOf(value, budget).entries()) {
-        const part = toText(attributeOf(item, attribute), budget);
+        const part = toText(attributeOf(item, attribute, budget), budget);
         budget.spendText(part.length + between.length);
         result += (index === 0 ? "" : between) + part;
         budget.checkLength(result.length);
       }
       return result;
     }),
-    last: operation("", (value, _args, { budget }) => itemsOf(value, budget).at(-1) ?? nothing("last", value)),
+    last: operation("", (value, _args, { budget }) => itemAt(itemsOf(value, budget), -1, () => nothing("last", value))),
     length,
     list: operation("", (value, _args, { budget }) => [...itemsOf(value, budget)]),
     map: variadic((value, args, runtime) => itemsOf(value, runtime.budget).map(mapping(args, runtime))),
@@ -266,20 +286,20 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
       "reverse? case_sensitive? attribute?",
       (value, [reverse = false, caseSensitive = false, attribute = null], { budget }) => {
         const paths = typeof attribute === "string" ? attribute.split(",") : [attribute];
-        const fold = isTruthy(caseSensitive) ? (key: Value) => key : foldCase;
+        const fold = isTruthy(caseSensitive, budget) ? (key: Value) => key : (key: Value) => foldCase(key, budget);
         const keyed = itemsOf(value, budget).map((item) => {
-          const keys = paths.map((path) => fold(strictAttribute(item, path)));
+          const keys = paths.map((path) => fold(strictAttribute(item, path, budget)));
           return { item, key: keys.length === 1 ? (keys[0] ?? null) : keys };
         });
-        return stableSort(keyed, ({ key }) => key, isTruthy(reverse), budget).map(({ item }) => item);
+        return stableSort(keyed, ({ key }) => key, isTruthy(reverse, budget), budget).map(({ item }) => item);
       },
     ),
     unique: operation("case_sensitive? attribute?", (value, [caseSensitive = false, attribute = null], { budget }) => {
       const seen = new Set<string>();
       return itemsOf(value, budget).filter((item) => {
         budget.spend(1);
-        const key = strictAttribute(item, attribute);
-        const id = identity(isTruthy(caseSensitive) ? key : foldCase(key), budget);
+        const key = strictAttribute(item, attribute, budget);
+        const id = identity(isTruthy(caseSensitive, budget) ? key : foldCase(key, budget), budget);
         if (seen.has(id)) return false;
         seen.add(id);
         return true;
@@ -290,21 +310,22 @@ export const FILTERS: Operations<Value> = new Map<string, Filter>(
     dictsort: operation("case_sensitive? by? reverse?", (value, [caseSensitive = false, by = "key", reverse = false], { budget }) => {
       if (!isDict(value)) throw new ExpressionError(`dictsort needs an object, not ${typeName(value)}`);
       if (by !== "key" && by !== "value") throw new ExpressionError('dictsort goes by "key" or "value"');
-      const fold = isTruthy(caseSensitive) ? (key: Value) => key : foldCase;
-      return stableSort(pairsOf(value, budget), ([key, item]) => fold(by === "key" ? key : item), isTruthy(reverse), budget);
+      const fold = isTruthy(caseSensitive, budget) ? (key: Value) => key : (key: Value) => foldCase(key, budget);
+      return stableSort(pairsOf(value, budget), ([key, item]) => fold(by === "key" ? key : item), isTruthy(reverse, budget), budget);
     }),
     items: operation("", (value, _args, { budget }) => pairsOf(value, budget)),
   } satisfies Record<string, Filter>),
 );
 
 /** The value at a path of keys and positions, `a.0.b`; the item itself for no path. Undefined where it ends. */
-export function attributeOf(item: Value, path: Value, name?: string): Value {
+export function attributeOf(item: Value, path: Value, budget: Runtime["budget"], name?: string): Value {
   if (path === null) return item;
   let found = item;
   for (const key of typeof path === "string" ? path.split(".") : [path]) {
     const index = typeof key === "number" ? key : /^\d+$/.test(keyText(key)) ? Number(key) : null;
     let next: Value | undefined;
     if (isList(found) && index !== null) next = found[index];
+    else if (typeof found === "string" && index !== null) next = signAt(found, index, budget);
     else if (found instanceof Group && (key === "grouper" || key === "list")) next = found[key];
     else if (isDict(found) && Object.hasOwn(found, keyText(key))) next = found[keyText(key)];
     if (next === undefined) return new Undefined(name ?? keyText(path));
@@ -313,8 +334,13 @@ export function attributeOf(item: Value, path: Value, name?: string): Value {
   return found;
 }
 
-function strictAttribute(item: Value, path: Value): Value {
-  return present(attributeOf(item, path));
+function signAt(value: string, index: number, budget: Runtime["budget"]): Value | undefined {
+  const sign = slice(value, [index, index + 1, null], budget);
+  return sign === "" ? undefined : sign;
+}
+
+function strictAttribute(item: Value, path: Value, budget: Runtime["budget"]): Value {
+  return present(attributeOf(item, path, budget));
 }
 
 function present(value: Value): Value {
@@ -332,6 +358,12 @@ function number(value: Value, filter: string): number {
   throw new ExpressionError(`${filter} needs a number, not ${typeName(value)}; see | float and | int`);
 }
 
+function joined(list: List, more: Value, budget: Runtime["budget"]): List {
+  if (!isList(more)) throw new ExpressionError(`sum of lists needs lists, not ${typeName(more)}`);
+  budget.spend((list.length + more.length) / 4);
+  return [...list, ...more];
+}
+
 function positive(value: Value, what: string): number {
   const count = integer(value, what);
   if (count < 1) throw new ExpressionError(`${what} must be at least 1`);
@@ -346,9 +378,7 @@ function filled(row: List, missing: number, fill: Value, budget: Runtime["budget
 /** Key and value of an object, or the pairs of a list. */
 function pairsOf(value: Value, budget: Runtime["budget"]): [Value, Value][] {
   if (isDict(value)) {
-    const entries = Object.entries(value);
-    budget.spend(entries.length);
-    return entries;
+    return entriesOf(value, budget);
   }
   if (!isList(value)) throw new ExpressionError(`an object is needed, not ${typeName(value)}`);
   return itemsOf(value, budget).map((pair) => {
@@ -357,8 +387,10 @@ function pairsOf(value: Value, budget: Runtime["budget"]): [Value, Value][] {
   });
 }
 
-function foldCase(key: Value): Value {
-  return typeof key === "string" ? key.toLowerCase() : key;
+function foldCase(key: Value, budget: Runtime["budget"]): Value {
+  if (typeof key !== "string") return key;
+  budget.read(key.length);
+  return key.toLowerCase();
 }
 
 /** Texts, numbers and lists that are equal have the same; 1, 1.0 and true are equal. */
@@ -375,10 +407,10 @@ function stableSort<T>(items: readonly T[], keyOf: (item: T) => Value, reverse: 
 
 function extreme(name: string, isBetter: (order: number) => boolean): Filter {
   return operation("case_sensitive? attribute?", (value, [caseSensitive = false, attribute = null], { budget }) => {
-    const fold = isTruthy(caseSensitive) ? (key: Value) => key : foldCase;
+    const fold = isTruthy(caseSensitive, budget) ? (key: Value) => key : (key: Value) => foldCase(key, budget);
     let best: { item: Value; key: Value } | null = null;
     for (const item of itemsOf(value, budget)) {
-      const key = fold(strictAttribute(item, attribute));
+      const key = fold(strictAttribute(item, attribute, budget));
       if (best === null || isBetter(compare(key, best.key, budget))) best = { item, key };
     }
     return best === null ? nothing(name, value) : best.item;
@@ -397,7 +429,7 @@ function mapping({ positional, named }: Arguments, runtime: Runtime): (item: Val
   if (attribute === undefined || unknown !== undefined)
     throw new ExpressionError("map needs the name of a filter, or attribute and default");
   return (item) => {
-    const found = attributeOf(item, attribute);
+    const found = attributeOf(item, attribute, runtime.budget);
     if (!(found instanceof Undefined)) return found;
     const fallback = named.get("default");
     return fallback === undefined ? present(found) : fallback;
@@ -409,8 +441,8 @@ function choose(value: Value, { positional, named }: Arguments, runtime: Runtime
   if (attribute === undefined) throw new ExpressionError("selectattr and rejectattr need the name of an attribute");
   const name = test === undefined ? null : text(test, "the name of a test");
   return itemsOf(value, runtime.budget).filter((item) => {
-    const found = attributeOf(item, attribute);
-    return (name === null ? isTruthy(found) : runtime.applyTest(name, found, { positional: rest, named })) === wanted;
+    const found = attributeOf(item, attribute, runtime.budget);
+    return (name === null ? isTruthy(found, runtime.budget) : runtime.applyTest(name, found, { positional: rest, named })) === wanted;
   });
 }
 

@@ -5,6 +5,7 @@ import {
   type Arguments,
   characterCount,
   firstCharacters,
+  integer,
   isFloat,
   isList,
   isDict,
@@ -16,12 +17,13 @@ import {
 } from "./value.ts";
 
 /** `"%s: %.2f" % (…)` */
-export function formatPercent(template: string, { positional, named }: Arguments, runtime: Runtime): string {
+export function formatPercent(template: string, { positional, named }: Arguments, runtime: Runtime, allowsRest = false): string {
   const { budget } = runtime;
   let next = 0;
-  return replaceParts(template, /%(?:\((\w+)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\d+))?(.)/gs, runtime, (match) => {
+  const result = replaceParts(template, /%(?:\((\w+)\))?([-+ 0#]*)(\*|\d+)?(?:\.(\d+))?(.)/gs, runtime, (match) => {
     const [, name, flags = "", width = "", precision, kind = ""] = match;
     if (kind === "%") return "%";
+    const given = width === "*" ? integer(positional[next++] ?? null, "the width of a format") : Number(width || 0);
     let value: Value | undefined;
     if (name !== undefined) value = named.get(name);
     else {
@@ -31,22 +33,26 @@ export function formatPercent(template: string, { positional, named }: Arguments
     if (value === undefined) throw new ExpressionError(`the format needs ${name === undefined ? "more values" : `a value '${name}'`}`);
     const spec: Spec = {
       fill: " ",
-      align: flags.includes("-") ? "<" : ">",
+      align: flags.includes("-") || given < 0 ? "<" : ">",
       sign: flags.includes("+") ? "+" : flags.includes(" ") ? " " : "-",
       alternate: flags.includes("#"),
       zero: flags.includes("0") && !flags.includes("-"),
-      width: Number(width || 0),
+      width: Math.abs(given),
       grouping: "",
       precision: precision === undefined ? null : Number(precision),
       kind: kind === "i" || kind === "u" ? "d" : kind,
     };
     if ("sra".includes(kind))
-      return pad(cut(kind === "s" ? toText(value, budget) : jsonText(value, budget), spec), { ...spec, zero: false }, runtime);
+      return pad(cut(kind === "s" ? toText(value, budget) : jsonText(value, budget), spec, runtime), { ...spec, zero: false }, runtime);
     if (!"dxXofFeEgG".includes(spec.kind)) throw new ExpressionError(`%${kind} is no format`);
     const number = numberOf(value);
     if (number === null) throw new ExpressionError(`%${kind} needs a number, not ${typeName(value)}`);
-    return pad(formatNumber("dxXo".includes(spec.kind) ? Math.trunc(number) : number, spec), spec, runtime);
+    if ("xXo".includes(spec.kind) && isFloat(value)) throw new ExpressionError(`%${kind} needs a whole number; see | int`);
+    return pad(formatNumber(spec.kind === "d" ? Math.trunc(number) + 0 : number, spec), spec, runtime);
   });
+  // A value that is left over is a fault of the format, which else would hide it.
+  if (next < positional.length && !allowsRest) throw new ExpressionError(`the format takes ${next} values, not ${positional.length}`);
+  return result;
 }
 
 /** `"{} {name.key[0]:>10.2f}".format(…)` */
@@ -60,7 +66,13 @@ export function formatBraces(template: string, args: Arguments, lookUp: (value: 
     const index = start === "" ? next++ : /^\d+$/.test(start) ? Number(start) : null;
     let value = index === null ? args.named.get(start) : args.positional[index];
     if (value === undefined) throw new ExpressionError(`the format needs ${index === null ? `a value '${start}'` : "more values"}`);
-    for (const [, dotted, bracketed = ""] of keys.matchAll(/\.(\w+)|\[([^\]]+)\]/g)) value = lookUp(value, dotted ?? bracketed);
+    let read = 0;
+    for (const [part, dotted, bracketed = ""] of keys.matchAll(/\.(\w+)|\[([^\]]+)\]/gy)) {
+      runtime.budget.spend(1);
+      value = lookUp(value, dotted ?? bracketed);
+      read += part.length;
+    }
+    if (read < keys.length) throw new ExpressionError(`the format cannot read '${field}'`);
     if (conversion !== undefined && conversion !== "s") value = jsonText(value, runtime.budget);
     return formatValue(value, spec, runtime);
   });
@@ -70,14 +82,15 @@ export function formatBraces(template: string, args: Arguments, lookUp: (value: 
 function formatValue(value: Value, source: string, runtime: Runtime): string {
   const parsed = /^(?:(.)?([<>^=]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-zA-Z%])?$/su.exec(source);
   if (!parsed) throw new ExpressionError(`'${source}' is no format`);
-  const [, fill = " ", align, sign = "-", alternate, zero, width = "0", grouping = "", precision, kind] = parsed;
+  const [, givenFill, align, sign = "-", alternate, zero, width = "0", grouping = "", precision, kind] = parsed;
+  const fill = givenFill ?? (zero === undefined ? " " : "0");
   const number = kind === "s" ? null : numberOf(typeof value === "boolean" && kind === undefined ? String(value) : value);
   const spec: Spec = {
     fill,
     align: align ?? (number === null ? "<" : ">"),
     sign,
     alternate: alternate !== undefined,
-    zero: zero !== undefined && align === undefined,
+    zero: zero !== undefined && align === undefined && number !== null,
     width: Number(width),
     grouping,
     precision: precision === undefined ? null : Number(precision),
@@ -87,11 +100,16 @@ function formatValue(value: Value, source: string, runtime: Runtime): string {
     if (kind !== undefined && kind !== "s") throw new ExpressionError(`the format '${source}' needs a number, not ${typeName(value)}`);
     if ((isList(value) || isDict(value)) && source !== "")
       throw new ExpressionError(`the format '${source}' needs a text or a number, not ${typeName(value)}`);
-    return pad(cut(toText(value, runtime.budget), spec), spec, runtime);
+    return pad(cut(toText(value, runtime.budget), spec, runtime), spec, runtime);
   }
   if (spec.kind === "" && spec.precision === null && spec.grouping === "") {
     const plain = toText(value, runtime.budget);
-    return pad(number >= 0 && sign !== "-" ? sign + plain : plain, spec, runtime);
+    return pad(sign !== "-" && !plain.startsWith("-") ? sign + plain : plain, spec, runtime);
+  }
+  if (spec.kind === "" && spec.precision === null && isFloat(value)) {
+    const [whole = "", rest = ""] = toText(value, runtime.budget).split(/(?=[.e])(.*)/s);
+    const signed = sign !== "-" && !whole.startsWith("-") ? sign + whole : whole;
+    return pad(signed.replace(/\d+$/, (digits) => group(digits, spec.grouping)) + rest, spec, runtime);
   }
   if (spec.kind === "") spec.kind = isFloat(value) ? "g" : "d";
   if (!"dnbxXofFeEgG%".includes(spec.kind)) throw new ExpressionError(`'${spec.kind}' is no format of a number`);
@@ -159,8 +177,8 @@ function group(digits: string, separator: string): string {
   return separator === "" ? digits : digits.replace(/^\d+/, (whole) => whole.replaceAll(/\B(?=(?:\d{3})+$)/g, separator));
 }
 
-function cut(value: string, { precision }: Spec): string {
-  return precision === null ? value : firstCharacters(value, precision);
+function cut(value: string, { precision }: Spec, { budget }: Runtime): string {
+  return precision === null ? value : firstCharacters(value, precision, budget);
 }
 
 function pad(value: string, { fill, align, zero, width }: Spec, { budget }: Runtime): string {
@@ -177,7 +195,7 @@ function pad(value: string, { fill, align, zero, width }: Spec, { budget }: Runt
 
 /** `replaceAll` that pays for what it makes. */
 function replaceParts(template: string, pattern: RegExp, { budget }: Runtime, fill: (match: RegExpExecArray) => string): string {
-  budget.spendText(template.length);
+  budget.read(template.length);
   let [result, at] = ["", 0];
   for (const match of template.matchAll(pattern)) {
     budget.spend(1);

@@ -1,5 +1,18 @@
 import { type Budget, EXPRESSION_LIMITS, ExpressionError } from "./limits.ts";
-import { type Arguments, Callable, integer, isDict, isList, itemsOf, Namespace, own, type Owned, toText, type Value } from "./value.ts";
+import {
+  type Arguments,
+  Callable,
+  entriesOf,
+  integer,
+  isDict,
+  isList,
+  itemsOf,
+  Namespace,
+  own,
+  type Owned,
+  toText,
+  type Value,
+} from "./value.ts";
 
 /** Jinja's global functions. `lipsum` is left out: its text is another one each time, and a run that is repeated must come to the same. */
 const GLOBALS: Readonly<Record<string, (args: Arguments, budget: Budget, owned: Owned) => Value>> = {
@@ -65,9 +78,8 @@ export function createGlobals(budget: Budget, owned: Owned): { get(name: string)
 
 /** The fields of an object or of a list of pairs, and those that are named. */
 function fieldsOf({ positional: [source], named }: Arguments, budget: Budget): [string, Value][] {
-  const given: [string, Value][] = [];
-  if (isDict(source ?? null)) given.push(...(Object.entries(source as object) as [string, Value][]));
-  else if (source !== undefined) {
+  const given = source !== undefined && isDict(source) ? entriesOf(source, budget) : [];
+  if (source !== undefined && !isDict(source)) {
     for (const pair of itemsOf(source, budget)) {
       if (!isList(pair) || pair.length !== 2) throw new ExpressionError("an object is needed, or a list of pairs");
       given.push([toText(pair[0] ?? null, budget), pair[1] ?? null]);

@@ -13,6 +13,7 @@ import {
   type Arguments,
   Callable,
   compare,
+  entriesOf,
   contains,
   Group,
   integer,
@@ -22,6 +23,7 @@ import {
   isList,
   keyText,
   isTruthy,
+  itemAt,
   itemsOf,
   makeNumber,
   Namespace,
@@ -37,7 +39,7 @@ import {
   type Value,
 } from "./value.ts";
 
-const TESTS = createTests(FILTERS);
+export const TESTS = createTests(FILTERS);
 
 /** Filters that may be asked of what is not there. */
 const LENIENT_FILTERS: ReadonlySet<string> = new Set(["default", "d"]);
@@ -59,14 +61,18 @@ class Scope {
 
 /** Evaluates one expression once. Undefined is an error wherever it is not asked for. */
 export class Interpreter implements Runtime {
-  readonly budget = new Budget();
+  readonly budget: Budget;
   readonly owned: Owned = new WeakSet();
   readonly #outside: (name: string) => Value | undefined;
   readonly #global = new Scope(null);
   #calls = 0;
 
-  /** @param scope the value of a name that the expression does not define itself; its own functions come after it */
-  constructor(scope: (name: string) => Value | undefined) {
+  /**
+   * @param scope the value of a name that the expression does not define itself; its own functions come after it
+   * @param together pays for this expression and for others
+   */
+  constructor(scope: (name: string) => Value | undefined, together: Budget | null) {
+    this.budget = new Budget(together);
     const globals = createGlobals(this.budget, this.owned);
     this.#outside = (name) => {
       const value = scope(name); // null is a value
@@ -82,7 +88,7 @@ export class Interpreter implements Runtime {
   /** The value of a single expression. What it only reads, as `order.lines[0]`, is handed on as it is, however large. */
   value(node: Node): Json {
     const value = this.#evaluate(node, this.#global);
-    return isGiven(node) && (isDict(value) || isList(value)) ? (value as Json) : toJson(value, this.budget);
+    return isGiven(node) && (typeof value === "string" || isDict(value) || isList(value)) ? (value as Json) : toJson(value, this.budget);
   }
 
   applyFilter(name: string, value: Value, args: Arguments): Value {
@@ -126,7 +132,7 @@ export class Interpreter implements Runtime {
       case "output":
         return toText(this.#evaluate(statement.value, scope), this.budget);
       case "if": {
-        const branch = statement.branches.find(({ test }) => isTruthy(this.#evaluate(test, scope)));
+        const branch = statement.branches.find(({ test }) => isTruthy(this.#evaluate(test, scope), this.budget));
         return this.#render(branch?.body ?? statement.otherwise, scope);
       }
       case "for":
@@ -167,7 +173,7 @@ export class Interpreter implements Runtime {
         : all.filter((item) => {
             const inside = new Scope(scope);
             this.#assign(loop.target, item, inside);
-            return isTruthy(this.#evaluate(condition, inside));
+            return isTruthy(this.#evaluate(condition, inside), this.budget);
           });
     if (items.length === 0) return this.#render(loop.otherwise, scope);
     let [result, last] = ["", null as Value];
@@ -199,8 +205,8 @@ export class Interpreter implements Runtime {
       ["length", items.length],
       ["depth", depth],
       ["depth0", depth - 1],
-      ["previtem", items[index - 1] ?? new Undefined("loop.previtem")],
-      ["nextitem", items[index + 1] ?? new Undefined("loop.nextitem")],
+      ["previtem", index === 0 ? new Undefined("loop.previtem") : (items[index - 1] ?? null)],
+      ["nextitem", itemAt(items, index + 1, () => new Undefined("loop.nextitem"))],
       ["cycle", new Callable("loop.cycle", ({ positional }) => positional[index % positional.length] ?? null)],
       ["changed", changed],
       ...(recurse === null ? [] : [["()", recurse] as const]),
@@ -228,9 +234,9 @@ export class Interpreter implements Runtime {
       this.#deeper(() => {
         const inside = new Scope(scope);
         for (const [index, { name: parameter, fallback }] of parameters.entries()) {
-          const given = positional[index] ?? named.get(parameter);
-          const value = given ?? (fallback === null ? undefined : this.#evaluate(fallback, inside));
-          inside.values.set(parameter, value ?? new Undefined(parameter));
+          const given = index < positional.length ? (positional[index] ?? null) : named.get(parameter); // null is a value
+          const missing = () => (fallback === null ? new Undefined(parameter) : this.#evaluate(fallback, inside));
+          inside.values.set(parameter, given === undefined ? missing() : given);
         }
         const known = new Set(parameters.map((parameter) => parameter.name));
         inside.values.set("varargs", positional.slice(parameters.length));
@@ -312,7 +318,7 @@ export class Interpreter implements Runtime {
         return true;
       }
       case "conditional": {
-        if (isTruthy(this.#evaluate(node.test, scope))) return this.#evaluate(node.value, scope, lenient);
+        if (isTruthy(this.#evaluate(node.test, scope), this.budget)) return this.#evaluate(node.value, scope, lenient);
         if (node.otherwise !== null) return this.#evaluate(node.otherwise, scope, lenient);
         return lenient ? new Undefined("the else of an if") : "";
       }
@@ -346,8 +352,8 @@ export class Interpreter implements Runtime {
     } else if (object instanceof Namespace) {
       const field = object.fields.get(keyText(key));
       if (field !== undefined) return field;
-    } else if (typeof key === "number" && isList(object)) {
-      return object.at(key) ?? new Undefined(describe(node));
+    } else if (typeof key === "number" && Number.isInteger(key) && isList(object)) {
+      return itemAt(object, key, () => new Undefined(describe(node)));
     } else if (typeof key === "number" && typeof object === "string") {
       const found = slice(object, [key, key === -1 ? null : key + 1, null], this.budget);
       return found === "" ? new Undefined(describe(node)) : found;
@@ -397,7 +403,7 @@ export class Interpreter implements Runtime {
     for (const { name, value } of named) {
       const evaluated = this.#evaluate(value, scope);
       if (name !== null) names.set(name, evaluated);
-      else if (isDict(evaluated)) for (const [key, item] of Object.entries(evaluated)) names.set(key, item);
+      else if (isDict(evaluated)) for (const [key, item] of entriesOf(evaluated, this.budget)) names.set(key, item);
       else throw new ExpressionError(`** needs an object, not ${typeName(evaluated)}`);
     }
     return { positional: values, named: names };
@@ -410,7 +416,7 @@ export class Interpreter implements Runtime {
   }
 
   #unary(operator: "-" | "+" | "not", value: Value): Value {
-    if (operator === "not") return !isTruthy(value);
+    if (operator === "not") return !isTruthy(value, this.budget);
     const number = numberOf(value);
     if (number === null) throw new ExpressionError(`the sign ${operator} needs a number, not ${typeName(value)}`);
     return makeNumber(operator === "-" ? -number : number, isFloat(value));
@@ -418,8 +424,8 @@ export class Interpreter implements Runtime {
 
   #binaryNode({ operator, left, right }: Node & { type: "binary" }, scope: Scope): Value {
     const first = this.#evaluate(left, scope);
-    if (operator === "and") return isTruthy(first) ? this.#evaluate(right, scope) : first;
-    if (operator === "or") return isTruthy(first) ? first : this.#evaluate(right, scope);
+    if (operator === "and") return isTruthy(first, this.budget) ? this.#evaluate(right, scope) : first;
+    if (operator === "or") return isTruthy(first, this.budget) ? first : this.#evaluate(right, scope);
     return this.#binary(operator, first, this.#evaluate(right, scope));
   }
 
@@ -438,8 +444,8 @@ export class Interpreter implements Runtime {
       if (isList(repeated)) return this.#repeatList(repeated, integer(times, "how often a list is repeated"));
     }
     if (operator === "%" && typeof left === "string") {
-      const args = { positional: isList(right) ? right : [right], named: new Map(isDict(right) ? Object.entries(right) : []) };
-      return formatPercent(left, args, this);
+      const args = { positional: isList(right) ? right : [right], named: new Map(isDict(right) ? entriesOf(right, this.budget) : []) };
+      return formatPercent(left, args, this, isDict(right));
     }
     const hint = operator === "+" && (typeof left === "string" || typeof right === "string") ? "; ~ joins values as texts" : "";
     throw new ExpressionError(`cannot work out ${typeName(left)} ${operator} ${typeName(right)}${hint}`);
@@ -489,7 +495,7 @@ function arithmetic(operator: BinaryOperator, a: number, b: number, float: boole
     case "/":
       return makeNumber(a / b, true);
     case "//":
-      return makeNumber(Math.round((a - modulo(a, b)) / b), float);
+      return makeNumber(Math.round((a - modulo(a, b)) / b) + 0, float);
     case "%":
       return makeNumber(modulo(a, b), float);
     case "**":

@@ -7,14 +7,17 @@ import {
   characterCount,
   compare,
   type Dict,
+  entriesOf,
   integer,
   isDict,
   isEqual,
   isList,
   isTruthy,
+  itemAt,
   itemsOf,
   type List,
   own,
+  readText,
   type Owned,
   slice,
   text,
@@ -28,8 +31,10 @@ type Method = Operation<Value>;
 const onText = (signature: string, run: (value: string, args: readonly (Value | undefined)[], runtime: Runtime) => Value): Method =>
   operation(signature, (value, args, runtime) => {
     const content = text(value, "this");
-    runtime.budget.spendText(content.length);
-    return run(content, args, runtime);
+    readText(content, runtime.budget);
+    const result = run(content, args, runtime);
+    if (typeof result === "string") runtime.budget.checkLength(result === content ? 0 : result.length);
+    return result;
   });
 /** `str.isdigit` and its like: every character, and at least one. */
 const all = (pattern: RegExp): Method => onText("", (value) => pattern.test(value));
@@ -109,7 +114,7 @@ const TEXT_METHODS: Operations<Value> = new Map<string, Method>(
     isnumeric: all(/^\p{N}+$/u),
     isprintable: onText("", (value) => !/[\p{C}\p{Zl}\p{Zp}]|[^\P{Zs} ]/u.test(value)),
     isspace: all(/^\s+$/),
-    istitle: onText("", (value) => value === titleCase(value) && /\p{L}/u.test(value)),
+    istitle: onText("", (value, _args, { budget }) => value === titleCase(value, budget) && /\p{L}/u.test(value)),
     isupper: onText("", (value) => value === value.toUpperCase() && value !== value.toLowerCase()),
     join: operation("iterable", (value, [items = null], { budget }) => {
       const between = text(value, "the separator");
@@ -144,13 +149,16 @@ const TEXT_METHODS: Operations<Value> = new Map<string, Method>(
     rsplit: splitting(true),
     rstrip: strip("right"),
     split: splitting(false),
-    splitlines: onText("keepends?", (value, [keep = false], { budget }) => lines(value, isTruthy(keep), budget)),
+    splitlines: onText("keepends?", (value, [keep = false], { budget }) => lines(value, isTruthy(keep, budget), budget)),
     startswith: affix((value, part) => value.startsWith(part)),
     strip: strip("both"),
-    swapcase: onText("", (value) =>
-      value.replaceAll(/\p{L}/gu, (sign) => (sign === sign.toLowerCase() ? sign.toUpperCase() : sign.toLowerCase())),
+    swapcase: onText("", (value, _args, { budget }) =>
+      value.replaceAll(/\p{L}+/gu, (word) => {
+        budget.spend(1 + word.length / 4);
+        return Array.from(word, (sign) => (sign === sign.toLowerCase() ? sign.toUpperCase() : sign.toLowerCase())).join("");
+      }),
     ),
-    title: onText("", titleCase),
+    title: onText("", (value, _args, { budget }) => titleCase(value, budget)),
     upper: onText("", (value) => value.toUpperCase()),
     zfill: onText("width", (value, [width = null], { budget }) => {
       const sign = /^[-+]/.exec(value)?.[0] ?? "";
@@ -195,54 +203,52 @@ const LIST_METHODS: Operations<Value> = new Map<string, Method>(
       return null;
     }),
     sort: changing("reverse?", (list, [reverse = false], { budget }) =>
-      nothing(list.sort((a, b) => (isTruthy(reverse) ? compare(b, a, budget) : compare(a, b, budget)))),
+      nothing(list.sort((a, b) => (isTruthy(reverse, budget) ? compare(b, a, budget) : compare(a, b, budget)))),
     ),
   } satisfies Record<string, Method>),
 );
 
-const entriesOf = (value: Value, { budget }: Runtime): [string, Value][] => {
-  const pairs = Object.entries(value as Dict);
-  budget.spend(pairs.length);
-  return pairs;
-};
 const valueAt = (value: Value, key: Value, { budget }: Runtime): Value | undefined => {
   const name = toText(key, budget);
   return Object.hasOwn(value as Dict, name) ? (value as Dict)[name] : undefined;
 };
 const DICT_METHODS: Operations<Value> = new Map<string, Method>(
   Object.entries({
-    copy: operation("", (value, _args, runtime) => own(Object.fromEntries(entriesOf(value, runtime)), runtime.owned)),
-    get: operation("key default?", (value, [key = null, fallback = null], runtime) => valueAt(value, key, runtime) ?? fallback),
-    items: operation("", (value, _args, runtime) => entriesOf(value, runtime)),
-    keys: operation("", (value, _args, runtime) => entriesOf(value, runtime).map(([key]) => key)),
+    copy: operation("", (value, _args, runtime) => own(Object.fromEntries(entriesOf(value as Dict, runtime.budget)), runtime.owned)),
+    get: operation("key default?", (value, [key = null, fallback = null], runtime) => {
+      const found = valueAt(value, key, runtime);
+      return found === undefined ? fallback : found;
+    }),
+    items: operation("", (value, _args, runtime) => entriesOf(value as Dict, runtime.budget)),
+    keys: operation("", (value, _args, runtime) => entriesOf(value as Dict, runtime.budget).map(([key]) => key)),
     pop: operation("key default?", (value, [key = null, fallback], runtime) => {
-      const found = valueAt(value, key, runtime) ?? fallback;
-      if (found === undefined) throw new ExpressionError("pop finds no such key");
+      const found = valueAt(value, key, runtime);
+      if (found === undefined && fallback === undefined) throw new ExpressionError("pop finds no such key");
+      if (found === undefined) return fallback ?? null;
       delete ownedDict(value, runtime.owned)[toText(key, runtime.budget)];
       return found;
     }),
     setdefault: operation("key default?", (value, [key = null, fallback = null], runtime) => {
       const found = valueAt(value, key, runtime);
       if (found === undefined) define(ownedDict(value, runtime.owned), toText(key, runtime.budget), fallback);
-      return found ?? fallback;
+      return found === undefined ? fallback : found;
     }),
     update: variadic((value, { positional, named }, runtime) => {
       const target = ownedDict(value, runtime.owned);
       for (const other of positional) {
         if (!isDict(other)) throw new ExpressionError("update needs an object");
-        for (const [key, item] of entriesOf(other, runtime)) define(target, key, item);
+        for (const [key, item] of entriesOf(other, runtime.budget)) define(target, key, item);
       }
       for (const [key, item] of named) define(target, key, item);
       return null;
     }),
-    values: operation("", (value, _args, runtime) => entriesOf(value, runtime).map(([, item]) => item)),
+    values: operation("", (value, _args, runtime) => entriesOf(value as Dict, runtime.budget).map(([, item]) => item)),
   } satisfies Record<string, Method>),
 );
 
+export const METHODS = { text: TEXT_METHODS, list: LIST_METHODS, object: DICT_METHODS } as const;
 /** Names of all methods: of texts, lists and objects. */
-export const METHOD_NAMES: ReadonlySet<string> = new Set(
-  [TEXT_METHODS, LIST_METHODS, DICT_METHODS].flatMap((methods) => [...methods.keys()]),
-);
+export const METHOD_NAMES: ReadonlySet<string> = new Set(Object.values(METHODS).flatMap((methods) => [...methods.keys()]));
 
 /** The method of that name which a value has. */
 export function findMethod(value: Value, name: string): Method | undefined {
@@ -272,6 +278,6 @@ function nothing(_done: unknown): null {
 
 /** `{0.key}` and `{0[key]}` in a format. */
 function lookUp(value: Value, key: string): Value {
-  if (isList(value) && /^\d+$/.test(key)) return value[Number(key)] ?? new Undefined(key);
+  if (isList(value) && /^\d+$/.test(key)) return itemAt(value, Number(key), () => new Undefined(key));
   return isDict(value) && Object.hasOwn(value, key) ? (value[key] ?? null) : new Undefined(key);
 }

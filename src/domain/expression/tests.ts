@@ -1,4 +1,5 @@
 /** Jinja's tests: what may stand after `is`, or be named in `select`, `reject` and their kin. */
+import { ExpressionError } from "./limits.ts";
 import { operation, type Operation, type Operations } from "./operation.ts";
 import {
   Callable,
@@ -11,6 +12,7 @@ import {
   isList,
   numberOf,
   toText,
+  typeName,
   Undefined,
   undefinedError,
   type Value,
@@ -33,9 +35,17 @@ const cased = (convert: (value: string) => string, other: (value: string) => str
     return content === convert(content) && content !== other(content);
   });
 
-const modulo = (value: Value, by: number, what: string): number => {
+const remainder = (value: Value, by: number): number => {
   if (value instanceof Undefined) throw undefinedError(value);
-  return integer(value, what) % by;
+  const number = numberOf(value);
+  if (number === null) throw new ExpressionError(`only a number can be divided, not ${typeName(value)}`);
+  return Math.abs(number % by);
+};
+
+const divisor = (value: Value): number => {
+  const number = integer(value, "the divisor");
+  if (number === 0) throw new ExpressionError("divides by zero");
+  return number;
 };
 
 /** Those that may be asked of what is not there. */
@@ -49,11 +59,11 @@ export function createTests(filters: { has(name: string): boolean }): Operations
       boolean: is((value) => typeof value === "boolean"),
       callable: is((value) => value instanceof Callable),
       defined: is((value) => !(value instanceof Undefined)),
-      divisibleby: operation("num", (value, [by = null]) => modulo(value, integer(by, "the divisor"), "what is divided") === 0),
+      divisibleby: operation("num", (value, [by = null]) => remainder(value, divisor(by)) === 0),
       eq: equal,
       equalto: equal,
       escaped: is(() => false),
-      even: is((value) => modulo(value, 2, "what is even") === 0),
+      even: is((value) => remainder(value, 2) === 0),
       false: is((value) => value === false),
       filter: is((value) => typeof value === "string" && filters.has(value)),
       float: is(isFloat),
@@ -74,7 +84,7 @@ export function createTests(filters: { has(name: string): boolean }): Operations
       ne: unequal,
       none: is((value) => value === null),
       number: is((value) => numberOf(value) !== null),
-      odd: is((value) => Math.abs(modulo(value, 2, "what is odd")) === 1),
+      odd: is((value) => remainder(value, 2) === 1),
       sameas: operation("other", (value, [other = null]) => value === other),
       sequence: is((value) => typeof value === "string" || isList(value) || isDict(value)),
       string: is((value) => typeof value === "string"),

@@ -9,8 +9,11 @@ export function capitalize(value: string): string {
 }
 
 /** Python's `str.title`: every word that letters make. */
-export function titleCase(value: string): string {
-  return value.replaceAll(/\p{L}+/gu, capitalize);
+export function titleCase(value: string, budget: Budget, word = /\p{L}+/gu): string {
+  return value.replaceAll(word, (found) => {
+    budget.spend(0.25);
+    return capitalize(found);
+  });
 }
 
 /** Filled up on both sides. @param width in characters; no less than the text has */
@@ -36,7 +39,7 @@ export function repeat(value: string, times: number, budget: Budget): string {
 
 /** Where a text stands in another, at most `limit` times; no two overlap. */
 export function occurrences(value: string, part: string, limit: number, budget: Budget): number[] {
-  budget.spendText(value.length);
+  budget.read(value.length);
   const found: number[] = [];
   for (let at = value.indexOf(part); at >= 0 && found.length < limit; at = value.indexOf(part, at + part.length)) {
     budget.spend(0.25);
@@ -67,7 +70,7 @@ export function replace(value: string, old: string, replacement: string, count: 
 /** Python's `str.split` and `str.rsplit`. @param separator null for any white space @param limit negative for none */
 export function split(value: string, separator: string | null, limit: number, fromEnd: boolean, budget: Budget): string[] {
   if (separator === "") throw new ExpressionError("the separator of split cannot be empty");
-  budget.spendText(value.length);
+  budget.read(value.length);
   const parts: string[] = [];
   if (separator === null) {
     const places: [number, number][] = [];
@@ -75,7 +78,7 @@ export function split(value: string, separator: string | null, limit: number, fr
       budget.spend(0.25);
       places.push([index, index + word.length]);
     }
-    if (limit < 0 || places.length <= limit + 1) return places.map(([from, to]) => value.slice(from, to));
+    if (limit < 0 || places.length <= limit) return places.map(([from, to]) => value.slice(from, to));
     const first = places[fromEnd ? places.length - limit - 1 : limit];
     const words = (some: readonly [number, number][]) => some.map(([from, to]) => value.slice(from, to));
     if (fromEnd) return [value.slice(0, first?.[1]), ...words(places.slice(places.length - limit))];
@@ -96,7 +99,7 @@ const LINE_END = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/g;
 
 /** Python's `str.splitlines`. */
 export function lines(value: string, keepEnds: boolean, budget: Budget): string[] {
-  budget.spendText(value.length);
+  budget.read(value.length);
   const found: string[] = [];
   let from = 0;
   for (const { 0: end, index } of value.matchAll(LINE_END)) {
@@ -109,20 +112,40 @@ export function lines(value: string, keepEnds: boolean, budget: Budget): string[
 
 /** @param characters those that are taken off; null for white space */
 export function stripCharacters(value: string, characters: string | null, side: "left" | "right" | "both", budget: Budget): string {
-  budget.spendText(value.length);
+  budget.read(value.length);
   if (characters === null) return side === "left" ? value.trimStart() : side === "right" ? value.trimEnd() : value.trim();
+  budget.read(characters.length);
   const set = new Set(characters);
-  const signs = Array.from(value);
-  let [from, to] = [0, signs.length];
-  if (side !== "right") while (from < to && set.has(signs[from] ?? "")) from += 1;
-  if (side !== "left") while (to > from && set.has(signs[to - 1] ?? "")) to -= 1;
-  return signs.slice(from, to).join("");
+  let [from, to] = [0, value.length];
+  if (side !== "right")
+    for (let sign = first(); from < to && set.has(sign); sign = first()) {
+      budget.spend(0.1);
+      from += sign.length;
+    }
+  if (side !== "left")
+    for (let sign = last(); from < to && set.has(sign); sign = last()) {
+      budget.spend(0.1);
+      to -= sign.length;
+    }
+  return value.slice(from, to);
+
+  function first(): string {
+    return String.fromCodePoint(value.codePointAt(from) ?? 0);
+  }
+
+  function last(): string {
+    const pair = value.slice(Math.max(from, to - 2), to);
+    return /^[\ud800-\udbff][\udc00-\udfff]$/.test(pair) ? pair : pair.slice(-1);
+  }
 }
 
 export function escapeHtml(value: string, budget: Budget): string {
   const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;" };
-  const escaped = value.replaceAll(/[&<>'"]/g, (sign) => names[sign] ?? sign);
-  budget.spendText(escaped.length); // at most five times the text, which was paid for
+  const escaped = value.replaceAll(/[&<>'"]/g, (sign) => {
+    budget.spend(0.1);
+    return names[sign] ?? sign;
+  });
+  budget.spendText(escaped.length); // at most five times the text
   return escaped;
 }
 
@@ -131,11 +154,10 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 /** Without comments and tags, white space as single spaces, and the usual entities as what they mean. */
 export function stripTags(value: string, budget: Budget): string {
   const bare = withoutSpans(withoutSpans(value, "<!--", "-->", budget), "<", ">", budget);
-  return bare
-    .split(/\s+/)
-    .filter((word) => word !== "")
+  return split(bare, null, -1, false, budget)
     .join(" ")
     .replaceAll(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{2,4}));/gi, (whole, decimal, hex, name) => {
+      budget.spend(0.25);
       const code = decimal ? Number(decimal) : hex ? Number.parseInt(hex, 16) : null;
       if (code === null) return ENTITIES[name] ?? whole;
       return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
@@ -159,7 +181,10 @@ function withoutSpans(value: string, begin: string, end: string, budget: Budget)
 export function percentEncode(value: string, safe: string, budget: Budget): string {
   budget.spendText(value.length * 3);
   return encodeURIComponent(value.toWellFormed())
-    .replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll(/[!'()*]/g, (sign) => {
+      budget.spend(0.1);
+      return `%${sign.charCodeAt(0).toString(16).toUpperCase()}`;
+    })
     .replaceAll(/%2F/g, safe.includes("/") ? "/" : "%2F");
 }
 
@@ -175,7 +200,7 @@ export function truncate(value: string, length: number, killWords: boolean, end:
   if (characterCount(value, budget) <= length + leeway) return value;
   const room = length - characterCount(end, budget);
   if (room < 0) throw new ExpressionError(`truncate needs a length of at least ${length - room}, for its end`);
-  const kept = firstCharacters(value, room);
+  const kept = firstCharacters(value, room, budget);
   const space = kept.lastIndexOf(" ");
   return (killWords || space < 0 ? kept : kept.slice(0, space)) + end;
 }
@@ -183,35 +208,40 @@ export function truncate(value: string, length: number, killWords: boolean, end:
 /** Python's `textwrap`, line by line. */
 export function wrapWords(value: string, width: number, breakLong: boolean, separator: string, hyphens: boolean, budget: Budget): string {
   if (width < 1) throw new ExpressionError("wordwrap needs a width of at least 1");
-  const wrapped = lines(value, false, budget).flatMap((line) => wrapLine(line, width, breakLong, hyphens, budget));
+  const wrapped = lines(value, false, budget).flatMap((line) => {
+    const parts = wrapLine(line, width, breakLong, hyphens, budget);
+    return parts.length === 0 ? [""] : parts; // an empty line stays one
+  });
   budget.spendText(value.length + wrapped.length * separator.length);
   return wrapped.join(separator);
 }
 
 function wrapLine(line: string, width: number, breakLong: boolean, hyphens: boolean, budget: Budget): string[] {
   const result: string[] = [];
-  let current = "";
+  let [current, filled] = ["", 0]; // the line that is being filled, and its characters
   for (let chunk of line.match(hyphens ? /\s+|[^\s-]+-+(?=\p{L})|[^\s-]+|-+/gu : /\s+|\S+/g) ?? []) {
     budget.spend(0.5);
+    let size = characterCount(chunk, budget);
     const isSpace = chunk.trim() === "";
-    if (current.length + chunk.length > width && current.trim() !== "") {
+    if (filled + size > width && current.trim() !== "") {
       if (isSpace) continue;
-      if (!(breakLong && chunk.length > width && current.length < width)) {
+      if (!(breakLong && size > width && filled < width)) {
         result.push(current.trimEnd());
-        current = "";
+        [current, filled] = ["", 0];
       }
     }
     if (isSpace && current === "" && result.length > 0) continue;
-    const isBroken = breakLong && !isSpace;
-    if (isBroken)
-      while (current.length + chunk.length > width) {
+    if (breakLong && !isSpace)
+      while (filled + size > width) {
         budget.spend(0.5);
-        const room = width - current.length;
-        result.push(current + chunk.slice(0, room));
-        chunk = chunk.slice(room);
-        current = "";
+        const head = firstCharacters(chunk, width - filled, budget);
+        result.push(current + head);
+        chunk = chunk.slice(head.length);
+        size -= width - filled;
+        [current, filled] = ["", 0];
       }
     current += chunk;
+    filled += size;
   }
   if (current.trim() !== "") result.push(current.trimEnd());
   return result;
@@ -233,7 +263,7 @@ export function makeLinks(
   const rel = options.rel === "" ? "" : ` rel="${escapeHtml(options.rel, budget)}"`;
   let result = "";
   for (const [word] of escapeHtml(value, budget).matchAll(/\s+|\S+/g)) {
-    budget.spend(0.5);
+    budget.spend(0.5 + (word.length > MAX_ADDRESS ? 0 : word.length / 10));
     result += word.length > MAX_ADDRESS ? word : linked(word);
     budget.checkLength(result.length);
   }
@@ -242,8 +272,9 @@ export function makeLinks(
 
   function linked(word: string): string {
     const head = /^(?:\(|&lt;)+/.exec(word)?.[0] ?? "";
-    const tail = /(?:[).,]|&gt;)+$/.exec(word.slice(head.length))?.[0] ?? "";
-    const middle = word.slice(head.length, word.length - tail.length);
+    let end = word.length; // by steps: a pattern would look for the end again from every sign
+    while (end > head.length && /[).,]$|&gt;$/.test(word.slice(Math.max(head.length, end - 4), end))) end -= word[end - 1] === ";" ? 4 : 1;
+    const [middle, tail] = [word.slice(head.length, end), word.slice(end)];
     const shown = options.limit !== null && middle.length > options.limit ? `${middle.slice(0, options.limit)}...` : middle;
     if (ADDRESS.test(middle)) {
       const href = /^https?:\/\//i.test(middle) ? middle : `https://${middle}`;

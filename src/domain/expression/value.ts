@@ -111,12 +111,26 @@ export function makeNumber(result: number, asFloat: boolean): Value {
 }
 
 /** Python's truth: empty texts, lists and objects, 0 and none are false. */
-export function isTruthy(value: Value): boolean {
+export function isTruthy(value: Value, budget: Budget): boolean {
   if (value instanceof Undefined) return false;
   if (value instanceof Float) return value.value !== 0;
   if (isList(value)) return value.length > 0;
-  if (isDict(value)) return Object.keys(value).length > 0;
+  if (isDict(value)) return keyCount(value, budget) > 0;
   return Boolean(value);
+}
+
+/** Key and value of each of an object's. */
+export function entriesOf(value: Dict, budget: Budget): [string, Value][] {
+  const entries = Object.entries(value);
+  budget.spend(entries.length);
+  return entries;
+}
+
+/** JavaScript goes through the keys to count them. */
+function keyCount(value: Dict, budget: Budget): number {
+  const { length } = Object.keys(value);
+  budget.spend(length / 4);
+  return length;
 }
 
 /** What a value is called in messages. */
@@ -140,6 +154,7 @@ export function toJson(value: Value, budget: Budget, depth = 0): Json {
   if (value instanceof Undefined) throw undefinedError(value);
   if (value instanceof Callable) throw new ExpressionError(`gives the function ${value.name}(), which is not a value; call it`);
   if (value instanceof Float) return value.value;
+  if (typeof value === "string") budget.read(value.length);
   if (value === null || typeof value !== "object") return value;
   if (depth >= EXPRESSION_LIMITS.depth) throw new ExpressionError(`makes a value of more than ${EXPRESSION_LIMITS.depth} levels`);
   if (isList(value)) return value.map((item) => toJson(item, budget, depth + 1));
@@ -185,8 +200,13 @@ export function jsonText(value: Value, budget: Budget, style: JsonStyle = {}): s
 
   function scalar(json: Json): string {
     const text = JSON.stringify(json);
+    budget.spend(0.5);
     budget.spendText(text.length);
-    return ascii ? text.replaceAll(/[\u007f-\uffff]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`) : text;
+    if (!ascii) return text;
+    return text.replaceAll(/[\u007f-\uffff]/g, (sign) => {
+      budget.spend(0.1);
+      return `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    });
   }
 
   function wrap(open: string, close: string, items: readonly string[], depth: number): string {
@@ -223,7 +243,7 @@ export function isEqual(a: Value, b: Value, budget: Budget, depth = 0): boolean 
   budget.spend(0.25);
   if (a === b) return true;
   if (typeof a === "string" && typeof b === "string") {
-    budget.spendText(Math.min(a.length, b.length));
+    if (a.length === b.length) budget.read(a.length);
     return a === b;
   }
   const [left, right] = [numberOf(a), numberOf(b)];
@@ -245,13 +265,14 @@ export function compare(a: Value, b: Value, budget: Budget, depth = 0): number {
   const [left, right] = [numberOf(a), numberOf(b)];
   if (left !== null && right !== null) return left - right;
   if (typeof a === "string" && typeof b === "string") {
-    budget.spendText(Math.min(a.length, b.length));
+    budget.read(Math.min(a.length, b.length));
     return a < b ? -1 : a > b ? 1 : 0;
   }
   if (isList(a) && isList(b) && depth < EXPRESSION_LIMITS.depth) {
     for (const [index, item] of a.entries()) {
       const other = b[index];
       if (other === undefined) return 1;
+      if (item === other) continue; // nulls have no order, and need none here
       const order = compare(item, other, budget, depth + 1);
       if (order !== 0) return order;
     }
@@ -265,7 +286,7 @@ export function compare(a: Value, b: Value, budget: Budget, depth = 0): number {
 export function contains(container: Value, item: Value, budget: Budget): boolean {
   if (typeof container === "string") {
     if (typeof item !== "string") throw new ExpressionError(`cannot look for ${typeName(item)} in a text`);
-    budget.spendText(container.length);
+    budget.read(container.length);
     return container.includes(item);
   }
   if (isList(container)) return container.some((other) => isEqual(item, other, budget));
@@ -287,18 +308,36 @@ export function itemsOf(value: Value, budget: Budget): List {
   return items;
 }
 
+/** The item at a place, which may be null, or else what is given. @param index from the end when it is negative */
+export function itemAt(items: List, index: number, otherwise: () => Value): Value {
+  const item = items.at(index);
+  return item === undefined ? otherwise() : item;
+}
+
 /** Characters of a text as Python counts them, a list's items, an object's keys. */
 export function lengthOf(value: Value, budget: Budget): number {
   if (isList(value)) return value.length;
   if (typeof value === "string") return characterCount(value, budget);
-  if (isDict(value)) return Object.keys(value).length;
+  if (isDict(value)) return keyCount(value, budget);
   if (value instanceof Undefined) throw undefinedError(value);
   throw new ExpressionError(`${typeName(value)} has no length`);
 }
 
 export function characterCount(text: string, budget: Budget): number {
-  budget.spendText(text.length);
-  return /[\ud800-\udfff]/.test(text) ? text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0) : text.length;
+  budget.read(text.length);
+  if (!/[\ud800-\udfff]/.test(text)) return text.length;
+  budget.spend(text.length / 20);
+  let pairs = 0;
+  for (let index = 1; index < text.length; index++) if (isLow(text.charCodeAt(index)) && isHigh(text.charCodeAt(index - 1))) pairs += 1;
+  return text.length - pairs;
+}
+
+function isHigh(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+function isLow(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 /** Python's `object[start:stop:step]`. */
@@ -327,8 +366,16 @@ export function keyText(key: Value): string {
   return typeof key === "string" || typeof key === "number" || typeof key === "boolean" ? String(key) : "";
 }
 
+/** Pays for looking through a text; patterns are slow on signs beyond the first plane. */
+export function readText(value: string, budget: Budget): void {
+  budget.read(value.length);
+  if (/[\ud800-\udfff]/.test(value)) budget.spend(value.length / 20);
+}
+
 /** The first characters of a text, as Python counts them. */
-export function firstCharacters(value: string, count: number): string {
+export function firstCharacters(value: string, count: number, budget: Budget): string {
+  if (!/[\ud800-\udfff]/.test(value.slice(0, count * 2))) return value.slice(0, count);
+  budget.spend(Math.min(count, value.length) / 4);
   return Array.from(value.slice(0, count * 2))
     .slice(0, count)
     .join("");

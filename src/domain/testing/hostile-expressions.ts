@@ -8,6 +8,12 @@ export const HOSTILE_VALUES: Readonly<Record<string, Json>> = {
   spaces: " ".repeat(500_000),
   tags: "<!--".repeat(200_000),
   angles: "<".repeat(500_000),
+  mixed: "aB".repeat(250_000),
+  words: "aB ".repeat(150_000),
+  marks: "<&'!,".repeat(100_000),
+  emoji: "😀".repeat(250_000),
+  brackets: `${")".repeat(2_040)}x `.repeat(200),
+  texts: Array.from({ length: 200 }, (_, index) => "aB".repeat(50_000) + index),
   /** 10 MB. */
   large: "b".repeat(10_000_000),
   rows: Array.from({ length: 100_000 }, (_, index) => ({ id: index, name: `row ${index}`, price: index / 7 })),
@@ -73,6 +79,15 @@ export const REFUSED: readonly (readonly [what: string, source: string])[] = [
   ["unique in a loop", "{% for i in range(9999) %}{% set x = many | unique | list %}{% endfor %}"],
   ["a large value as text", "a{{ large }}"],
   ["a large list as text", "a{{ rows }}"],
+  ["folding long texts", "{{ texts | sort }}{{ (texts * 40) | unique | list }}"],
+  ["a format of brackets", "{{ ('{' ~ '[' * 100000 ~ '}').format(1) }}"],
+  ["a long name of a filter", "{{ [1] | map(long) | list }}"],
+  ["many long texts in a list", "{{ [long] * 1000 }}"],
+  ["ensuring ASCII", "{% for i in range(99) %}{% set x = emoji | tojson(ensure_ascii=true) %}{% endfor %}"],
+  ["counting keys", "{% for i in range(9999) %}{% set x = wide | length %}{% endfor %}"],
+  ["asking an object whether it is empty", "{% for i in range(9999) %}{% if not wide %}{% endif %}{% endfor %}"],
+  ["a format with an object", "{% for i in range(9999) %}{% set x = 'a' % wide %}{% endfor %}"],
+  ["many named arguments", "{% for i in range(9999) %}{% set x = dict(**wide) %}{% endfor %}"],
   ["many cycles", "{% set c = cycler(*many) %}{% for i in range(9999) %}{% set c = cycler(*many) %}{% endfor %}"],
   ["many sorted lists in one text", `{{ ${Array.from({ length: 900 }, () => "(many|sort)").join("~")} }}`],
   ["a power tower", "{{ 9 ** 9 ** 9 ** 9 }}"],
@@ -103,3 +118,21 @@ export const ALLOWED: readonly (readonly [what: string, source: string])[] = [
   ["a text of nothing, times a number", "{{ '' * 10 ** 9 }}"],
   ["a chain of else ifs", `{% if 0 %}${"{% elif 0 %}".repeat(2_000)}{% endif %}`],
 ];
+
+/** Arguments to try: one of them suits every filter and every method. */
+const ARGUMENTS = ["", "('a')", "(900000)", "('a', 'b')", "(attribute=0)", "('upper')"];
+const LARGE = ["mixed", "words", "marks", "emoji", "brackets", "texts", "wide"];
+
+/** Each filter and each method on each of the large values, again and again, until the steps are used up. */
+export function* everyOperation(filters: Iterable<string>, methods: Iterable<string>): Generator<readonly [what: string, source: string]> {
+  const uses = [
+    ...Array.from(filters, (name) => (value: string, args: string) => `${value} | ${name}${args}`),
+    ...Array.from(methods, (name) => (value: string, args: string) => `${value}.${name}${args === "" ? "()" : args}`),
+  ];
+  for (const value of LARGE)
+    for (const use of uses)
+      for (const args of ARGUMENTS) {
+        const source = use(value, args);
+        yield [source, `{% for i in range(9999) %}{% set x = ${source} %}{% endfor %}`];
+      }
+}
