@@ -7,6 +7,7 @@ import { createFileExpiries } from "./adapters/d1/file-expiries.ts";
 import { createIdempotencyKeys } from "./adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "./adapters/d1/organizations.ts";
 import { createRunIndex } from "./adapters/d1/runs.ts";
+import { createSchedules } from "./adapters/d1/schedules.ts";
 import { createTotpCodes } from "./adapters/d1/totp-codes.ts";
 import { createWorkflows } from "./adapters/d1/workflows.ts";
 import { createHttpClient } from "./adapters/http-client.ts";
@@ -52,6 +53,7 @@ import { purgeFiles } from "./services/files.ts";
 import { purgeIdempotencyKeys } from "./services/idempotency.ts";
 import { startChild } from "./services/child-runs.ts";
 import { purgeTotpCodes } from "./services/totp-codes.ts";
+import { fireSchedules } from "./services/schedule-firing.ts";
 import { consumeNews, wakeSilentRuns } from "./services/projection.ts";
 
 /** What the run objects and the gates work with. */
@@ -143,6 +145,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
     totpCodes: createTotpCodes(db),
     apiKeys: createApiKeys(db),
     workflows: createWorkflows(db),
+    schedules: createSchedules(db),
     runIndex: createRunIndex(db),
     fileExpiries: createFileExpiries(db),
     idempotencyKeys: createIdempotencyKeys(db),
@@ -169,7 +172,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
 
     /** Every minute. One job that fails does not keep the others from their work. */
     async scheduled(at: number): Promise<void> {
-      const jobs = { wakeSilentRuns, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes, purgeFiles };
+      const jobs = { wakeSilentRuns, fireSchedules, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes, purgeFiles };
       const results = await Promise.allSettled(Object.values(jobs).map((job) => job(deps, at)));
       for (const [index, result] of results.entries()) {
         if (result.status === "rejected") engine.log.error(`the job ${Object.keys(jobs)[index]} failed`, result.reason);

@@ -12,6 +12,7 @@ export interface IdTypes {
   artifact: `a_${string}`;
   file: `file_${string}`;
   delivery: `whd_${string}`;
+  schedule: `wfs_${string}`;
   event: `evt_${string}`;
   request: `req_${string}`;
   credential: `cred_${string}`;
@@ -28,6 +29,7 @@ export const ID_PREFIXES = {
   artifact: "a",
   file: "file",
   delivery: "whd",
+  schedule: "wfs",
   event: "evt",
   request: "req",
   credential: "cred",
@@ -45,6 +47,7 @@ export type CredentialId = IdTypes["credential"];
 export type TotpCodeId = IdTypes["totpCode"];
 export type FileId = IdTypes["file"];
 export type DeliveryId = IdTypes["delivery"];
+export type ScheduleId = IdTypes["schedule"];
 
 /** Is `text` an id of this kind, by its form? Says nothing of whether the thing exists. */
 export function isId<K extends keyof IdTypes>(kind: K, text: string): text is IdTypes[K] {

@@ -8,14 +8,15 @@ import {
   recordingUrl,
   runWith,
   screenshotUrls,
-  triggerType,
   finishedAt,
   outputSchema,
   queuedAt,
   runErrorSchema,
   runExample,
   runStatusSchema,
+  scheduleId,
   startedAt,
+  triggerType,
 } from "./run-view-schema.ts";
 import type { RunIndexRow } from "./run-view.ts";
 import { absent, anyObject, createdAt, modifiedAt } from "./view-field.ts";
@@ -64,7 +65,7 @@ export const workflowRunItemSchema = z
     depends_on_workflow_run_id: absent,
     sequential_key: z.string().nullable().describe("Runs with the same key come one after the other."),
     trigger_type: triggerType,
-    workflow_schedule_id: absent,
+    workflow_schedule_id: scheduleId,
     credits_used: absent,
     queued_at: queuedAt,
     started_at: startedAt,
@@ -139,6 +140,7 @@ const rowExample: RunIndexRow = {
   status: "completed",
   failureReason: null,
   triggerType: "api",
+  scheduleId: null,
   parentRunId: null,
   retriedFromRunId: null,
   webhookUrl: null,

@@ -44,7 +44,7 @@ export function workflowRunItem(row: RunIndexRow): JsonObject {
     depends_on_workflow_run_id: null,
     sequential_key: row.sequentialKey,
     trigger_type: row.triggerType,
-    workflow_schedule_id: null,
+    workflow_schedule_id: row.scheduleId,
     credits_used: null,
     queued_at: formatInstantOrNull(row.queuedAt),
     started_at: formatInstantOrNull(row.startedAt),

@@ -28,6 +28,8 @@ export const startedAt = instant.nullable().describe("When it began.");
 export const finishedAt = instant.nullable().describe("When it ended.");
 export const failureReason = z.string().nullable().describe("Why it ended as it did, in a sentence; null for success and before the end.");
 
+export const scheduleId = z.string().nullable().describe("The schedule that started it, `wfs_…`.");
+
 export const runErrorSchema = z
   .strictObject({
     error_code: z.string().describe("From the workflow's or the block's `error_code_mapping`."),
@@ -140,6 +142,7 @@ export const runSchema = z
     parent_workflow_run_id: z.string().nullable().describe("The run whose `workflow_trigger` started it."),
     trigger_type: triggerType,
     warnings: z.array(warningSchema).describe("What of the request was kept and has no effect."),
+    workflow_schedule_id: scheduleId,
     queue_position: z.int().min(1).nullable().optional().describe("Of a queued run: how many are served until it is its turn."),
     queue_reason: z.string().nullable().optional().describe("Of a queued run: what it waits for."),
   })
@@ -183,4 +186,5 @@ export const runExample: JsonObject = {
   parent_workflow_run_id: null,
   trigger_type: "api",
   warnings: [],
+  workflow_schedule_id: null,
 };

@@ -1,6 +1,6 @@
 /** What the API says of a run, made from the run itself. Field names and nulls are Skyvern's (1.0.50); its own additions are marked. */
 import { filesOfRun, isDownload, type LinkToArtifact, type StoredArtifact } from "./artifact.ts";
-import { blockRunIdOf, type OrganizationId, type RunId, type WorkflowId, type WorkflowVersionId } from "./id.ts";
+import { blockRunIdOf, type OrganizationId, type RunId, type ScheduleId, type WorkflowId, type WorkflowVersionId } from "./id.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
 import type { PlanNode } from "./plan.ts";
@@ -8,7 +8,7 @@ import { errorCodesOf } from "./recovery.ts";
 import { isPaused, outputsOf } from "./run-inspect.ts";
 import { workflowRunStatus } from "./run-status-view.ts";
 import { requestWarnings, runRequestView } from "./run-request.ts";
-import { isFinal, type Run, type RunStatus } from "./run.ts";
+import { isFinal, type Run, type RunStatus, type TriggerType } from "./run.ts";
 import { formatInstant, formatInstantOrNull } from "./time.ts";
 
 /** A run as the lists show it. The run's own object holds the truth; this may be a moment behind. Times in milliseconds. */
@@ -22,7 +22,10 @@ export interface RunIndexRow {
   /** `invalid` is what a start leaves behind that was refused: no run object exists. */
   readonly status: WireStatus | "invalid";
   readonly failureReason: string | null;
-  readonly triggerType: string;
+  /** Skyvern's `trigger_type`. */
+  readonly triggerType: TriggerType;
+  /** The schedule that started it. */
+  readonly scheduleId: ScheduleId | null;
   /** The run whose `workflow_trigger` started it. */
   readonly parentRunId: RunId | null;
   /** The run that it tries again. */
@@ -59,6 +62,7 @@ export function indexRow(run: Run, seq: number): RunProjection {
     status: statusOf(run),
     failureReason: failureReason(run),
     triggerType: facts.triggerType ?? "api",
+    scheduleId: facts.scheduleId ?? null,
     parentRunId: facts.parent?.runId ?? null,
     retriedFromRunId: facts.retryOf?.runId ?? null,
     webhookUrl: facts.webhookUrl,
@@ -112,6 +116,7 @@ export function runResponse(run: Run, { artifacts, linkTo, retriedByRunId }: Run
     retried_by_workflow_run_id: retriedByRunId,
     parent_workflow_run_id: facts.parent?.runId ?? null,
     trigger_type: facts.triggerType ?? "api",
+    workflow_schedule_id: facts.scheduleId ?? null,
     warnings: requestWarnings(facts.request).map(({ path, message, code }) => ({ path, message, code })),
   };
 }
@@ -161,6 +166,7 @@ export function invalidRunResponse(row: RunIndexRow): JsonObject {
     retried_by_workflow_run_id: null,
     parent_workflow_run_id: row.parentRunId,
     trigger_type: row.triggerType,
+    workflow_schedule_id: row.scheduleId,
     warnings: [],
   };
 }

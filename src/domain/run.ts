@@ -3,7 +3,7 @@
  * follows from that by itself. The journal is the list of events; a run is nothing but their fold.
  */
 import type { BlockState, Scope, Wait } from "./block-state.ts";
-import type { CredentialId, OrganizationId, RunId, WorkflowId, WorkflowVersionId } from "./id.ts";
+import type { CredentialId, OrganizationId, RunId, ScheduleId, WorkflowId, WorkflowVersionId } from "./id.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { BlockFailure } from "./recovery.ts";
@@ -41,6 +41,8 @@ export interface RunFacts {
   readonly apiOrigin: string;
   /** The run whose `workflow_trigger` started this one and waits for it. */
   readonly parent: { readonly runId: RunId; readonly path: string; readonly depth: number } | null;
+  /** The schedule that started it; absent when none did. */
+  readonly scheduleId?: ScheduleId;
   /** The run that this one tries again, and the outputs taken over from it, by label. */
   readonly retryOf: {
     readonly runId: RunId;

@@ -13,6 +13,7 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Runs: "Executions of workflows, their history, and what they leave behind.",
   Credentials: "What runs log in and pay with, and one-time codes.",
   Files: "What runs leave behind, and what callers upload for them.",
+  Schedules: "When runs of a workflow are started by themselves.",
   Decisions: "Answers of people, whom a run waits for.",
   Templates: "Ready-made workflows, which every organization shares.",
   Webhooks: "What was told of runs to whom.",

@@ -24,6 +24,7 @@ export type Tag =
   | "Runs"
   | "Credentials"
   | "Files"
+  | "Schedules"
   | "Decisions"
   | "Webhooks"
   | "Templates"

@@ -14,6 +14,7 @@ import { legacyRoutes } from "./routes/legacy.ts";
 import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
 import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
 import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
+import { scheduleRoutes, type ScheduleRouteDeps } from "./routes/schedules.ts";
 import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
 import { totpCodeRoutes } from "./routes/totp-codes.ts";
 import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
@@ -27,6 +28,7 @@ export interface RouteDeps
     TotpCodeDeps,
     HealthDeps,
     OrganizationDeps,
+    ScheduleRouteDeps,
     TemplateDeps,
     WorkflowDeps,
     RunRouteDeps,
@@ -66,6 +68,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...runListRoutes,
   ...artifactRoutes,
   ...fileRoutes,
+  ...scheduleRoutes,
   ...decisionRoutes,
   ...credentialRoutes,
   ...totpCodeRoutes,

@@ -34,7 +34,7 @@ export async function makeFacts(
   runId: RunId,
   { workflow, definition }: Runnable,
   wish: RunWish,
-  links: Pick<RunFacts, "parent" | "retryOf">,
+  links: Pick<RunFacts, "parent" | "retryOf" | "scheduleId">,
 ): Promise<RunFacts> {
   const { organizationId, allowedHosts, maxConcurrentRuns, maxRunSeconds } = organization;
   const { workflowPermanentId, workflowId, version, title: workflowTitle } = workflow;
@@ -61,7 +61,7 @@ export async function makeFacts(
     const row = { workflowRunId: runId, organizationId, workflowPermanentId, workflowId, version, workflowTitle, ...times };
     const linked = { parentRunId: links.parent?.runId ?? null, retriedFromRunId: links.retryOf?.runId ?? null, webhookUrl, sequentialKey };
     const end = { status: "invalid", failureReason: message, errorCodes: [], seq: 0 } as const;
-    await deps.runIndex.upsert([{ ...row, ...linked, ...end, triggerType: wish.triggerType }]);
+    await deps.runIndex.upsert([{ ...row, ...linked, ...end, triggerType: wish.triggerType, scheduleId: links.scheduleId ?? null }]);
     throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
   }
   return {

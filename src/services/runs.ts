@@ -1,10 +1,10 @@
 import type { WaitReason } from "../domain/admission.ts";
 import { ServiceError } from "../domain/error.ts";
-import { isId, type RunId } from "../domain/id.ts";
+import { isId, type RunId, type ScheduleId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
-import { keptRequest, maxSecondsOf, parseRunRequest, workflowIdOf } from "../domain/run-request.ts";
+import { keptRequest, maxSecondsOf, parseRunRequest, type RunRequest, workflowIdOf } from "../domain/run-request.ts";
 import { isFinalStatus, type TriggerType } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
 import type { Clock, Credentials, Gates, IdempotencyKeys, Ids, RunIndex, RunObjects, RunReport, RunStart } from "../ports.ts";
@@ -40,37 +40,75 @@ export interface StartDeps extends FindRunnableDeps {
 export async function startRun(deps: StartDeps, organization: Organization, body: unknown, options: StartOptions): Promise<RunReport> {
   const wanted = parseRunRequest(body);
   const { organizationId } = organization;
-  const request = { template: options.template, body: body as Json }; // it has been parsed
-  return await once(
-    deps,
-    { organizationId, scope: "run", key: options.idempotencyKey, request, newId: deps.ids.next("run") },
-    (id, replayed) =>
-      startOnce(deps, organization, id, replayed, {
-        priority: wanted.priority,
-        onLimit: wanted.on_limit,
-        waitMs: options.waitMs,
-        prepare: async () => {
-          const runnable = await findRunnable(deps, organizationId, workflowIdOf(wanted), {
-            template: options.template,
-            version: wanted.version ?? null,
-          });
-          const wish: RunWish = {
-            parameters: wanted.parameters ?? {},
-            webhookUrl: wanted.webhook_url ?? null,
-            maxSeconds: maxSecondsOf(wanted),
-            priority: wanted.priority,
-            request: { ...keptRequest(body as JsonObject, wanted), ...(options.template ? { template: true } : {}) },
-            triggerType: options.triggerType,
-            apiOrigin: options.apiOrigin,
-          };
-          return {
-            facts: await makeFacts(deps, organization, id, runnable, wish, { parent: null, retryOf: null }),
-            plan: packPlan(runnable.plan),
-            browserState: null,
-          };
-        },
-      }),
+  const { idempotencyKey: key, template } = options;
+  const request = { template, body: body as Json }; // it has been parsed
+  return await once(deps, { organizationId, scope: "run", key, request, newId: deps.ids.next("run") }, (id, replayed) =>
+    startOnce(deps, organization, id, replayed, launchOf(deps, organization, wanted, { ...options, body: body as JsonObject })),
   );
+}
+
+/**
+ * Starts the run of a schedule's firing. It may be repeated, also at the same time: the run has one id.
+ * @throws ServiceError as `startRun`
+ */
+export async function startFiring(
+  deps: StartDeps,
+  organization: Organization,
+  { runId, scheduleId }: { readonly runId: RunId; readonly scheduleId: ScheduleId },
+  body: JsonObject,
+  apiOrigin: string,
+): Promise<RunReport> {
+  const wanted = launchOf(deps, organization, parseRunRequest(body), {
+    template: false,
+    waitMs: 0,
+    apiOrigin,
+    triggerType: "scheduled",
+    body,
+    scheduleId,
+  });
+  const report = await startOnce(deps, organization, runId, true, wanted);
+  // The run may have been started elsewhere and have ended before the gate was asked for its slot.
+  if (isFinalStatus(report.status)) await deps.gates.get(organization.organizationId).release(runId);
+  return report;
+}
+
+function launchOf(
+  deps: StartDeps,
+  organization: Organization,
+  wanted: RunRequest,
+  {
+    template,
+    waitMs,
+    apiOrigin,
+    triggerType,
+    body,
+    scheduleId,
+  }: Omit<StartOptions, "idempotencyKey"> & { body: JsonObject; scheduleId?: ScheduleId },
+): Launch {
+  return {
+    priority: wanted.priority,
+    onLimit: wanted.on_limit,
+    waitMs,
+    prepare: async (id) => {
+      const found = { template, version: wanted.version ?? null };
+      const runnable = await findRunnable(deps, organization.organizationId, workflowIdOf(wanted), found);
+      const wish: RunWish = {
+        parameters: wanted.parameters ?? {},
+        webhookUrl: wanted.webhook_url ?? null,
+        maxSeconds: maxSecondsOf(wanted),
+        priority: wanted.priority,
+        request: { ...keptRequest(body, wanted), ...(template ? { template: true } : {}) },
+        triggerType,
+        apiOrigin,
+      };
+      const links = { parent: null, retryOf: null, ...(scheduleId && { scheduleId }) };
+      return {
+        facts: await makeFacts(deps, organization, id, runnable, wish, links),
+        plan: packPlan(runnable.plan),
+        browserState: null,
+      };
+    },
+  };
 }
 
 /** Launches a run, unless a request under the same key has done so. */

@@ -2,6 +2,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import { composeWorker } from "../../src/compose.ts";
 import { type Answer, createTenant, type Tenant } from "./api.ts";
 import type { Answer as ReceiverAnswer } from "./receiver.ts";
 import { type Box, openBox } from "./receiver-client.ts";
@@ -580,6 +581,19 @@ describeExample("run-retry", (example) => {
       status: "failed",
     });
     expect(await into.requests()).toHaveLength(3);
+  });
+});
+
+describeExample("daily-summary", (example) => {
+  it("runs by itself at the time of its schedule", async () => {
+    const tenant = await createCaller();
+    const path = `/v1/workflows/${await example.save(tenant)}/schedules`;
+    const request = { cron_expression: "30 9 * * MON-FRI", timezone: "Europe/Berlin", parameters: { team: "sales" } };
+    const { body } = await tenant.call("POST", path, request);
+    await composeWorker(env).scheduled(Date.parse(body.next_runs[0]));
+    const { last_run_id } = (await tenant.call("GET", `${path}/${body.schedule.workflow_schedule_id}`)).body.schedule;
+    const { status, output } = await new RunOf(tenant, last_run_id).ended();
+    expect([status, output.summary_output.text]).toEqual(["completed", expect.stringMatching(/^Summary for sales, \d{4}-\d\d-\d\d$/)]);
   });
 });
 

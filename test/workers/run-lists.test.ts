@@ -27,6 +27,7 @@ async function addHistory(tenant: Tenant, rows: readonly Partial<RunProjection>[
       triggerType: "api",
       parentRunId: null,
       retriedFromRunId: null,
+      scheduleId: null,
       webhookUrl: null,
       sequentialKey: null,
       createdAt,

@@ -8,10 +8,12 @@ import { createIdempotencyKeys } from "../../src/adapters/d1/idempotency-keys.ts
 import { createOrganizations } from "../../src/adapters/d1/organizations.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createTotpCodes } from "../../src/adapters/d1/totp-codes.ts";
+import { createSchedules } from "../../src/adapters/d1/schedules.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
+import type { Schedule } from "../../src/domain/schedule.ts";
 import type { RunFilter, RunListPage } from "../../src/ports.ts";
 import { claim, IDEMPOTENCY_KEY_LIFETIME_MS, purgeIdempotencyKeys } from "../../src/services/idempotency.ts";
 
@@ -31,6 +33,7 @@ function runOf(organizationId: OrganizationId, more: Partial<RunProjection> = {}
     triggerType: "api",
     parentRunId: null,
     retriedFromRunId: null,
+    scheduleId: null,
     webhookUrl: null,
     sequentialKey: null,
     createdAt: 1,
@@ -312,6 +315,35 @@ describe("every statement of the stores", () => {
           await runs.list(organizationId, filter, { ...page, after: { createdAt: 2, workflowRunId: ids.next("run") }, countUpTo: null });
         }
     await runs.unfinished(1, 0, 10);
+    const schedules = createSchedules(db);
+    const schedule: Schedule = {
+      scheduleId: ids.next("schedule"),
+      organizationId,
+      workflowPermanentId: workflow.workflowPermanentId,
+      cronExpression: "0 0 * * *",
+      timezone: "UTC",
+      enabled: true,
+      parameters: {},
+      name: null,
+      description: null,
+      onMissed: "skip",
+      apiOrigin: "https://a.test",
+      nextFireAt: 1,
+      lastFireAt: null,
+      lastRunId: null,
+      lastError: null,
+      createdAt: 1,
+      modifiedAt: 1,
+    };
+    await schedules.create(schedule, 10);
+    await schedules.get(organizationId, workflow.workflowPermanentId, schedule.scheduleId);
+    for (const filter of [{}, { enabled: true, search: "t" }, { workflowPermanentId: workflow.workflowPermanentId }])
+      await schedules.list(organizationId, filter, page);
+    await schedules.update(schedule, { enabled: false, nextFireAt: null }, 1);
+    await schedules.due(1, 10);
+    await schedules.settle(schedule, { nextFireAt: 2, lastFireAt: 1, lastRunId: null, lastError: null });
+    await schedules.postpone(schedule, 2, "e");
+    await schedules.delete(organizationId, workflow.workflowPermanentId, schedule.scheduleId, 1);
     const keys = createIdempotencyKeys(db);
     await keys.claim({ organizationId, scope: "s", key: "k", requestHash: "h", resourceId: "r", createdAt: 1 }, 0);
     await keys.release({ organizationId, scope: "s", key: "k", resourceId: "r" });

@@ -13,12 +13,14 @@ import type {
   FileId,
   OrganizationId,
   RunId,
+  ScheduleId,
   TotpCodeId,
   WorkflowId,
   WorkflowVersionId,
 } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { RunIndexRow } from "../../domain/run-view.ts";
+import { MISSED_POLICIES } from "../../domain/schedule.ts";
 
 /** A tenant. */
 export const organizations = sqliteTable("organizations", {
@@ -109,6 +111,8 @@ export const runs = sqliteTable(
     failureReason: text("failure_reason"),
     /** Skyvern's `trigger_type`: `api`, `manual`, … */
     triggerType: text("trigger_type").$type<RunIndexRow["triggerType"]>().notNull(),
+    /** The schedule that started it. */
+    scheduleId: text("workflow_schedule_id").$type<ScheduleId>(),
     /** The run whose `workflow_trigger` started it. */
     parentRunId: text("parent_workflow_run_id").$type<RunId>(),
     /** The run that it tries again. */
@@ -165,6 +169,47 @@ export const runErrorCodes = sqliteTable(
     workflowRunId: text("workflow_run_id").$type<RunId>().notNull(),
   },
   (table) => [primaryKey({ columns: [table.organizationId, table.errorCode, table.createdAt, table.workflowRunId] })], // those of one code
+);
+
+/** When runs of a workflow are started by themselves. */
+export const workflowSchedules = sqliteTable(
+  "workflow_schedules",
+  {
+    scheduleId: text("workflow_schedule_id").$type<ScheduleId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    workflowPermanentId: text("workflow_permanent_id").$type<WorkflowId>().notNull(),
+    cronExpression: text("cron_expression").notNull(),
+    timezone: text("timezone").notNull(),
+    enabled: integer("enabled", { mode: "boolean" }).notNull(),
+    /** What its runs are started with, as it was sent. */
+    parameters: text("parameters", { mode: "json" }).$type<JsonObject>(),
+    name: text("name"),
+    description: text("description"),
+    /** What becomes of firings that were missed. */
+    onMissed: text("on_missed", { enum: MISSED_POLICIES }).notNull(),
+    /** The address of the API as whoever saved it saw it, for links. */
+    apiOrigin: text("api_origin").notNull(),
+    /** The first firing that was not taken care of; null while it is paused, and when it was deleted. */
+    nextFireAt: integer("next_fire_at"),
+    /** When the cron trigger looks at it: at `next_fire_at`, or later after a fault of the service. */
+    dueAt: integer("due_at"),
+    /** The firing that was taken care of last: when it was meant to be, the run it made, and what was wrong with it. */
+    lastFireAt: integer("last_fire_at"),
+    lastRunId: text("last_run_id").$type<RunId>(),
+    lastError: text("last_error"),
+    createdAt: integer("created_at").notNull(),
+    modifiedAt: integer("modified_at").notNull(),
+    deletedAt: integer("deleted_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.workflowPermanentId, table.scheduleId] }), // one, and those of a workflow
+    index("workflow_schedules_newest")
+      .on(table.organizationId, table.scheduleId)
+      .where(sql`deleted_at is null`), // all of an organization's
+    index("workflow_schedules_due")
+      .on(table.dueAt)
+      .where(sql`due_at is not null`), // what the cron trigger is to look at now
+  ],
 );
 
 export const idempotencyKeys = sqliteTable(

@@ -4,6 +4,7 @@ import type { OrganizationId, WorkflowId } from "../../domain/id.ts";
 import { titleOf } from "../../domain/workflow-view.ts";
 import type { StoredWorkflow, Workflows } from "../../ports.ts";
 import type { Database } from "./database.ts";
+import { deleteSchedulesOf } from "./schedules.ts";
 import { workflows, workflowVersions } from "./schema.ts";
 
 /** Characters of definitions that are kept in memory. */
@@ -114,11 +115,14 @@ export function createWorkflows(db: Database): Workflows {
     },
 
     async delete(organizationId, workflowId, at) {
-      const deleted = await db
-        .update(workflows)
-        .set({ deletedAt: at })
-        .where(isLive(organizationId, workflowId))
-        .returning({ workflowPermanentId: workflows.workflowPermanentId });
+      const [deleted] = await db.batch([
+        db
+          .update(workflows)
+          .set({ deletedAt: at })
+          .where(isLive(organizationId, workflowId))
+          .returning({ workflowPermanentId: workflows.workflowPermanentId }),
+        deleteSchedulesOf(db, organizationId, workflowId, at),
+      ]);
       return deleted.length > 0;
     },
   };
