@@ -4,6 +4,7 @@ import { openDatabase } from "./adapters/d1/database.ts";
 import { createCredentials } from "./adapters/d1/credentials.ts";
 import { createDeliveries } from "./adapters/d1/deliveries.ts";
 import { createFileExpiries } from "./adapters/d1/file-expiries.ts";
+import { createFolders } from "./adapters/d1/folders.ts";
 import { createIdempotencyKeys } from "./adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "./adapters/d1/organizations.ts";
 import { createRunIndex } from "./adapters/d1/runs.ts";
@@ -146,6 +147,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
     apiKeys: createApiKeys(db),
     workflows: createWorkflows(db),
     schedules: createSchedules(db),
+    folders: createFolders(db),
     runIndex: createRunIndex(db),
     fileExpiries: createFileExpiries(db),
     idempotencyKeys: createIdempotencyKeys(db),

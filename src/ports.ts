@@ -24,6 +24,7 @@ import type {
   CredentialId,
   DeliveryId,
   FileId,
+  FolderId,
   IdTypes,
   OrganizationId,
   RunId,
@@ -41,6 +42,7 @@ import type { FinalStatus, RunFacts } from "./domain/run.ts";
 import type { RunIndexRow, RunProjection, WireStatus } from "./domain/run-view.ts";
 import type { Schedule } from "./domain/schedule.ts";
 import type { TemplateIndex, TemplateVersion } from "./domain/template.ts";
+import type { WorkflowStatus } from "./domain/workflow-status.ts";
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -468,27 +470,122 @@ export interface StoredWorkflow {
   readonly createdAt: number;
 }
 
+/** What holds for a workflow whatever its version. */
+export interface WorkflowState {
+  readonly folderId: FolderId | null;
+  /** Is it a template of its organization? */
+  readonly isTemplate: boolean;
+  readonly deletedAt: number | null;
+}
+
+export type WorkflowInState = StoredWorkflow & WorkflowState;
+
+/** A version to be stored, and the folder that the workflow is to be in. A folder that is deleted meanwhile counts as none. */
+export interface NewVersion extends Omit<StoredWorkflow, "version"> {
+  readonly folderId: FolderId | null;
+}
+
+/** Which workflows of an organization, by their latest version. What is absent restricts nothing. */
+export interface WorkflowFilter {
+  /** Any of these; an empty list is of none. */
+  readonly statuses: readonly WorkflowStatus[];
+  readonly isSavedTask?: boolean;
+  /** Only the organization's templates. */
+  readonly isTemplate?: true;
+  readonly folderId?: FolderId;
+  /** A part of the title, in any case. */
+  readonly title?: string;
+}
+
 export interface Workflows {
-  /** Stores version 1. @returns false when the workflow exists; nothing is changed then */
-  create(workflow: Omit<StoredWorkflow, "version">): Promise<boolean>;
-  /** Stores the next version; of several at once each gets its own number. @returns the number, null when there is no such workflow */
-  addVersion(workflow: Omit<StoredWorkflow, "version">): Promise<number | null>;
-  /** The number of the latest version, null when there is no such workflow or it was deleted. */
-  latestVersion(organizationId: OrganizationId, workflowId: WorkflowId): Promise<number | null>;
+  /** Stores version 1. @returns null when the workflow exists; nothing is changed then */
+  create(workflow: NewVersion): Promise<WorkflowState | null>;
+  /**
+   * Stores the next version; of several at once each gets its own number.
+   * @param workflow.folderId null leaves the workflow where it is
+   * @returns its number, null when there is no such workflow
+   */
+  addVersion(workflow: NewVersion): Promise<(WorkflowState & { readonly version: number }) | null>;
+  /** Where the workflow stands, deleted or not. @returns null when there never was such a workflow */
+  head(organizationId: OrganizationId, workflowId: WorkflowId): Promise<(WorkflowState & { readonly latestVersion: number }) | null>;
   /** One version, also of a deleted workflow. */
   version(organizationId: OrganizationId, workflowId: WorkflowId, version: number): Promise<StoredWorkflow | null>;
   /** Newest first, without deleted workflows. */
-  versions(organizationId: OrganizationId, workflowId: WorkflowId, page: Page): Promise<StoredWorkflow[]>;
-  /** The latest version of each workflow, last changed first. @param search a part of the title, in any case; empty for all */
-  list(organizationId: OrganizationId, search: string, page: Page): Promise<StoredWorkflow[]>;
+  versions(organizationId: OrganizationId, workflowId: WorkflowId, page: Page): Promise<WorkflowInState[]>;
+  /** The latest version of each workflow, last changed first. @returns also how many there are, at most `countUpTo`; null when it was not asked */
+  list(
+    organizationId: OrganizationId,
+    filter: WorkflowFilter,
+    page: KeysetPage<WorkflowId>,
+  ): Promise<{ workflows: WorkflowInState[]; count: number | null }>;
+  /** @param folderId null takes it out of its folder @returns false when there is no such workflow or no such folder */
+  setFolder(organizationId: OrganizationId, workflowId: WorkflowId, folderId: FolderId | null): Promise<boolean>;
+  /** @returns false when there is no such workflow */
+  setTemplate(organizationId: OrganizationId, workflowId: WorkflowId, isTemplate: boolean): Promise<boolean>;
   /** @returns false when there was none */
   delete(organizationId: OrganizationId, workflowId: WorkflowId, at: number): Promise<boolean>;
+}
+
+export interface StoredFolder {
+  readonly folderId: FolderId;
+  readonly organizationId: OrganizationId;
+  readonly title: string;
+  readonly description: string | null;
+  readonly createdAt: number;
+  /** When the title or the description was last changed. */
+  readonly modifiedAt: number;
+}
+
+export interface Folder extends StoredFolder {
+  /** Workflows in it that are not deleted. */
+  readonly workflowCount: number;
+}
+
+export interface Folders {
+  /** @returns false when the id is taken, also by a deleted folder; nothing is changed then */
+  create(folder: StoredFolder): Promise<boolean>;
+  get(organizationId: OrganizationId, folderId: FolderId): Promise<Folder | null>;
+  /** The same, also of a deleted folder. */
+  getEver(organizationId: OrganizationId, folderId: FolderId): Promise<Folder | null>;
+  /** Last changed first. @param title a part of the title, in any case; empty for all */
+  list(organizationId: OrganizationId, title: string, page: KeysetPage<FolderId>): Promise<{ folders: Folder[]; count: number | null }>;
+  /** What is undefined stays as it is. @returns null when there is no such folder */
+  update(
+    organizationId: OrganizationId,
+    folderId: FolderId,
+    changes: { readonly title?: string | undefined; readonly description?: string | null | undefined },
+    at: number,
+  ): Promise<Folder | null>;
+  /**
+   * Its workflows are deleted with it or left without a folder, in the same transaction.
+   * @returns how many workflows were deleted; null when there is no such folder
+   */
+  delete(
+    organizationId: OrganizationId,
+    folderId: FolderId,
+    options: { readonly deleteWorkflows: boolean; readonly at: number },
+  ): Promise<number | null>;
 }
 
 /** A part of a list. */
 export interface Page {
   readonly limit: number;
   readonly offset: number;
+}
+
+/** Where a row stands in a list: by an instant of it, newest first, and by its id among those of the same millisecond. */
+export interface Position<Id extends string> {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly id: Id;
+}
+
+/** A part of a list that is found by the row before it, so that it costs the same wherever it is. */
+export interface KeysetPage<Id extends string> extends Page {
+  /** Begin behind this row; null at the newest. `offset` counts from there. */
+  readonly after: Position<Id> | null;
+  /** How far the rows that pass the filter are counted, whatever the page; null not at all. */
+  readonly countUpTo: number | null;
 }
 
 /** Which runs of an organization. What is absent restricts nothing. */
@@ -506,19 +603,6 @@ export interface RunFilter {
   readonly includeChildren?: boolean;
 }
 
-/** Where a run stands in every list: by the time of its creation, and by its id among those of the same millisecond. */
-export interface RunPosition {
-  readonly createdAt: number;
-  readonly workflowRunId: RunId;
-}
-
-export interface RunListPage extends Page {
-  /** Begin behind this run; null at the newest. `offset` counts from there. */
-  readonly after: RunPosition | null;
-  /** How far the runs that pass the filter are counted, whatever the page; null not at all. */
-  readonly countUpTo: number | null;
-}
-
 export interface ListedRun extends RunIndexRow {
   /** False also for a template's run: a template is no workflow of the organization. */
   readonly workflowDeleted: boolean;
@@ -529,7 +613,7 @@ export interface RunIndex {
   upsert(rows: readonly RunProjection[]): Promise<void>;
   get(organizationId: OrganizationId, runId: RunId): Promise<ListedRun | null>;
   /** Newest first. @returns also how many there are, at most `countUpTo`; null when it was not asked */
-  list(organizationId: OrganizationId, filter: RunFilter, page: RunListPage): Promise<{ runs: ListedRun[]; count: number | null }>;
+  list(organizationId: OrganizationId, filter: RunFilter, page: KeysetPage<RunId>): Promise<{ runs: ListedRun[]; count: number | null }>;
   /** Workflows and templates that have run under a title with this text in it, in any case; those that were made last first. */
   workflowsTitled(organizationId: OrganizationId, text: string, limit: number): Promise<WorkflowId[]>;
   /** The last run that tries this one again. */
@@ -619,6 +703,8 @@ export interface Templates {
    * @returns the version that now is the latest, and whether it is new
    */
   publish(template: Omit<TemplateVersion, "version">): Promise<{ version: number; changed: boolean }>;
+  /** Takes a template off the list; its versions are kept, and publishing it again goes on counting. @returns false when it was not listed */
+  unpublish(workflowId: WorkflowId): Promise<boolean>;
 }
 
 // --------------------------------------------------------------------------------------------------- Runs at work

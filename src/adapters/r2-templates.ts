@@ -68,12 +68,14 @@ export function createTemplates(bucket: R2Bucket, now: () => number): Templates 
     return template;
   }
 
-  /** Adds the template to the list, unless it is there. */
-  async function list(workflowId: WorkflowId): Promise<void> {
+  /** Adds the template to the list, or takes it off. @returns false when the list was so already */
+  async function list(workflowId: WorkflowId, listed: boolean): Promise<boolean> {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
       const known = await read(LIST_KEY, 0);
       const ids = parseGlobalWorkflows(known?.text ?? "");
-      if (ids.includes(workflowId) || (await replace(LIST_KEY, known, [...ids, workflowId].map((id) => `${id}\n`).join("")))) return;
+      if (ids.includes(workflowId) === listed) return false;
+      const changed = listed ? [...ids, workflowId] : ids.filter((id) => id !== workflowId);
+      if (await replace(LIST_KEY, known, changed.map((id) => `${id}\n`).join(""))) return true;
     }
     throw tooBusy(workflowId);
   }
@@ -98,11 +100,11 @@ export function createTemplates(bucket: R2Bucket, now: () => number): Templates 
         const index = known === null ? null : parseIndex(known.text);
         const latest = index?.latest_version ?? 0;
         if (ours !== null && latest >= ours) {
-          await list(workflowId);
+          await list(workflowId, true);
           return { version: ours, changed: true };
         }
         if (index?.hash === hash) {
-          await list(workflowId);
+          await list(workflowId, true);
           return { version: latest, changed: false };
         }
         const next: TemplateVersion = { ...template, version: latest + 1 };
@@ -114,6 +116,8 @@ export function createTemplates(bucket: R2Bucket, now: () => number): Templates 
       }
       throw tooBusy(workflowId);
     },
+
+    unpublish: (workflowId) => list(workflowId, false),
   };
 }
 
@@ -132,5 +136,5 @@ function indexOf(latest: TemplateVersion, before: TemplateIndex | null): Templat
 }
 
 function tooBusy(workflowId: WorkflowId): ServiceError {
-  return new ServiceError("conflict", `Template ${workflowId} could not be published: others publish at the same time. Try again.`);
+  return new ServiceError("conflict", `Template ${workflowId} could not be changed: others publish at the same time. Try again.`);
 }

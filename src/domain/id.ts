@@ -7,6 +7,7 @@ export interface IdTypes {
   apiKey: `ak_${string}`;
   workflow: `wpid_${string}`;
   workflowVersion: `w_${string}`;
+  folder: `fld_${string}`;
   run: `wr_${string}`;
   blockRun: `wrb_${string}`;
   artifact: `a_${string}`;
@@ -24,6 +25,7 @@ export const ID_PREFIXES = {
   apiKey: "ak",
   workflow: "wpid",
   workflowVersion: "w",
+  folder: "fld",
   run: "wr",
   blockRun: "wrb",
   artifact: "a",
@@ -40,6 +42,7 @@ export type OrganizationId = IdTypes["organization"];
 export type ApiKeyId = IdTypes["apiKey"];
 export type WorkflowId = IdTypes["workflow"];
 export type WorkflowVersionId = IdTypes["workflowVersion"];
+export type FolderId = IdTypes["folder"];
 export type RunId = IdTypes["run"];
 export type BlockRunId = IdTypes["blockRun"];
 export type ArtifactId = IdTypes["artifact"];

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { DEFINITION_LIMITS } from "./workflow/limits.ts";
-import { absent, anyObject, createdAt, modifiedAt } from "./view-field.ts";
+import { absent, anyObject, createdAt, instant, modifiedAt } from "./view-field.ts";
 import type { JsonObject } from "./json.ts";
+import { WORKFLOW_STATUSES } from "./workflow-status.ts";
 import { workflowResponse } from "./workflow-view.ts";
 
 const kept = z.json().describe("Skyvern's: kept and returned; has no effect here.");
@@ -21,8 +22,8 @@ export const workflowResponseSchema = z
     workflow_permanent_id: z.string().describe("The id of the workflow, `wpid_…`: the same for all its versions."),
     agent_id: z.string().describe("The same, as newer clients of Skyvern call it."),
     version: z.int().min(1).describe("The number of this version, from 1."),
-    is_saved_task: kept,
-    is_template: z.boolean().describe("Is it a ready-made one, which every organization shares?"),
+    is_saved_task: z.boolean().nullable().describe("Is it listed as a saved task?"),
+    is_template: z.boolean().describe("Is it a template of its organization, or a global one, which every organization shares?"),
     description: z.string().nullable().describe("For people."),
     workflow_definition: workflowDefinitionSchema.describe("Parameters and blocks, as they were sent."),
     proxy_location: kept,
@@ -36,7 +37,7 @@ export const workflowResponseSchema = z
     browser_profile_id: kept,
     browser_profile_key: kept,
     model: kept,
-    status: kept,
+    status: z.enum(WORKFLOW_STATUSES).nullable().describe("For people, and for the filter of lists."),
     max_screenshot_scrolls: kept,
     max_elapsed_time_minutes: z.number().nullable().describe("How long a run may be at work."),
     extra_http_headers: kept,
@@ -53,14 +54,14 @@ export const workflowResponseSchema = z
       .string()
       .nullable()
       .describe("With `run_sequentially`: one run at a time of those for which this expression has the same value."),
-    folder_id: kept,
+    folder_id: z.string().nullable().describe("The folder that it is in, `fld_…`: the same for all its versions."),
     import_error: absent,
     created_by: absent,
     edited_by: absent,
     copilot_authored: z.literal(false).describe("Skyvern's; always false here."),
     created_at: createdAt,
     modified_at: modifiedAt,
-    deleted_at: absent,
+    deleted_at: instant.nullable().describe("When it was deleted; null as long as it is not."),
   })
   .meta({ id: "Workflow" });
 
@@ -95,6 +96,8 @@ export const workflowResponseExample = workflowResponse({
   workflowId: "w_01JDAA0000000000000000000C",
   version: 1,
   isTemplate: false,
+  folderId: null,
   definition: workflowExample,
   createdAt: Date.UTC(2026, 0, 31, 12),
+  deletedAt: null,
 });

@@ -1,6 +1,6 @@
 /** What the API says of a workflow. Field names and defaults are Skyvern's (1.0.50, its `Workflow`). */
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
-import { formatInstant } from "./time.ts";
+import { formatInstant, formatInstantOrNull } from "./time.ts";
 
 /** One version of a workflow, of an organization or a template. Times in milliseconds. */
 export interface WorkflowFacts {
@@ -10,9 +10,12 @@ export interface WorkflowFacts {
   readonly workflowId: string;
   readonly version: number;
   readonly isTemplate: boolean;
+  readonly folderId: string | null;
   /** As it was posted. */
   readonly definition: JsonObject;
   readonly createdAt: number;
+  /** Of the workflow, with all its versions. */
+  readonly deletedAt: number | null;
 }
 
 /** What the definition says of these fields is returned; this, where it says nothing. */
@@ -44,7 +47,6 @@ const DEFAULTS: JsonObject = {
   generate_script_on_terminal: false,
   run_sequentially: false,
   sequential_key: null,
-  folder_id: null,
 };
 
 /** Fields of the response that the service makes; in a request they are the trace of an earlier response. */
@@ -86,13 +88,14 @@ export function workflowResponse(workflow: WorkflowFacts): JsonObject {
     agent_id: workflow.workflowPermanentId,
     version: workflow.version,
     is_template: workflow.isTemplate,
+    folder_id: workflow.folderId,
     import_error: null,
     created_by: null,
     edited_by: null,
     copilot_authored: false,
     created_at: at,
     modified_at: at,
-    deleted_at: null,
+    deleted_at: formatInstantOrNull(workflow.deletedAt),
   };
 }
 

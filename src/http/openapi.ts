@@ -10,6 +10,7 @@ import { impliedErrors, type BodySpec, type ResponseSpec, type RouteDescription,
 
 const TAGS: Readonly<Record<Tag, string>> = {
   Workflows: "Definitions and their versions. Skyvern's newer clients call them agents: the same routes are there under both names.",
+  Folders: "Where an organization keeps workflows together.",
   Runs: "Executions of workflows, their history, and what they leave behind.",
   Credentials: "What runs log in and pay with, and one-time codes.",
   Files: "What runs leave behind, and what callers upload for them.",

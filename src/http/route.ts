@@ -21,6 +21,7 @@ type Method = "get" | "post" | "put" | "patch" | "delete";
 /** The chapters of the document. */
 export type Tag =
   | "Workflows"
+  | "Folders"
   | "Runs"
   | "Credentials"
   | "Files"

@@ -9,6 +9,7 @@ import { credentialRoutes } from "./routes/credentials.ts";
 import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
 import { type FileRouteDeps, fileRoutes } from "./routes/files.ts";
+import { folderRoutes, type FolderDeps } from "./routes/folders.ts";
 import { healthRoutes, type HealthDeps } from "./routes/health.ts";
 import { legacyRoutes } from "./routes/legacy.ts";
 import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
@@ -25,6 +26,7 @@ export interface RouteDeps
     AdminDeps,
     ArtifactRouteDeps,
     FileRouteDeps,
+    FolderDeps,
     TotpCodeDeps,
     HealthDeps,
     OrganizationDeps,
@@ -70,6 +72,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...fileRoutes,
   ...scheduleRoutes,
   ...decisionRoutes,
+  ...folderRoutes,
   ...credentialRoutes,
   ...totpCodeRoutes,
   ...templateRoutes,

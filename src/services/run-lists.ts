@@ -6,21 +6,18 @@ import type { TemplateVersion } from "../domain/template.ts";
 import type {
   Deliveries,
   Gates,
+  KeysetPage,
   ListedRun,
   Log,
   RunFilter,
   RunIndex,
-  RunListPage,
   RunObjects,
-  RunPosition,
-  StoredWorkflow,
   Templates,
+  WorkflowInState,
   Workflows,
 } from "../ports.ts";
+import { cutPage, toKeysetPage, type FoundPage, type PageRequest } from "./paging.ts";
 import { cancelRun, getRun, requireRunId } from "./runs.ts";
-
-/** How far a list is counted. */
-export const COUNT_LIMIT = 10_000;
 
 /** Workflows that one search may find; each has a list of runs that is merged with the others. */
 const SEARCH_LIMIT = 200;
@@ -33,19 +30,6 @@ export interface RunSearch extends RunFilter {
   readonly searchKey?: string;
 }
 
-/** Where a page begins. The next one is found by the last run of the page before, and does not count again. */
-export type RunPageStart =
-  | { readonly offset: number }
-  | { readonly cursor: { readonly after: RunPosition; /** `COUNT_LIMIT` + 1 when there are more. */ readonly count: number } };
-
-export interface FoundRuns {
-  readonly runs: readonly ListedRun[];
-  /** How many pass the filter; `COUNT_LIMIT` + 1 when there are more than `COUNT_LIMIT`. */
-  readonly count: number;
-  /** The last run of the page, when there are others behind it. */
-  readonly next: RunPosition | null;
-}
-
 /**
  * A page of the organization's runs, newest first. No filter costs more than a bounded number of index rows, however many runs there are.
  * @throws ServiceError invalid_input when the filter names so much that it could
@@ -54,24 +38,13 @@ export async function listRuns(
   deps: { runIndex: RunIndex },
   { organizationId }: Organization,
   search: RunSearch,
-  { pageSize, start }: { readonly pageSize: number; readonly start: RunPageStart },
-): Promise<FoundRuns> {
+  request: PageRequest<RunId>,
+): Promise<FoundPage<ListedRun, RunId>> {
   const filter = await resolveSearch(deps, organizationId, search);
-  const page: RunListPage = {
-    limit: pageSize + 1,
-    ...("offset" in start
-      ? { offset: start.offset, after: null, countUpTo: COUNT_LIMIT + 1 }
-      : { offset: 0, after: start.cursor.after, countUpTo: null }),
-  };
+  const page = toKeysetPage(request);
   requireBounded(filter, page);
   const { runs, count } = await deps.runIndex.list(organizationId, filter, page);
-  const shown = runs.slice(0, pageSize);
-  const last = runs.length > pageSize ? (shown.at(-1) ?? null) : null;
-  return {
-    runs: shown,
-    count: count ?? ("cursor" in start ? start.cursor.count : 0),
-    next: last && { createdAt: last.createdAt, workflowRunId: last.workflowRunId },
-  };
+  return cutPage(runs, count, request, ({ createdAt, workflowRunId }) => ({ at: createdAt, id: workflowRunId }));
 }
 
 /**
@@ -83,11 +56,11 @@ export async function listWorkflowRuns(
   organization: Organization,
   workflowId: string,
   search: RunSearch,
-  page: { readonly pageSize: number; readonly start: RunPageStart },
-): Promise<FoundRuns> {
+  page: PageRequest<RunId>,
+): Promise<FoundPage<ListedRun, RunId>> {
   if (!isId("workflow", workflowId)) throw noWorkflow(workflowId);
   const found = await listRuns(deps, organization, { ...search, workflowPermanentIds: [workflowId] }, page);
-  if (found.runs.length === 0 && !(await isKnownWorkflow(deps, organization, workflowId))) throw noWorkflow(workflowId);
+  if (found.rows.length === 0 && !(await isKnownWorkflow(deps, organization, workflowId))) throw noWorkflow(workflowId);
   return found;
 }
 
@@ -99,7 +72,7 @@ export interface RunStatusReport {
   /** Why the last event is not delivered; empty when it is, null when there is nothing to deliver or nothing is known yet. */
   readonly webhookFailureReason: string | null;
   /** The version that ran, of a workflow (deleted or not) or of a template. */
-  readonly workflow: StoredWorkflow | null;
+  readonly workflow: WorkflowInState | null;
   readonly template: TemplateVersion | null;
 }
 
@@ -113,11 +86,13 @@ export async function readRunStatus(
   const runId = requireRunId(id);
   const { json } = await getRun(deps, organization, id, 0);
   const run = JSON.parse(json) as JsonObject & { readonly workflow_permanent_id: WorkflowId; readonly version: number };
-  const [retriedByRunId, [delivery], workflow] = await Promise.all([
+  const [retriedByRunId, [delivery], version, state] = await Promise.all([
     deps.runIndex.retriedBy(organizationId, runId),
     deps.deliveries.list(organizationId, { workflowRunId: runId }, { limit: 1, offset: 0 }),
     deps.workflows.version(organizationId, run.workflow_permanent_id, run.version),
+    deps.workflows.head(organizationId, run.workflow_permanent_id),
   ]);
+  const workflow = version && state && { ...version, ...state };
   const template = workflow === null ? await deps.templates.version(run.workflow_permanent_id, run.version) : null;
   const webhookFailureReason = delivery?.status === "delivered" ? "" : (delivery?.lastError ?? null);
   return { run, retriedByRunId, webhookFailureReason, workflow, template };
@@ -160,7 +135,7 @@ async function resolveSearch(
 }
 
 /** @throws ServiceError invalid_input */
-function requireBounded({ workflowPermanentIds, statuses, includeChildren = true }: RunFilter, { offset, limit }: RunListPage): void {
+function requireBounded({ workflowPermanentIds, statuses, includeChildren = true }: RunFilter, { offset, limit }: KeysetPage<RunId>): void {
   const lists = (workflowPermanentIds?.length ?? 1) * (statuses?.length ?? 1) * (workflowPermanentIds && includeChildren ? 2 : 1);
   if (lists > 1 && lists * (offset + limit) > MERGE_LIMIT)
     throw tooBroad(offset > 0 ? "page" : "status", "asks for too much at once: name fewer statuses or workflows, or go on by `cursor`");
@@ -176,7 +151,7 @@ async function isKnownWorkflow(
   { organizationId }: Organization,
   workflowId: WorkflowId,
 ): Promise<boolean> {
-  if ((await deps.workflows.latestVersion(organizationId, workflowId)) !== null) return true;
+  if ((await deps.workflows.head(organizationId, workflowId))?.deletedAt === null) return true;
   if ((await deps.templates.retrieveGlobalWorkflows()).includes(workflowId)) return true;
   const page = { limit: 1, offset: 0, after: null, countUpTo: null };
   return (await deps.runIndex.list(organizationId, { workflowPermanentIds: [workflowId] }, page)).runs.length > 0; // deleted, and has run

@@ -1,9 +1,7 @@
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
-import { isId, type WorkflowId } from "../domain/id.ts";
-import type { JsonObject } from "../domain/json.ts";
+import { ServiceError } from "../domain/error.ts";
+import type { WorkflowId } from "../domain/id.ts";
 import type { TemplateIndex, TemplateVersion } from "../domain/template.ts";
-import type { Clock, Ids, Page, Templates } from "../ports.ts";
-import { hashRequest } from "./idempotency.ts";
+import type { Page, Templates } from "../ports.ts";
 
 /** Finds a template that may be used. @throws ServiceError `unknown_template`, which names it */
 async function requireTemplate(deps: { templates: Templates }, id: string): Promise<{ workflowId: WorkflowId; index: TemplateIndex }> {
@@ -42,37 +40,17 @@ export async function listTemplateVersions(
 }
 
 /** The latest version of each template, in the order of their publication. @param search a part of the title, in any case; empty for all */
-export async function listTemplates(deps: { templates: Templates }, search: string, { limit, offset }: Page): Promise<TemplateVersion[]> {
+export async function listTemplates(
+  deps: { templates: Templates },
+  search: string,
+  { limit, offset }: Page,
+): Promise<{ templates: TemplateVersion[]; /** How many pass the search. */ count: number }> {
   const ids = await deps.templates.retrieveGlobalWorkflows();
   const known = await Promise.all(ids.map(async (workflowId) => ({ workflowId, index: await deps.templates.index(workflowId) })));
   const found = known.flatMap(({ workflowId, index }) =>
     index?.title.toLowerCase().includes(search.toLowerCase()) ? [{ workflowId, index }] : [],
   );
   const page = found.slice(offset, offset + limit);
-  return await Promise.all(page.map(({ workflowId, index }) => requireTemplateVersion(deps, workflowId, index.latest_version)));
-}
-
-/**
- * Makes a checked definition the latest version of a template. The same content again changes nothing.
- * @throws ServiceError `invalid_input` when the id has not the form of a workflow's id
- */
-export async function publishTemplate(
-  deps: { templates: Templates; ids: Ids; clock: Clock },
-  id: string,
-  definition: JsonObject,
-): Promise<{ workflowId: WorkflowId; version: number; changed: boolean }> {
-  if (!isId("workflow", id)) {
-    const faults: Fault[] = [
-      { path: "workflow_permanent_id", message: "must be wpid_ and letters, digits, _ or -", code: "invalid_value" },
-    ];
-    throw new ServiceError("invalid_input", describeFaults("The template has no valid id", faults), { faults });
-  }
-  const published = await deps.templates.publish({
-    workflow_permanent_id: id,
-    workflow_id: deps.ids.next("workflowVersion"),
-    definition,
-    hash: hashRequest(definition),
-    created_at: deps.clock.now(),
-  });
-  return { workflowId: id, ...published };
+  const templates = await Promise.all(page.map(({ workflowId, index }) => requireTemplateVersion(deps, workflowId, index.latest_version)));
+  return { templates, count: found.length };
 }

@@ -2,7 +2,7 @@ import type { Organization } from "../domain/organization.ts";
 import { diffJson, type PatchOperation } from "../domain/json-patch.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { settingsOf } from "../domain/workflow-view.ts";
-import type { Clock, Ids, Workflows } from "../ports.ts";
+import type { Clock, Folders, Ids, Workflows } from "../ports.ts";
 import { readWorkflow, type SavedWorkflow, updateWorkflow } from "./workflows.ts";
 
 /**
@@ -27,7 +27,7 @@ export async function diffVersions(
  * @throws ServiceError `not_found`, `invalid_definition`; nothing is stored then
  */
 export async function restoreVersion(
-  deps: { workflows: Workflows; ids: Ids; clock: Clock },
+  deps: { workflows: Workflows; folders: Folders; ids: Ids; clock: Clock },
   organization: Organization,
   id: string,
   version: number,

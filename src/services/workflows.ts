@@ -1,14 +1,27 @@
 import { blockCatalog } from "../blocks/registry.ts";
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
-import { isId, type OrganizationId, type WorkflowId } from "../domain/id.ts";
+import { isId, type FolderId, type OrganizationId, type WorkflowId } from "../domain/id.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { planView } from "../domain/plan-view.ts";
 import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
 import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow/check-definition.ts";
-import type { Clock, IdempotencyKeys, Ids, Page, StoredWorkflow, Templates, Workflows } from "../ports.ts";
-import { once } from "./idempotency.ts";
+import type {
+  Clock,
+  Folders,
+  IdempotencyKeys,
+  Ids,
+  Page,
+  StoredWorkflow,
+  Templates,
+  WorkflowFilter,
+  WorkflowInState,
+  Workflows,
+} from "../ports.ts";
+import { requireFolder } from "./folders.ts";
+import { type KeyedRequest, once } from "./idempotency.ts";
+import { cutPage, toKeysetPage, type FoundPage, type PageRequest } from "./paging.ts";
 import { readTemplate } from "./templates.ts";
 
 /** A definition as a caller sends it. */
@@ -19,44 +32,85 @@ export interface DefinitionInput {
 }
 
 export interface SavedWorkflow {
-  readonly workflow: StoredWorkflow;
+  readonly workflow: WorkflowInState;
   /** What was accepted and has no effect. */
   readonly warnings: readonly Fault[];
 }
 
-/** @throws ServiceError `invalid_definition` with every fault; nothing is stored then */
+export interface CreateWorkflowDeps {
+  readonly workflows: Workflows;
+  readonly folders: Folders;
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly ids: Ids;
+  readonly clock: Clock;
+}
+
+/**
+ * @param folderId the folder to put it into, before the one that the definition names
+ * @throws ServiceError `invalid_definition` with every fault, `not_found` for the folder; nothing is stored then
+ */
 export async function createWorkflow(
-  deps: { workflows: Workflows; idempotencyKeys: IdempotencyKeys; ids: Ids; clock: Clock },
+  deps: CreateWorkflowDeps,
   organization: Organization,
   input: DefinitionInput,
   idempotencyKey: string | null,
+  folderId: string | null = null,
+): Promise<SavedWorkflow> {
+  return await createWorkflowOnce(deps, organization, input, folderId, (definition, folder) => ({
+    scope: "create_workflow",
+    key: idempotencyKey,
+    request: folder === null ? definition : { definition, folder_id: folder },
+  }));
+}
+
+/**
+ * The same for every way in which a workflow is made.
+ * @param key under which the request may be repeated, and what it asks, by the definition and the folder
+ */
+export async function createWorkflowOnce(
+  deps: CreateWorkflowDeps,
+  organization: Organization,
+  input: DefinitionInput,
+  folderId: string | null,
+  key: (definition: JsonObject, folderId: string | null) => Pick<KeyedRequest<WorkflowId>, "scope" | "key" | "request">,
 ): Promise<SavedWorkflow> {
   const { organizationId } = organization;
-  const { definition, title, warnings } = checkInput(input, organization);
-  const keyed = { organizationId, scope: "create_workflow", key: idempotencyKey, request: definition, newId: deps.ids.next("workflow") };
-  return await once(deps, keyed, async (workflowPermanentId) => {
+  const { definition, title, warnings, ...asked } = checkInput(input, organization);
+  const wanted = folderId ?? asked.folderId;
+  const keyed = { organizationId, newId: deps.ids.next("workflow"), ...key(definition, wanted) };
+  return await once(deps, keyed, async (workflowPermanentId, replayed) => {
+    if (wanted !== null && !replayed) await requireFolder(deps, organizationId, wanted); // a repetition is answered though the folder is gone
+    const folder = wanted !== null && isId("folder", wanted) ? wanted : null;
     const workflowId = deps.ids.next("workflowVersion");
     const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
-    if (await deps.workflows.create(workflow)) return { workflow: { ...workflow, version: 1 }, warnings };
-    return { workflow: await requireVersion(deps, organizationId, workflowPermanentId, 1), warnings }; // a repetition: what the first made
+    const created = await deps.workflows.create({ ...workflow, folderId: folder });
+    if (created !== null) return { workflow: { ...workflow, version: 1, ...created }, warnings };
+    const head = await deps.workflows.head(organizationId, workflowPermanentId);
+    if (head === null) throw noWorkflow(workflowPermanentId);
+    const { latestVersion: _latestVersion, ...state } = head;
+    return { workflow: { ...(await requireVersion(deps, organizationId, workflowPermanentId, 1)), ...state }, warnings }; // what the first made
   });
 }
 
-/** Makes a new version. @throws ServiceError `not_found`, `invalid_definition`; nothing is stored then */
+/**
+ * Makes a new version. The workflow stays in its folder, unless the definition names another.
+ * @throws ServiceError `not_found` for the workflow or the folder, `invalid_definition`; nothing is stored then
+ */
 export async function updateWorkflow(
-  deps: { workflows: Workflows; ids: Ids; clock: Clock },
+  deps: { workflows: Workflows; folders: Folders; ids: Ids; clock: Clock },
   organization: Organization,
   id: string,
   input: DefinitionInput,
 ): Promise<SavedWorkflow> {
   const { organizationId } = organization;
   const workflowPermanentId = requireWorkflowId(id);
-  const { definition, title, warnings } = checkInput(input, organization);
+  const { definition, title, warnings, ...asked } = checkInput(input, organization);
+  const folderId = await folderOf(deps, organizationId, asked.folderId);
   const workflowId = deps.ids.next("workflowVersion");
   const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
-  const version = await deps.workflows.addVersion(workflow);
-  if (version === null) throw noWorkflow(id);
-  return { workflow: { ...workflow, version }, warnings };
+  const added = await deps.workflows.addVersion({ ...workflow, folderId });
+  if (added === null) throw noWorkflow(id);
+  return { workflow: { ...workflow, ...added }, warnings };
 }
 
 /** @param version null for the latest @throws ServiceError `not_found` */
@@ -65,21 +119,64 @@ export async function readWorkflow(
   organizationId: OrganizationId,
   id: string,
   version: number | null,
-): Promise<StoredWorkflow> {
+): Promise<WorkflowInState> {
   const workflowPermanentId = requireWorkflowId(id);
-  const latest = await deps.workflows.latestVersion(organizationId, workflowPermanentId);
-  if (latest === null) throw noWorkflow(id);
-  return await requireVersion(deps, organizationId, workflowPermanentId, version ?? latest);
+  const head = await deps.workflows.head(organizationId, workflowPermanentId);
+  if (head === null || head.deletedAt !== null) throw noWorkflow(id);
+  const { latestVersion, ...state } = head;
+  return { ...(await requireVersion(deps, organizationId, workflowPermanentId, version ?? latestVersion)), ...state };
 }
 
-/** The latest version of each, last changed first. @param search a part of the title, in any case; empty for all */
+/** Which workflows a list is of. What has not the form of a folder's id is the id of none. */
+export interface WorkflowSearch extends Omit<WorkflowFilter, "folderId"> {
+  readonly folderId?: string;
+}
+
+/**
+ * The latest version of each, last changed first. A workflow that changes while its list is walked moves to the front; none is shown twice
+ * for another's change.
+ */
 export async function listWorkflows(
   deps: { workflows: Workflows },
   organizationId: OrganizationId,
-  search: string,
-  page: Page,
-): Promise<StoredWorkflow[]> {
-  return await deps.workflows.list(organizationId, search, page);
+  { folderId, ...search }: WorkflowSearch,
+  request: PageRequest<WorkflowId>,
+): Promise<FoundPage<WorkflowInState, WorkflowId>> {
+  if (folderId !== undefined && !isId("folder", folderId)) return { rows: [], count: 0, next: null };
+  const filter = { ...search, ...(folderId === undefined ? {} : { folderId }) };
+  const { workflows, count } = await deps.workflows.list(organizationId, filter, toKeysetPage(request));
+  return cutPage(workflows, count, request, ({ createdAt, workflowPermanentId }) => ({ at: createdAt, id: workflowPermanentId }));
+}
+
+/**
+ * Puts a workflow into a folder, or takes it out of the one it is in. No new version is made.
+ * @param folderId null takes it out
+ * @throws ServiceError `not_found` for the workflow or the folder
+ */
+export async function moveWorkflow(
+  deps: { workflows: Workflows; folders: Folders },
+  organizationId: OrganizationId,
+  id: string,
+  folderId: string | null,
+): Promise<WorkflowInState> {
+  const { workflowPermanentId } = await readWorkflow(deps, organizationId, id, null);
+  const folder = await folderOf(deps, organizationId, folderId);
+  if (!(await deps.workflows.setFolder(organizationId, workflowPermanentId, folder))) {
+    // One of them was deleted meanwhile.
+    await folderOf(deps, organizationId, folderId);
+    throw noWorkflow(id);
+  }
+  return await readWorkflow(deps, organizationId, id, null);
+}
+
+/** Makes a workflow a template of its organization, or an ordinary one again. No new version is made. @throws ServiceError `not_found` */
+export async function markTemplate(
+  deps: { workflows: Workflows },
+  organizationId: OrganizationId,
+  id: string,
+  isTemplate: boolean,
+): Promise<void> {
+  if (!(await deps.workflows.setTemplate(organizationId, requireWorkflowId(id), isTemplate))) throw noWorkflow(id);
 }
 
 /** Newest first. @throws ServiceError `not_found` */
@@ -88,10 +185,10 @@ export async function listWorkflowVersions(
   organizationId: OrganizationId,
   id: string,
   page: Page,
-): Promise<StoredWorkflow[]> {
+): Promise<WorkflowInState[]> {
   const workflowPermanentId = requireWorkflowId(id);
   const versions = await deps.workflows.versions(organizationId, workflowPermanentId, page);
-  if (versions.length === 0 && (await deps.workflows.latestVersion(organizationId, workflowPermanentId)) === null) throw noWorkflow(id);
+  if (versions.length === 0) await readWorkflow(deps, organizationId, id, null);
   return versions;
 }
 
@@ -168,17 +265,31 @@ function checkStored(stored: JsonObject): { readonly definition: WorkflowDefinit
 
 /**
  * @param limits absent for a template, which belongs to no organization
+ * @returns the definition as it is to be stored, and apart from it the folder that it names: no version has a folder
  * @throws ServiceError `invalid_definition` with every fault
  */
 export function checkInput(
   input: DefinitionInput,
   limits?: WorkflowLimits,
-): { definition: JsonObject; title: string; warnings: readonly Fault[] } {
+): { definition: JsonObject; title: string; folderId: string | null; warnings: readonly Fault[] } {
   const definition = withoutResponseFields(input.definition);
   const checked = checkDefinition(definition, blockCatalog, limits);
-  if (checked.ok && isJsonObject(definition)) return { definition, title: checked.definition.title, warnings: checked.warnings };
+  if (checked.ok && isJsonObject(definition)) {
+    const { folder_id: folderId, ...stored } = definition;
+    return {
+      definition: stored,
+      title: checked.definition.title,
+      folderId: typeof folderId === "string" ? folderId : null,
+      warnings: checked.warnings,
+    };
+  }
   const faults = checked.ok ? [] : input.locate(checked.faults);
   throw new ServiceError("invalid_definition", describeFaults("The workflow definition is not valid", faults), { faults });
+}
+
+/** The folder that is asked for, which must be there. @throws ServiceError `not_found` */
+async function folderOf(deps: { folders: Folders }, organizationId: OrganizationId, folderId: string | null): Promise<FolderId | null> {
+  return folderId === null ? null : (await requireFolder(deps, organizationId, folderId)).folderId;
 }
 
 async function requireVersion(

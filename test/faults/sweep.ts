@@ -83,6 +83,7 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
     workflowId: ids.next("workflowVersion"),
     title: "Child",
     definition: CHILD,
+    folderId: null,
     createdAt: Date.now(),
   });
   const { plan } = requireDefinition(scenario.definition({ url: box.url, child }), blockCatalog);

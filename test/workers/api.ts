@@ -25,6 +25,12 @@ function isRaw(body: unknown): body is string | Uint8Array | ReadableStream {
   return typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
 }
 
+/** The path of the next page of a list, null on the last. */
+export function nextOf({ headers }: Answer): string | null {
+  const [, href] = /^<([^>]+)>; rel="next"$/.exec(headers.get("link") ?? "") ?? [];
+  return href === undefined ? null : href.replace("https://pilotfish.test", "");
+}
+
 /** As the administrator. */
 export async function asAdmin(method: string, path: string, body?: unknown): Promise<Answer> {
   return await send(method, `/v1/admin${path}`, body, { authorization: `Bearer ${env.PILOTFISH_ADMIN_TOKEN}` });

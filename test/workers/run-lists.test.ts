@@ -5,7 +5,7 @@ import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
-import { asAdmin, createTenant, definition, type Answer, type Tenant } from "./api.ts";
+import { asAdmin, createTenant, definition, nextOf, type Answer, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
 const ids = createIds(Date.now);
@@ -53,12 +53,6 @@ const run = async (tenant: Tenant, body: object, seconds = 10) =>
 const idsIn = ({ body }: Answer): string[] =>
   body.map((item: { run_id?: string; workflow_run_id: string }) => item.run_id ?? item.workflow_run_id);
 const waiting = { title: "Waits", workflow_definition: { blocks: [{ block_type: "wait", label: "w", wait_sec: 3600 }] } };
-
-/** The path of the next page, null on the last. */
-function nextOf({ headers }: Answer): string | null {
-  const [, href] = /^<([^>]+)>; rel="next"$/.exec(headers.get("link") ?? "") ?? [];
-  return href === undefined ? null : href.replace("https://pilotfish.test", "");
-}
 
 /** Skyvern's `TaskRunListItem`. */
 const ITEM_FIELDS = [

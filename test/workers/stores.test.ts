@@ -4,6 +4,7 @@ import { createApiKeys } from "../../src/adapters/d1/api-keys.ts";
 import { createCredentials } from "../../src/adapters/d1/credentials.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createFileExpiries } from "../../src/adapters/d1/file-expiries.ts";
+import { createFolders } from "../../src/adapters/d1/folders.ts";
 import { createIdempotencyKeys } from "../../src/adapters/d1/idempotency-keys.ts";
 import { createOrganizations } from "../../src/adapters/d1/organizations.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
@@ -11,10 +12,10 @@ import { createTotpCodes } from "../../src/adapters/d1/totp-codes.ts";
 import { createSchedules } from "../../src/adapters/d1/schedules.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import { createIds } from "../../src/adapters/ids.ts";
-import type { OrganizationId } from "../../src/domain/id.ts";
+import type { FolderId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
 import type { Schedule } from "../../src/domain/schedule.ts";
-import type { RunFilter, RunListPage } from "../../src/ports.ts";
+import type { KeysetPage, RunFilter, WorkflowFilter } from "../../src/ports.ts";
 import { claim, IDEMPOTENCY_KEY_LIFETIME_MS, purgeIdempotencyKeys } from "../../src/services/idempotency.ts";
 
 const ids = createIds(Date.now);
@@ -53,7 +54,7 @@ function listed(projection: RunProjection, workflowDeleted = false) {
   return { ...row, workflowDeleted };
 }
 
-const FIRST_PAGE: RunListPage = { limit: 100, offset: 0, after: null, countUpTo: null };
+const FIRST_PAGE: KeysetPage<never> = { limit: 100, offset: 0, after: null, countUpTo: null };
 
 describe("the run index", () => {
   it("keeps what was written last in the run's own order, whatever the order of arrival", async () => {
@@ -120,7 +121,7 @@ describe("the run index", () => {
     beforeAll(async () => await runIndex.upsert(stored));
     const sameMoment = [3, 4].toSorted((a, b) => (stored[a]!.workflowRunId < stored[b]!.workflowRunId ? 1 : -1));
 
-    const list = async (filter: RunFilter, page: Partial<RunListPage> = {}) => {
+    const list = async (filter: RunFilter, page: Partial<KeysetPage<RunId>> = {}) => {
       const found = await runIndex.list(organizationId, filter, { ...FIRST_PAGE, countUpTo: 100, ...page });
       return [found.runs.map(({ workflowRunId }) => stored.findIndex((row) => row.workflowRunId === workflowRunId)), found.count];
     };
@@ -158,7 +159,9 @@ describe("the run index", () => {
       for (let offset = 0; offset <= expected.length; offset++)
         expect(await list(filter, { limit: 1, offset, countUpTo: null })).toEqual([expected.slice(offset, offset + 1), null]);
       for (const [place, index] of expected.entries())
-        expect((await list(filter, { limit: 2, after: stored[index]! }))[0]).toEqual(expected.slice(place + 1, place + 3));
+        expect((await list(filter, { limit: 2, after: { at: stored[index]!.createdAt, id: stored[index]!.workflowRunId } }))[0]).toEqual(
+          expected.slice(place + 1, place + 3),
+        );
     });
 
     it("counts no further than it is asked to", async () => {
@@ -188,6 +191,7 @@ describe("the run index", () => {
       workflowId: ids.next("workflowVersion"),
       title: "t",
       definition: {},
+      folderId: null,
       createdAt: 1,
     };
     await workflows.create(workflow);
@@ -263,6 +267,17 @@ function watched(d1: D1Database): { d1: D1Database; statements: Map<string, unkn
   return { d1: { prepare, batch: d1.batch.bind(d1) } as unknown as D1Database, statements };
 }
 
+/** Every combination of what a list of workflows can be asked for. */
+function workflowFilters(folderId: FolderId): WorkflowFilter[] {
+  const filters: WorkflowFilter[] = [];
+  for (const statuses of [["draft"], ["published", "draft"]] as const)
+    for (const kind of [{}, { isSavedTask: true }, { isSavedTask: false }])
+      for (const template of [{}, { isTemplate: true } as const])
+        for (const folder of [{}, { folderId }])
+          for (const title of [{}, { title: "t" }]) filters.push({ statuses, ...kind, ...template, ...folder, ...title });
+  return filters;
+}
+
 /** Does a line of a query plan walk a whole table that is stored? */
 function isWalk(detail: string): boolean {
   return /^SCAN (?!coded\b|\(?subquery)/.test(detail) && !detail.includes("VIRTUAL TABLE");
@@ -292,14 +307,38 @@ describe("every statement of the stores", () => {
     await apiKeys.findLive("p");
     await apiKeys.revoke(organizationId, ids.next("apiKey"), 1);
     const workflows = createWorkflows(db);
-    const workflow = { organizationId, workflowPermanentId: ids.next("workflow"), title: "t", definition: { title: "t" }, createdAt: 1 };
+    const folders = createFolders(db);
+    const folder = { folderId: ids.next("folder"), organizationId, title: "f", description: null, createdAt: 1, modifiedAt: 1 };
+    await folders.create(folder);
+    await folders.get(organizationId, folder.folderId);
+    await folders.getEver(organizationId, folder.folderId);
+    await folders.update(organizationId, folder.folderId, { title: "g" }, 2);
+    for (const title of ["", "f"]) {
+      await folders.list(organizationId, title, { ...page, after: null, countUpTo: 100 });
+      await folders.list(organizationId, title, { ...page, after: { at: 2, id: folder.folderId }, countUpTo: null });
+    }
+    const workflow = {
+      organizationId,
+      workflowPermanentId: ids.next("workflow"),
+      title: "t",
+      definition: { title: "t" },
+      folderId: folder.folderId,
+      createdAt: 1,
+    };
     await workflows.create({ ...workflow, workflowId: ids.next("workflowVersion") });
     await workflows.addVersion({ ...workflow, workflowId: ids.next("workflowVersion") });
-    await workflows.latestVersion(organizationId, workflow.workflowPermanentId);
+    await workflows.addVersion({ ...workflow, folderId: null, workflowId: ids.next("workflowVersion") });
+    await workflows.head(organizationId, workflow.workflowPermanentId);
     await workflows.version(organizationId, workflow.workflowPermanentId, 1);
     await workflows.versions(organizationId, workflow.workflowPermanentId, page);
-    await workflows.list(organizationId, "", page);
-    await workflows.list(organizationId, "t", page);
+    for (const filter of workflowFilters(folder.folderId)) {
+      await workflows.list(organizationId, filter, { ...page, after: null, countUpTo: 100 });
+      await workflows.list(organizationId, filter, { ...page, after: { at: 2, id: ids.next("workflow") }, countUpTo: null });
+    }
+    await workflows.setFolder(organizationId, workflow.workflowPermanentId, folder.folderId);
+    await workflows.setFolder(organizationId, workflow.workflowPermanentId, null);
+    await workflows.setTemplate(organizationId, workflow.workflowPermanentId, true);
+    for (const deleteWorkflows of [false, true]) await folders.delete(organizationId, folder.folderId, { deleteWorkflows, at: 1 });
     await workflows.delete(organizationId, workflow.workflowPermanentId, 1);
     const runs = createRunIndex(db);
     await runs.upsert([runOf(organizationId, { finishedAt: 1, errorCodes: ["E"] })]);
@@ -312,7 +351,7 @@ describe("every statement of the stores", () => {
         for (const more of [{}, created, { includeChildren: false }, { errorCode: "E", ...created }, { workflowRunId: ids.next("run") }]) {
           const filter = { ...(workflowPermanentIds && { workflowPermanentIds }), ...(statuses && { statuses }), ...more };
           await runs.list(organizationId, filter, { ...page, after: null, countUpTo: 100 });
-          await runs.list(organizationId, filter, { ...page, after: { createdAt: 2, workflowRunId: ids.next("run") }, countUpTo: null });
+          await runs.list(organizationId, filter, { ...page, after: { at: 2, id: ids.next("run") }, countUpTo: null });
         }
     await runs.unfinished(1, 0, 10);
     const schedules = createSchedules(db);
@@ -399,7 +438,7 @@ describe("every statement of the stores", () => {
       for (const workflowPermanentIds of [undefined, ["wpid_1"], ["wpid_1", "wpid_2"]] as const)
         for (const status of [undefined, ["failed"], ["failed", "completed"]] as const)
           for (const more of [{}, { createdFrom: 100, createdUntil: 400 }, { includeChildren: false }])
-            for (const after of [null, { createdAt: 300, workflowRunId: "wr_1" }] as const) {
+            for (const after of [null, { at: 300, id: "wr_1" }] as const) {
               const filter = { ...(workflowPermanentIds && { workflowPermanentIds }), ...(status && { statuses: status }), ...more };
               statements.clear();
               await index.list(organizationId, filter, { limit: 10, offset: 0, after, countUpTo: 20 });
@@ -417,5 +456,45 @@ describe("every statement of the stores", () => {
     await add(600, 2_400);
     expect(await pages()).toEqual(few);
     expect(Object.values(few).every((rows) => rows > 0 && rows < 300)).toBe(true);
+  });
+
+  it("reads as many rows for a page of workflows, however many there are that the filter leaves out or the page leaves behind", async () => {
+    const { d1, statements } = watched(env.DB);
+    const workflows = createWorkflows(openDatabase(d1));
+    const organizationId = ids.next("organization");
+    const folderId = ids.next("folder");
+    /** Of every kind, in turn. */
+    const add = async (from: number, to: number) => {
+      const numbers = "with recursive numbers(n) as (select ?1 union all select n + 1 from numbers where n < ?2 - 1)";
+      await env.DB.batch([
+        env.DB.prepare(
+          `${numbers} insert into workflows (workflow_permanent_id, organization_id, latest_version, title, status, is_saved_task, is_template, folder_id,
+            created_at, modified_at) select 'wpid_' || n, ?3, 1, 't', iif(n % 2, 'published', 'draft'), n % 3 = 0, n % 4 < 2, iif(n % 5 < 2, ?4, null), n, n from numbers`,
+        ).bind(from, to, organizationId, folderId),
+        env.DB.prepare(
+          `${numbers} insert into workflow_versions (workflow_id, workflow_permanent_id, organization_id, version, definition, created_at)
+          select 'w_' || n, 'wpid_' || n, ?3, 1, '{}', n from numbers`,
+        ).bind(from, to, organizationId),
+      ]);
+    };
+    const costs = async () => {
+      const rows: Record<string, number[]> = {};
+      for (const filter of workflowFilters(folderId).filter(({ title }) => title === undefined))
+        for (const after of [null, { at: 100, id: "wpid_1" }] as const) {
+          statements.clear();
+          const { workflows: found } = await workflows.list(organizationId, filter, { limit: 3, offset: 0, after, countUpTo: 3 });
+          expect(found, JSON.stringify(filter)).toHaveLength(3);
+          const sent = await env.DB.batch([...statements].map(([text, parameters]) => env.DB.prepare(text).bind(...parameters)));
+          rows[JSON.stringify([filter, after])] = sent.map(({ meta }) => meta.rows_read);
+        }
+      return rows;
+    };
+    await add(0, 400);
+    const few = await costs();
+    await add(400, 2_000);
+    expect(await costs()).toEqual(few);
+    expect(Object.entries(few).filter(([, counts]) => counts.length !== 2 || counts.some((count) => count === 0 || count >= 100))).toEqual(
+      [],
+    );
   });
 });

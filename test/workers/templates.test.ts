@@ -27,6 +27,16 @@ function watched(bucket: R2Bucket) {
   return { bucket: { get, put: bucket.put.bind(bucket) } as unknown as R2Bucket, reads };
 }
 
+/** The same bucket, for a writer that dies after so many writes. */
+function dyingAfter(bucket: R2Bucket, writes: number): R2Bucket {
+  let left = writes;
+  const put: typeof bucket.put = (...args) => {
+    if (left-- > 0) return bucket.put(...(args as Parameters<typeof bucket.put>));
+    throw new Error("died");
+  };
+  return { get: bucket.get.bind(bucket), put } as unknown as R2Bucket;
+}
+
 const sample = (id: WorkflowId, title: string) => ({
   workflow_permanent_id: id,
   workflow_id: `w_${title}` as const,
@@ -64,6 +74,23 @@ describe("publishing a template", () => {
     expect(await publish("o_1", definition())).toMatchObject({ status: 400, body: { errors: [{ path: "workflow_permanent_id" }] } });
   });
 
+  it("tells of the id and of the definition at once", async () => {
+    const refused = await publish("o_1", { ...definition("Bad", { blocks: [{ block_type: "sett", label: "a" }] }), colour: "red" });
+    expect(refused.status).toBe(422);
+    expect(refused.body.errors.map(({ path }: { path: string }) => path).toSorted()).toEqual([
+      "colour",
+      "workflow_definition.blocks[0].block_type",
+      "workflow_permanent_id",
+    ]);
+  });
+
+  it("takes no folder from the definition: a template is in none", async () => {
+    const id = newTemplateId();
+    expect((await publish(id, { ...definition(), folder_id: "fld_1" })).status).toBe(200);
+    const { call } = await createTenant();
+    expect((await call("GET", `/v1/templates/${id}`)).body).toMatchObject({ folder_id: null });
+  });
+
   it("gives contents that come at the same time each their own version, and lists every template", async () => {
     const [id, other] = [newTemplateId(), newTemplateId()];
     const contents = ["A", "B", "C", "D", "E"];
@@ -89,6 +116,132 @@ describe("publishing a template", () => {
     expect(await templates.publish(sample(id, "Next"))).toEqual({ version: 2, changed: true });
     expect((await templates.version(id, 1))?.definition.title).toBe("Orphan");
     expect(await templates.index(id)).toMatchObject({ latest_version: 2, title: "Next" });
+  });
+});
+
+describe("unpublishing a template", () => {
+  it("takes it from the list and from every route, once, and counts on when it is published again", async () => {
+    const id = newTemplateId();
+    const { call } = await createTenant();
+    await publish(id, definition("One"));
+    const { body: run } = await call(
+      "POST",
+      "/v1/run/workflows?template=true",
+      { workflow_id: id, parameters: { count: 1 } },
+      { prefer: "wait=10" },
+    );
+    expect(await asAdmin("DELETE", `/templates/${id}`)).toMatchObject({ status: 204, body: null });
+    expect((await asAdmin("DELETE", `/templates/${id}`)).status).toBe(404);
+    expect((await asAdmin("DELETE", "/templates/o_1")).status).toBe(404);
+    expect((await call("GET", `/v1/templates/${id}`)).status).toBe(400);
+    expect((await call("POST", "/v1/run/workflows?template=true", { workflow_id: id, parameters: { count: 1 } })).status).toBe(400);
+    expect((await call("POST", `/v1/templates/${id}/workflows`)).status).toBe(400);
+    expect((await call("GET", `/v1/workflows/runs/${run.run_id}`)).body.workflow).toMatchObject({ title: "One", version: 1 });
+    expect((await publish(id, definition("One"))).body).toEqual({ workflow_permanent_id: id, version: 1, changed: false });
+    expect((await call("GET", `/v1/templates/${id}`)).body.title).toBe("One");
+    await asAdmin("DELETE", `/templates/${id}`);
+    expect((await publish(id, definition("Two"))).body).toEqual({ workflow_permanent_id: id, version: 2, changed: true });
+  });
+
+  it("loses nothing of what others publish and unpublish at the same time", async () => {
+    const [stays, ...rest] = Array.from({ length: 7 }, newTemplateId) as [WorkflowId, ...WorkflowId[]];
+    const [leaving, coming] = [rest.slice(0, 3), rest.slice(3)];
+    const first = createTemplates(env.TEMPLATES, () => 1000);
+    for (const id of [stays, ...leaving]) await first.publish(sample(id, "Old"));
+    const each = () => createTemplates(env.TEMPLATES, () => 1000); // as in isolates apart
+    await Promise.all([...leaving.map((id) => each().unpublish(id)), ...coming.map((id) => each().publish(sample(id, "New")))]);
+    const listed = new Set(await each().retrieveGlobalWorkflows());
+    expect([stays, ...coming].filter((id) => !listed.has(id))).toEqual([]);
+    expect(leaving.filter((id) => listed.has(id))).toEqual([]);
+  });
+
+  it("leaves nothing half-published when the publisher dies: the list names only what can be read", async () => {
+    const id = newTemplateId();
+    // Dies at its first, second or third write, each time with what is then in the bucket.
+    for (const writes of [0, 1, 2]) {
+      const dying = createTemplates(dyingAfter(env.TEMPLATES, writes), () => 1000);
+      await expect(dying.publish(sample(id, "First"))).rejects.toThrow("died");
+      const reader = createTemplates(env.TEMPLATES, () => 1000);
+      expect(await reader.retrieveGlobalWorkflows()).not.toContain(id);
+    }
+    const templates = createTemplates(env.TEMPLATES, () => 1000);
+    expect(await templates.publish(sample(id, "First"))).toEqual({ version: 1, changed: false });
+    expect(await templates.retrieveGlobalWorkflows()).toContain(id);
+    expect((await templates.version(id, 1))?.definition.title).toBe("First");
+    for (const writes of [0, 1]) {
+      await expect(createTemplates(dyingAfter(env.TEMPLATES, writes), () => 1000).publish(sample(id, "Second"))).rejects.toThrow("died");
+      expect((await createTemplates(env.TEMPLATES, () => 1000).index(id))?.latest_version).toBe(1);
+    }
+    expect(await createTemplates(env.TEMPLATES, () => 1000).publish(sample(id, "Second"))).toEqual({ version: 2, changed: false });
+  });
+});
+
+describe("a workflow made from a template", () => {
+  it("is the organization's own, with the template's definition, and knows nothing of it afterwards", async () => {
+    const id = newTemplateId();
+    await publish(id, { ...definition("One"), description: "Ready-made." });
+    const tenant = await createTenant();
+    const { status, body } = await tenant.call("POST", `/v1/templates/${id}/workflows`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      title: "One",
+      description: "Ready-made.",
+      version: 1,
+      is_template: false,
+      folder_id: null,
+      organization_id: tenant.organizationId,
+      workflow_definition: definition().workflow_definition,
+      warnings: [],
+    });
+    expect(body.workflow_permanent_id).not.toBe(id);
+    await publish(id, definition("Two"));
+    expect((await tenant.call("GET", `/v1/workflows/${body.workflow_permanent_id}`)).body.title).toBe("One");
+    const started = { workflow_id: body.workflow_permanent_id, parameters: { count: 21 } };
+    const { body: run } = await tenant.call("POST", "/v1/run/workflows", started, { prefer: "wait=10" });
+    expect(run).toMatchObject({ status: "completed", output: { first_output: { doubled: 42 } } });
+    expect((await (await createTenant()).call("GET", `/v1/workflows/${body.workflow_permanent_id}`)).status).toBe(404);
+  });
+
+  it("takes another title, a folder, and any version of the template", async () => {
+    const id = newTemplateId();
+    await publish(id, definition("One"));
+    await publish(id, definition("Two"));
+    const { call } = await createTenant();
+    const { folder_id } = (await call("POST", "/v1/folders", { title: "F" })).body;
+    expect((await call("POST", `/v1/templates/${id}/workflows`, {})).body.title).toBe("Two");
+    expect((await call("POST", `/v1/templates/${id}/workflows`, { version: 1 })).body.title).toBe("One");
+    expect((await call("POST", `/v1/templates/${id}/workflows`, { title: "Mine", folder_id })).body).toMatchObject({
+      title: "Mine",
+      folder_id,
+    });
+  });
+
+  it("is made once under an Idempotency-Key, also when the template changes in between", async () => {
+    const id = newTemplateId();
+    await publish(id, definition("One"));
+    const { call } = await createTenant();
+    const make = (body: object) => call("POST", `/v1/templates/${id}/workflows`, body, { "idempotency-key": "k" });
+    const [first, second] = await Promise.all([make({}), make({})]);
+    await publish(id, definition("Two"));
+    const third = await make({});
+    expect([second.body.workflow_permanent_id, third.body.workflow_permanent_id]).toEqual(Array(2).fill(first.body.workflow_permanent_id));
+    expect(third.body.title).toBe("One");
+    expect(await make({ title: "Other" })).toMatchObject({ status: 422, body: { errors: [{ path: "Idempotency-Key" }] } });
+  });
+
+  it("is refused where the template, its version or the folder is not there, or the organization's limit is tighter", async () => {
+    const id = newTemplateId();
+    const blocks = ["a", "b"].map((label) => ({ block_type: "set", label, values: { v: 1 } }));
+    await publish(id, definition("Two blocks", { blocks, parameters: [] }));
+    const [tenant, small, stranger] = [await createTenant(), await createTenant({ max_workflow_blocks: 1 }), await createTenant()];
+    const foreign = (await stranger.call("POST", "/v1/folders", { title: "F" })).body.folder_id;
+    const make = (body: object, { call } = tenant, template: string = id) => call("POST", `/v1/templates/${template}/workflows`, body);
+    expect(await make({}, tenant, "wpid_none")).toMatchObject({ status: 400, body: { type: "urn:pilotfish:problem:unknown_template" } });
+    expect((await make({ version: 2 })).status).toBe(404);
+    expect(await make({ folder_id: foreign })).toMatchObject({ status: 404, body: { errors: [{ path: "folder_id" }] } });
+    expect(await make({}, small)).toMatchObject({ status: 422, body: { errors: [{ path: "workflow_definition.blocks" }] } });
+    expect(await make({ title: "", version: 0, name: "x" })).toMatchObject({ status: 400 });
+    for (const { call } of [tenant, small]) expect((await call("GET", "/v1/workflows")).body).toEqual([]);
   });
 });
 
@@ -159,6 +312,26 @@ describe("reading templates", () => {
     expect(await latest()).toEqual(["One", []]);
     now = 120_000;
     expect(await latest()).toEqual(["Two", [{ key: index, downloaded: true }]]);
+  });
+
+  it("asks for the list by its ETag as well: unchanged it costs one conditional read a minute", async () => {
+    const writer = createTemplates(env.TEMPLATES, () => 0);
+    const [first, second] = [newTemplateId(), newTemplateId()];
+    await writer.publish(sample(first, "One"));
+    let now = 0;
+    const { bucket, reads } = watched(env.TEMPLATES);
+    const reader = createTemplates(bucket, () => now);
+    const list = async () => [(await reader.retrieveGlobalWorkflows()).includes(second), reads.splice(0)];
+    const key = "global_workflows.txt";
+    expect(await list()).toEqual([false, [{ key, downloaded: true }]]);
+    now = 60_000;
+    expect(await list()).toEqual([false, [{ key, downloaded: false }]]);
+    expect(await list()).toEqual([false, []]);
+    await writer.publish(sample(second, "Two"));
+    now = 119_999;
+    expect(await list()).toEqual([false, []]);
+    now = 120_000;
+    expect(await list()).toEqual([true, [{ key, downloaded: true }]]);
   });
 
   it("sees at once what was published here", async () => {

@@ -170,6 +170,8 @@ describe("another organization's workflow", () => {
     ["POST", "", { json_definition: definition("Stolen") }],
     ["POST", "/delete", undefined],
     ["DELETE", "", undefined],
+    ["PUT", "/folder", { folder_id: null }],
+    ["PUT", "/template?is_template=true", undefined],
   ])("does not exist for %s /v1/workflows/{id}%s", async (method, suffix, body) => {
     const [owner, stranger] = [await createTenant(), await createTenant()];
     const { workflow_permanent_id: id } = (await owner.call("POST", "/v1/workflows", { json_definition: definition("Mine") })).body;

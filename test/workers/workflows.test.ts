@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { createTenant, definition, type Tenant } from "./api.ts";
+import { type Answer, createTenant, definition, nextOf, type Tenant } from "./api.ts";
 
 async function create(tenant: Tenant, json: object = definition(), headers: Record<string, string> = {}) {
   return await tenant.call("POST", "/v1/workflows", { json_definition: json }, headers);
@@ -48,6 +48,72 @@ describe("creating a workflow", () => {
     expect(JSON.stringify(body.workflow_definition)).toBe(JSON.stringify(posted.workflow_definition));
     const { warnings: _, ...created } = body;
     expect((await tenant.call("GET", `/v1/workflows/${body.workflow_permanent_id}`)).body).toEqual(created);
+  });
+
+  it("has the same fields wherever it is shown, with Skyvern's values for what the definition does not say", async () => {
+    const tenant = await createTenant();
+    const { workflow_permanent_id: id } = (await create(tenant)).body;
+    const own = (await tenant.call("GET", `/v1/workflows/${id}`)).body;
+    const [listed] = (await tenant.call("GET", "/v1/workflows")).body;
+    const [version] = (await tenant.call("GET", `/v1/workflows/${id}/versions`)).body;
+    const { body: moved } = await tenant.call("PUT", `/v1/workflows/${id}/folder`, { folder_id: null });
+    for (const shown of [own, listed, version, moved]) {
+      expect(shown).toEqual(own);
+      expect(Object.keys(shown).toSorted()).toEqual(FIELDS.toSorted());
+    }
+    expect(own).toMatchObject({
+      is_saved_task: false,
+      is_template: false,
+      description: null,
+      proxy_location: null,
+      webhook_callback_url: null,
+      totp_verification_url: null,
+      totp_identifier: null,
+      persist_browser_session: false,
+      reuse_browser_session: false,
+      mask_secrets: null,
+      pin_saved_session_ip: false,
+      browser_profile_id: null,
+      browser_profile_key: null,
+      model: null,
+      status: "published",
+      max_screenshot_scrolls: null,
+      max_elapsed_time_minutes: null,
+      extra_http_headers: null,
+      cdp_connect_headers: null,
+      run_with: "agent",
+      ai_fallback: true,
+      cache_key: "default",
+      adaptive_caching: false,
+      enable_self_healing: null,
+      code_version: null,
+      generate_script_on_terminal: false,
+      run_sequentially: false,
+      sequential_key: null,
+      folder_id: null,
+      import_error: null,
+      created_by: null,
+      edited_by: null,
+      copilot_authored: false,
+      deleted_at: null,
+      agent_id: id,
+      modified_at: own.created_at,
+    });
+    const said = {
+      status: "draft",
+      is_saved_task: true,
+      proxy_location: "RESIDENTIAL_DE",
+      run_with: "code",
+      ai_fallback: false,
+      model: { model_name: "m" },
+    };
+    expect((await create(tenant, { ...definition(), ...said })).body).toMatchObject(said);
+  });
+
+  it("refuses a status that there is not", async () => {
+    const refused = await create(await createTenant(), { ...definition(), status: "ready", is_saved_task: "yes" });
+    expect(refused.status).toBe(422);
+    expect(refused.body.errors.map(({ path }: { path: string }) => path).toSorted()).toEqual(["is_saved_task", "status"]);
   });
 
   it("can be fed what a GET returned, and loses nothing", async () => {
@@ -145,13 +211,137 @@ describe("listing workflows", () => {
   });
 });
 
-it("takes the filters of Skyvern's clients that ask for nothing else, and says why it refuses the others", async () => {
-  const tenant = await createTenant();
-  await create(tenant);
-  const { body } = await tenant.call("GET", "/v1/agents?only_workflows=true&only_saved_tasks=false&only_templates=false");
-  expect(body).toHaveLength(1);
-  const refused = await tenant.call("GET", "/v1/agents?only_saved_tasks=true");
-  expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: "only_saved_tasks", message: "tasks cannot be saved here" }] } });
+describe("the filters of Skyvern's clients", () => {
+  /** One workflow of each kind, the first the oldest. */
+  async function createKinds(tenant: Tenant): Promise<void> {
+    const kinds = [
+      definition("Published"),
+      { ...definition("Draft"), status: "draft" },
+      { ...definition("Made by itself"), status: "auto_generated" },
+      { ...definition("Saved task"), is_saved_task: true },
+      { ...definition("Saved draft"), is_saved_task: true, status: "draft" },
+    ];
+    for (const kind of kinds) await create(tenant, kind);
+  }
+
+  it.each([
+    ["", ["Saved draft", "Saved task", "Draft", "Published"]],
+    ["only_workflows=true", ["Draft", "Published"]],
+    ["only_saved_tasks=true", ["Saved draft", "Saved task"]],
+    ["status=draft", ["Saved draft", "Draft"]],
+    ["status=auto_generated&status=published", ["Saved task", "Made by itself", "Published"]],
+    ["status=draft&only_saved_tasks=true", ["Saved draft"]],
+    ["status=importing", []],
+    ["search_key=D", ["Saved draft", "Saved task", "Draft", "Published"]],
+    ["search_key=draft&only_workflows=true", ["Draft"]],
+    ["only_templates=true", []],
+    [
+      "tags=&only_workflows=false&only_saved_tasks=false&only_templates=false&template=false",
+      ["Saved draft", "Saved task", "Draft", "Published"],
+    ],
+  ])("choose by what the latest versions say: %s", async (search, expected) => {
+    const tenant = await createTenant();
+    await createKinds(tenant);
+    const { body, headers } = await tenant.call("GET", `/v1/agents?${search}`);
+    expect(body.map(({ title }: { title: string }) => title)).toEqual(expected);
+    expect(headers.get("x-total-count")).toBe(String(expected.length));
+  });
+
+  it("follow a workflow from status to status, from kind to kind and from folder to folder", async () => {
+    const tenant = await createTenant();
+    const { workflow_permanent_id: id } = (await create(tenant, { ...definition(), status: "draft" })).body;
+    const { folder_id } = (await tenant.call("POST", "/v1/folders", { title: "F" })).body;
+    const count = async (search: string) => (await tenant.call("GET", `/v1/workflows?${search}`)).body.length;
+    expect([await count("status=draft"), await count("status=published"), await count(`folder_id=${folder_id}`)]).toEqual([1, 0, 0]);
+    await tenant.call("POST", `/v1/workflows/${id}`, { json_definition: { ...definition(), is_saved_task: true, folder_id } });
+    expect([await count("status=draft"), await count("status=published"), await count(`folder_id=${folder_id}`)]).toEqual([0, 1, 1]);
+    expect([await count("only_workflows=true"), await count("only_saved_tasks=true")]).toEqual([0, 1]);
+    await tenant.call("PUT", `/v1/workflows/${id}/template?is_template=true`);
+    expect(await count(`folder_id=${folder_id}&only_templates=true&only_saved_tasks=true&search_key=test`)).toBe(1);
+    expect(await count(`folder_id=fld_other&only_templates=true`)).toBe(0);
+  });
+
+  it.each([
+    ["tags=finance", ["tags[0]"]],
+    ["template=true&tags=finance", ["tags", "tags[0]"]],
+    ["template=true&tags=", ["tags"]],
+    ["template=true&folder_id=fld_1&status=draft&only_saved_tasks=true", ["folder_id", "only_saved_tasks", "status"]],
+    ["only_workflows=true&only_saved_tasks=true", ["only_saved_tasks"]],
+    ["status=done", ["status[0]"]],
+    ["cursor=nonsense", ["cursor"]],
+    [`cursor=${btoa('[1,"wr_1",1]')}`, ["cursor"]],
+    ["page_size=0&folder=x", ["folder", "page_size"]],
+  ])("are refused where they cannot be met: %s", async (search, paths) => {
+    const tenant = await createTenant();
+    const { status, body } = await tenant.call("GET", `/v1/workflows?${search}`);
+    expect([status, body.errors.map(({ path }: { path: string }) => path).toSorted()]).toEqual([400, paths]);
+  });
+
+  it("go on from page to page by the Link header, without loss when workflows are made in between", async () => {
+    const tenant = await createTenant();
+    for (const title of ["A", "B", "C", "D", "E"])
+      await create(tenant, { ...definition(title), status: title < "C" ? "draft" : "published" });
+    const seen: string[] = [];
+    for (let path: string | null = "/v1/workflows?page_size=2&search_key="; path !== null;) {
+      const page: Answer = await tenant.call("GET", path);
+      expect([page.status, page.headers.get("x-total-count")]).toEqual([200, "5"]);
+      seen.push(...page.body.map(({ title }: { title: string }) => title));
+      path = nextOf(page);
+      await create(tenant, definition("Later"));
+    }
+    expect(seen).toEqual(["E", "D", "C", "B", "A"]);
+  });
+
+  it("count up to 10,000, and not further", async () => {
+    const tenant = await createTenant();
+    const fill = (from: number, to: number) =>
+      env.DB.prepare(
+        `with recursive numbers(n) as (select ?1 union all select n + 1 from numbers where n < ?2)
+        insert into workflows (workflow_permanent_id, organization_id, latest_version, title, created_at, modified_at)
+        select 'wpid_' || n, ?3, 1, 'Filled', n, n from numbers`,
+      )
+        .bind(from, to, tenant.organizationId)
+        .run();
+    const total = async (search = "") => (await tenant.call("GET", `/v1/workflows${search}`)).headers.get("x-total-count");
+    await fill(1, 10_000);
+    expect([await total(), await total("?search_key=fill")]).toEqual(["10000", "10000"]);
+    await fill(10_001, 10_001);
+    expect([await total(), await total("?search_key=nothing")]).toEqual(["10000+", "0"]);
+  });
+});
+
+describe("a template of an organization", () => {
+  it("is marked and unmarked without a new version, listed, and told of every version", async () => {
+    const tenant = await createTenant();
+    const { workflow_permanent_id: id } = (await create(tenant, definition("One"))).body;
+    await create(tenant, definition("Ordinary"));
+    await tenant.call("POST", `/v1/workflows/${id}`, { json_definition: definition("Two") });
+    const templates = async () => (await tenant.call("GET", "/v1/workflows?only_templates=true")).body;
+    const marked = await tenant.call("PUT", `/v1/workflows/${id}/template?is_template=true`);
+    expect(marked).toMatchObject({ status: 200, body: { workflow_permanent_id: id, is_template: true } });
+    expect(await templates()).toMatchObject([{ workflow_permanent_id: id, title: "Two", version: 2, is_template: true }]);
+    expect((await tenant.call("GET", `/v1/workflows/${id}?version=1`)).body).toMatchObject({ title: "One", is_template: true });
+    const saved = await tenant.call("POST", `/v1/workflows/${id}`, { json_definition: definition("Three") });
+    expect(saved.body).toMatchObject({ version: 3, is_template: true });
+    expect((await tenant.call("PUT", `/v1/agents/${id}/template?is_template=false`)).body).toEqual({
+      workflow_permanent_id: id,
+      is_template: false,
+    });
+    expect(await templates()).toEqual([]);
+    expect((await tenant.call("GET", `/v1/workflows/${id}`)).body).toMatchObject({ version: 3, is_template: false });
+  });
+
+  it("is not a global one, and must be said to be one", async () => {
+    const tenant = await createTenant();
+    const { workflow_permanent_id: id } = (await create(tenant)).body;
+    await tenant.call("PUT", `/v1/workflows/${id}/template?is_template=true`);
+    expect((await tenant.call("GET", `/v1/workflows/${id}?template=true`)).status).toBe(400);
+    expect(await tenant.call("PUT", `/v1/workflows/${id}/template`)).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: "is_template" }] },
+    });
+    expect((await tenant.call("PUT", "/v1/workflows/wpid_none/template?is_template=true")).status).toBe(404);
+  });
 });
 
 describe("deleting a workflow", () => {
@@ -189,7 +379,7 @@ describe("Idempotency-Key", () => {
     const { body: first } = await create(tenant, definition(), { "idempotency-key": "k" });
     await tenant.call("POST", `/v1/workflows/${first.workflow_permanent_id}`, { json_definition: definition("Two") });
     await tenant.call("DELETE", `/v1/workflows/${first.workflow_permanent_id}`);
-    expect((await create(tenant, definition(), { "idempotency-key": "k" })).body).toEqual(first);
+    expect((await create(tenant, definition(), { "idempotency-key": "k" })).body).toEqual({ ...first, deleted_at: expect.any(String) });
   });
 
   it("refuses another body under the same key, and lets another organization use it", async () => {

@@ -1,8 +1,9 @@
 import { and, asc, desc, eq, getTableColumns, gte, isNotNull, isNull, lt, lte, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { OrganizationId, RunId, WorkflowId } from "../../domain/id.ts";
 import type { RunIndexRow } from "../../domain/run-view.ts";
-import type { RunFilter, RunIndex, RunListPage, RunPosition } from "../../ports.ts";
+import type { Position, RunFilter, RunIndex } from "../../ports.ts";
 import type { Database } from "./database.ts";
+import { countOf, isBehind, listed, mergedSource, newestFirst, rowidOf, type Source } from "./keyset.ts";
 import { runErrorCodes, runs, runTitles, workflows } from "./schema.ts";
 
 /** Rows of an error code that are looked through for what else is asked of the runs. */
@@ -23,6 +24,9 @@ const CHANGES = Object.fromEntries(
   ]),
 );
 
+const RUN_PLACE = { at: runs.createdAt, id: runs.workflowRunId };
+const CODE_PLACE = { at: runErrorCodes.createdAt, id: runErrorCodes.workflowRunId };
+
 const LISTED = { ...getTableColumns(runs), workflowDeleted: sql<boolean>`${isNotNull(workflows.deletedAt)}`.mapWith(Boolean) };
 const workflowOfRun = and(eq(workflows.organizationId, runs.organizationId), eq(workflows.workflowPermanentId, runs.workflowPermanentId));
 
@@ -33,7 +37,7 @@ export function createRunIndex(db: Database): RunIndex {
       // Statements with one parameter, however many rows: D1 binds at most 100. `where true` tells `on conflict` from a join's condition.
       const all = sql`json_each(${JSON.stringify(rows)})`;
       // What a refused start left is another try's, with facts of its own: it gives way whole.
-      const cleared = db.delete(runs).where(sql`${ROWID} in (
+      const cleared = db.delete(runs).where(sql`${rowidOf(runs)} in (
         select refused.rowid from ${all} as later cross join ${runs} as refused
         on refused.organization_id = value ->> 'organizationId' and refused.workflow_run_id = value ->> 'workflowRunId'
         where refused.status = 'invalid' and refused.seq < value ->> 'seq')`);
@@ -74,11 +78,11 @@ export function createRunIndex(db: Database): RunIndex {
         .from(runs)
         .leftJoin(workflows, workflowOfRun)
         .where(source.rows(page))
-        .orderBy(...newestFirst(runs))
+        .orderBy(...newestFirst(RUN_PLACE))
         .limit(page.limit)
         .offset(page.offset);
       if (page.countUpTo === null) return { runs: await select, count: null };
-      const counted = db.select({ count: sql<number>`count(*)` }).from(sql`(${source.all} limit ${page.countUpTo})`);
+      const counted = db.select({ count: sql<number>`count(*)` }).from(countOf(source, page.countUpTo));
       const [found, [count]] = await db.batch([select, counted]);
       return { runs: found, count: count?.count ?? 0 };
     },
@@ -116,45 +120,23 @@ export function createRunIndex(db: Database): RunIndex {
   };
 }
 
-interface Source {
-  /** Which rows a page is taken from, newest first. */
-  readonly rows: (page: RunListPage) => SQL | undefined;
-  /** A query with a row for each run that passes the filter. */
-  readonly all: SQL;
-}
-
-/**
- * How the runs that pass a filter are read: each way keeps to one index, in its order, and stops where the page ends. Null when none can pass.
- * SQLite would sort everything that matches `status in (…)`; so where a filter names several values, the beginnings of their lists are merged.
- */
+/** How the runs that pass a filter are read. Null when none can pass. */
 function sourceOf(organizationId: OrganizationId, filter: RunFilter): Source | null {
   const { workflowRunId, workflowPermanentIds, statuses, errorCode } = filter;
   if (workflowPermanentIds?.length === 0 || statuses?.length === 0) return null;
   if (workflowRunId !== undefined) return withId(organizationId, workflowRunId, filter);
   if (errorCode !== undefined) return withErrorCode(organizationId, errorCode, filter);
   const branches = branchesOf(filter);
-  const [first = {}, ...others] = branches;
-  const conditionsOf = (valueOf: (name: keyof Branch) => SQL) =>
+  const [first = {}] = branches;
+  return mergedSource(runs, RUN_PLACE, branches, (valueOf) =>
     and(
       eq(runs.organizationId, organizationId),
       first.workflowPermanentId === undefined ? undefined : sql`${runs.workflowPermanentId} = ${valueOf("workflowPermanentId")}`,
       first.status === undefined ? undefined : sql`${runs.status} = ${valueOf("status")}`,
       first.isChild === undefined ? undefined : sql`(${runs.parentRunId} is not null) = ${valueOf("isChild")}`,
       createdWithin(runs.createdAt, filter),
-    );
-  if (others.length === 0) {
-    const conditions = conditionsOf((name) => sql`${first[name]}`);
-    return { rows: ({ after }) => and(conditions, isBehind(runs, after)), all: sql`select 1 from ${runs} where ${conditions}` };
-  }
-  const each = sql`json_each(${JSON.stringify(branches)}) as branch`;
-  const conditions = conditionsOf((name) => sql.raw(`branch.value ->> '${name}'`));
-  return {
-    rows: ({ after, limit, offset }) => sql`${ROWID} in (
-      select merged.rowid from ${each} cross join ${runs} as merged on merged.rowid in (
-        select ${ROWID} from ${runs} where ${and(conditions, isBehind(runs, after))}
-        order by ${list(newestFirst(runs))} limit ${offset + limit}))`,
-    all: sql`select 1 from ${each} cross join ${runs} where ${conditions}`,
-  };
+    ),
+  );
 }
 
 /** One list among those that are merged. */
@@ -189,28 +171,29 @@ function withId(organizationId: OrganizationId, workflowRunId: RunId, filter: Ru
     ...unindexed(filter),
     filter.errorCode === undefined ? undefined : sql`exists (select 1 from ${runErrorCodes} where ${code})`,
   );
-  return { rows: ({ after }) => and(conditions, isBehind(runs, after)), all: sql`select 1 from ${runs} where ${conditions}` };
+  return { rows: ({ after }) => and(conditions, isBehind(RUN_PLACE, after)), all: sql`select 1 from ${runs} where ${conditions}` };
 }
 
 /** From the list of the code's runs; what else is asked of them is looked for among the last `ERROR_CODE_WINDOW`. */
 function withErrorCode(organizationId: OrganizationId, errorCode: string, filter: RunFilter): Source {
   const others = unindexed(filter);
-  const coded = (after: RunPosition | null, window: number) => {
+  const coded = (after: Position<string> | null, window: number) => {
     const conditions = and(
       eq(runErrorCodes.organizationId, organizationId),
       eq(runErrorCodes.errorCode, errorCode),
       createdWithin(runErrorCodes.createdAt, filter),
-      isBehind(runErrorCodes, after),
+      isBehind(CODE_PLACE, after),
     );
-    const order = list(newestFirst(runErrorCodes));
+    const order = listed(newestFirst(CODE_PLACE));
     return sql`(select workflow_run_id from ${runErrorCodes} where ${conditions} order by ${order} limit ${window}) as coded`;
   };
-  const found = (after: RunPosition | null, window: number) => sql`
-    select ${ROWID} from ${coded(after, window)}
+  const found = (after: Position<string> | null, window: number) => sql`
+    select ${rowidOf(runs)} from ${coded(after, window)}
     cross join ${runs} on ${runs.organizationId} = ${organizationId} and ${runs.workflowRunId} = coded.workflow_run_id
     where ${and(...others) ?? sql`true`}`;
   return {
-    rows: ({ after, limit, offset }) => sql`${ROWID} in (${found(after, others.length === 0 ? offset + limit : ERROR_CODE_WINDOW)})`,
+    rows: ({ after, limit, offset }) =>
+      sql`${rowidOf(runs)} in (${found(after, others.length === 0 ? offset + limit : ERROR_CODE_WINDOW)})`,
     all: others.length === 0 ? sql`select 1 from ${coded(null, ERROR_CODE_WINDOW)}` : found(null, ERROR_CODE_WINDOW),
   };
 }
@@ -226,26 +209,12 @@ function unindexed({ workflowPermanentIds, statuses, includeChildren = true }: R
   ];
 }
 
-const ROWID = sql.raw('"runs".rowid');
-
-/** The columns of a place in the lists. */
-type Positioned = Pick<typeof runs, "createdAt" | "workflowRunId"> | Pick<typeof runErrorCodes, "createdAt" | "workflowRunId">;
-
-function newestFirst({ createdAt, workflowRunId }: Positioned): SQL[] {
-  return [desc(createdAt), desc(workflowRunId)];
-}
-
-function isBehind({ createdAt, workflowRunId }: Positioned, after: RunPosition | null): SQL | undefined {
-  return after === null ? undefined : sql`(${createdAt}, ${workflowRunId}) < (${after.createdAt}, ${after.workflowRunId})`;
-}
-
-function createdWithin(createdAt: Positioned["createdAt"], { createdFrom, createdUntil }: RunFilter): SQL | undefined {
+function createdWithin(
+  createdAt: typeof runs.createdAt | typeof runErrorCodes.createdAt,
+  { createdFrom, createdUntil }: RunFilter,
+): SQL | undefined {
   return and(
     createdFrom === undefined ? undefined : gte(createdAt, createdFrom),
     createdUntil === undefined ? undefined : lte(createdAt, createdUntil),
   );
-}
-
-function list(parts: readonly SQL[]): SQL {
-  return sql.join([...parts], sql`, `);
 }

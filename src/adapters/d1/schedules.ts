@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, isNull, lte, or, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, inArray, isNull, lte, or, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { OrganizationId, ScheduleId, WorkflowId } from "../../domain/id.ts";
 import type { Schedule } from "../../domain/schedule.ts";
 import type { Schedules } from "../../ports.ts";
@@ -130,12 +130,12 @@ export function createSchedules(db: Database): Schedules {
   };
 }
 
-/** The part of deleting a workflow that concerns its schedules, for the same transaction. */
-export function deleteSchedulesOf(db: Database, organizationId: OrganizationId, workflowId: WorkflowId, at: number) {
+/** The part of deleting workflows that concerns their schedules, for the same transaction. @param workflowIds a list, or a query of ids */
+export function deleteSchedulesOf(db: Database, organizationId: OrganizationId, workflowIds: WorkflowId[] | SQLWrapper, at: number) {
   return db
     .update(workflowSchedules)
     .set(deletion(at))
-    .where(and(eq(workflowSchedules.organizationId, organizationId), eq(workflowSchedules.workflowPermanentId, workflowId), isThere));
+    .where(and(eq(workflowSchedules.organizationId, organizationId), inArray(workflowSchedules.workflowPermanentId, workflowIds), isThere));
 }
 
 function deletion(at: number) {

@@ -11,6 +11,7 @@ import type {
   CredentialId,
   DeliveryId,
   FileId,
+  FolderId,
   OrganizationId,
   RunId,
   ScheduleId,
@@ -21,6 +22,7 @@ import type {
 import type { JsonObject } from "../../domain/json.ts";
 import type { RunIndexRow } from "../../domain/run-view.ts";
 import { MISSED_POLICIES } from "../../domain/schedule.ts";
+import type { WorkflowStatus } from "../../domain/workflow-status.ts";
 
 /** A tenant. */
 export const organizations = sqliteTable("organizations", {
@@ -63,17 +65,58 @@ export const workflows = sqliteTable(
     workflowPermanentId: text("workflow_permanent_id").$type<WorkflowId>().notNull(),
     organizationId: text("organization_id").$type<OrganizationId>().notNull(),
     latestVersion: integer("latest_version").notNull(),
-    /** Of the latest version. */
+    /** Title, status and `is_saved_task` are those of the latest version's definition. */
     title: text("title").notNull(),
+    status: text("status").$type<WorkflowStatus>().notNull().default("published"),
+    isSavedTask: integer("is_saved_task", { mode: "boolean" }).notNull().default(false),
+    /** Is it a template of its organization? Not versioned, like the folder. */
+    isTemplate: integer("is_template", { mode: "boolean" }).notNull().default(false),
+    /** A folder that is not deleted. */
+    folderId: text("folder_id").$type<FolderId>(),
     createdAt: integer("created_at").notNull(),
     /** When the latest version was made. */
     modifiedAt: integer("modified_at").notNull(),
     deletedAt: integer("deleted_at"),
   },
+  (table) => {
+    // Each ends in the order of the lists. The title is there for a search, and `deleted_at` since SQLite looks it up in the table otherwise:
+    // so counting and searching read the index alone.
+    const list = [table.status, table.isSavedTask, table.modifiedAt, table.workflowPermanentId, table.title, table.deletedAt] as const;
+    return [
+      primaryKey({ columns: [table.organizationId, table.workflowPermanentId] }),
+      index("workflows_by_status")
+        .on(table.organizationId, ...list)
+        .where(sql`deleted_at is null`), // all of an organization's workflows
+      index("workflows_by_folder")
+        .on(table.organizationId, table.folderId, ...list)
+        .where(sql`deleted_at is null and folder_id is not null`), // those of a folder, and how many
+      index("workflows_templates")
+        .on(table.organizationId, table.isTemplate, ...list)
+        .where(sql`deleted_at is null and is_template = 1`), // the organization's templates
+      index("workflows_templates_by_folder")
+        .on(table.organizationId, table.folderId, table.isTemplate, ...list)
+        .where(sql`deleted_at is null and is_template = 1 and folder_id is not null`), // those of a folder
+    ];
+  },
+);
+
+/** Where an organization keeps workflows together. A deleted folder holds none. */
+export const folders = sqliteTable(
+  "folders",
+  {
+    folderId: text("folder_id").$type<FolderId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    title: text("title").notNull(),
+    description: text("description"),
+    createdAt: integer("created_at").notNull(),
+    /** When the title or the description was last changed. */
+    modifiedAt: integer("modified_at").notNull(),
+    deletedAt: integer("deleted_at"),
+  },
   (table) => [
-    primaryKey({ columns: [table.organizationId, table.workflowPermanentId] }),
-    index("workflows_newest")
-      .on(table.organizationId, table.modifiedAt, table.workflowPermanentId)
+    primaryKey({ columns: [table.organizationId, table.folderId] }),
+    index("folders_newest")
+      .on(table.organizationId, table.modifiedAt, table.folderId, table.title)
       .where(sql`deleted_at is null`), // the list
   ],
 );

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { JsonObject } from "../json.ts";
 import { RETRY_DEFAULTS } from "../recovery.ts";
+import { WORKFLOW_STATUSES } from "../workflow-status.ts";
 import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";
 
 /** How often, and after which waits, something is tried again. */
@@ -94,6 +95,15 @@ export const workflowSchema = z.strictObject({
     .string()
     .nullish()
     .describe("With `run_sequentially`: one run at a time of those for which this expression has the same value."),
+  status: z
+    .enum(WORKFLOW_STATUSES)
+    .nullish()
+    .describe("`published` when absent. For people, and for the filter of lists: whatever its status, a workflow can be run."),
+  is_saved_task: z.boolean().nullish().describe("Listed with `only_saved_tasks`, and not with `only_workflows`."),
+  folder_id: z
+    .string()
+    .nullish()
+    .describe("The folder to put the workflow into; it stays where it is when absent. Belongs to the workflow, not to a version."),
   workflow_definition: z.strictObject({
     version: z
       .literal([1, 2, 3], "must be 1 (list), 2 (next_block_label) or 3 (dependencies)")

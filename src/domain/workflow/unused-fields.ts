@@ -14,11 +14,9 @@ const UNUSED_WORKFLOW_FIELDS = new Set([
   "browser_profile_key",
   "mask_secrets",
   "model",
-  "is_saved_task",
   "max_screenshot_scrolls",
   "extra_http_headers",
   "cdp_connect_headers",
-  "status",
   "run_with",
   "ai_fallback",
   "cache_key",
@@ -26,7 +24,6 @@ const UNUSED_WORKFLOW_FIELDS = new Set([
   "enable_self_healing",
   "code_version",
   "generate_script_on_terminal",
-  "folder_id",
 ]);
 
 /** Splits off what has no effect, and warns of it where it is set. */

@@ -8,8 +8,7 @@ import { workflowExample, workflowInputSchema } from "../../domain/workflow-view
 import type { ApiKeys, Clock, Ids, Organizations, Templates, Vault } from "../../ports.ts";
 import { issueApiKey, revokeApiKey } from "../../services/api-keys.ts";
 import { createOrganization, readOrganization, updateOrganization, type OpenedOrganization } from "../../services/organizations.ts";
-import { publishTemplate } from "../../services/templates.ts";
-import { checkInput } from "../../services/workflows.ts";
+import { publishTemplate, unpublishTemplate } from "../../services/template-publishing.ts";
 import { BODY_LIMITS } from "../body.ts";
 import { body, documentBody, empty, json, routeFor } from "../route.ts";
 
@@ -222,9 +221,24 @@ export const adminRoutes = [
       errors: ["invalid_definition"],
     },
     async (deps, { c, params, body: { value, locate } }) => {
-      const { definition } = checkInput({ definition: value, locate });
-      const { workflowId, version, changed } = await publishTemplate(deps, params.workflow_permanent_id, definition);
+      const { workflowId, version, changed } = await publishTemplate(deps, params.workflow_permanent_id, { definition: value, locate });
       return c.json({ workflow_permanent_id: workflowId, version, changed });
+    },
+  ),
+  route(
+    {
+      method: "delete",
+      paths: { unpublishTemplate: "/v1/admin/templates/{workflow_permanent_id}" },
+      tag: "Administration",
+      summary: "Unpublish a template",
+      description:
+        "It is offered for up to a minute more. Its runs and the workflows made from it stay, and its versions count on when it is published again.",
+      caller: "admin",
+      responses: { 204: empty("It is unpublished.") },
+    },
+    async (deps, { c, params }) => {
+      await unpublishTemplate(deps, params.workflow_permanent_id);
+      return c.body(null, 204);
     },
   ),
 ];

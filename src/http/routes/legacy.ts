@@ -4,6 +4,8 @@ import { isJsonObject, type JsonObject } from "../../domain/json.ts";
 import { runRequestSchema } from "../../domain/run-request.ts";
 import { workflowRunStatusExample, workflowRunStatusSchema } from "../../domain/run-list-view-schema.ts";
 import { workflowRunStatus } from "../../domain/run-status-view.ts";
+import { LISTED_STATUSES } from "../../domain/workflow-status.ts";
+import { workflowResponse } from "../../domain/workflow-view.ts";
 import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
 import {
   savedWorkflowSchema,
@@ -17,12 +19,13 @@ import { cancelRun, getTimeline, notFound, startRun } from "../../services/runs.
 import { listTemplates } from "../../services/templates.ts";
 import { createWorkflow, deleteWorkflow, listWorkflows, readWorkflow, updateWorkflow } from "../../services/workflows.ts";
 import { BODY_LIMITS } from "../body.ts";
+import { pageRequest } from "../paging.ts";
 import { pageFields, templateField, toPage, versionField } from "../query.ts";
 import { documentBody, IDEMPOTENCY_KEY, json, routeFor } from "../route.ts";
 import type { RunListDeps } from "./run-lists.ts";
 import { CALLER_HEADERS, callerOf, type RunRouteDeps } from "./runs.ts";
-import { templateResponse } from "./templates.ts";
-import { savedResponse, storedResponse, type WorkflowDeps } from "./workflows.ts";
+import { savedResponse, templateResponse } from "./templates.ts";
+import type { WorkflowDeps } from "./workflows.ts";
 
 /** How the older API calls what a run's request says. */
 const OLDER_NAMES = { data: "parameters", webhook_callback_url: "webhook_url", totp_verification_url: "totp_url" } as const;
@@ -79,7 +82,7 @@ export const legacyRoutes = [
       query: z.object(pageFields),
       responses: { 200: json("A page of them.", z.array(workflowResponseSchema), [workflowResponseExample]) },
     },
-    async (deps, { c, query }) => c.json((await listTemplates(deps, "", toPage(query))).map(templateResponse)),
+    async (deps, { c, query }) => c.json((await listTemplates(deps, "", toPage(query))).templates.map(templateResponse)),
   ),
   route(
     {
@@ -91,8 +94,10 @@ export const legacyRoutes = [
       query: z.object(pageFields),
       responses: { 200: json("A page of them.", z.array(workflowResponseSchema), [workflowResponseExample]) },
     },
-    async (deps, { c, organization, query }) =>
-      c.json((await listWorkflows(deps, organization.organizationId, "", toPage(query))).map(storedResponse)),
+    async (deps, { c, organization, query }) => {
+      const { rows } = await listWorkflows(deps, organization.organizationId, { statuses: LISTED_STATUSES }, pageRequest(query));
+      return c.json(rows.map(workflowResponse));
+    },
   ),
   route(
     {
@@ -104,7 +109,7 @@ export const legacyRoutes = [
       headers: { "Idempotency-Key": IDEMPOTENCY_KEY },
       body: definitionBody,
       responses: { 200: savedAnswer },
-      errors: ["invalid_definition", "idempotency_mismatch"],
+      errors: ["invalid_definition", "idempotency_mismatch", "not_found"],
     },
     async (deps, { c, organization, headers, body: { value, locate } }) => {
       const key = headers["Idempotency-Key"] ?? null;
@@ -122,7 +127,7 @@ export const legacyRoutes = [
       responses: { 200: json("The version.", workflowResponseSchema, workflowResponseExample) },
     },
     async (deps, { c, organization, params, query: { version = null } }) =>
-      c.json(storedResponse(await readWorkflow(deps, organization.organizationId, params.workflow_id, version))),
+      c.json(workflowResponse(await readWorkflow(deps, organization.organizationId, params.workflow_id, version))),
   ),
   route(
     {
@@ -187,7 +192,7 @@ export const legacyRoutes = [
     async (deps, { c, organization, params }) => {
       const { run, workflow, template, ...links } = await readRunStatus(deps, organization, params.run_id);
       if (run.workflow_permanent_id !== params.workflow_id) throw notFound(params.run_id);
-      const ran = workflow === null ? template && templateResponse(template) : storedResponse(workflow);
+      const ran = workflow === null ? template && templateResponse(template) : workflowResponse(workflow);
       return c.json(workflowRunStatus(run, { ...links, workflow: ran }));
     },
   ),

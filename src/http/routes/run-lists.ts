@@ -1,6 +1,4 @@
-import type { Context } from "hono";
 import { z } from "zod";
-import { isId, type RunId } from "../../domain/id.ts";
 import { runListItem, workflowRunItem } from "../../domain/run-list-view.ts";
 import { workflowRunStatus } from "../../domain/run-status-view.ts";
 import {
@@ -13,18 +11,9 @@ import {
 } from "../../domain/run-list-view-schema.ts";
 import { RUN_STATUSES } from "../../domain/run-view-schema.ts";
 import { workflowResponse } from "../../domain/workflow-view.ts";
-import type { Deliveries, Gates, Log, RunIndex, RunObjects, RunPosition, Templates, Workflows } from "../../ports.ts";
-import {
-  cancelRuns,
-  COUNT_LIMIT,
-  type FoundRuns,
-  listRuns,
-  listWorkflowRuns,
-  readRunStatus,
-  type RunPageStart,
-  type RunSearch,
-} from "../../services/run-lists.ts";
-import type { AppEnv } from "../auth.ts";
+import type { Deliveries, Gates, Log, RunIndex, RunObjects, Templates, Workflows } from "../../ports.ts";
+import { cancelRuns, listRuns, listWorkflowRuns, readRunStatus, type RunSearch } from "../../services/run-lists.ts";
+import { cursorField, describePage, pageHeaders, pageRequest } from "../paging.ts";
 import { flag, idField, pageFields, several } from "../query.ts";
 import { body, json, routeFor } from "../route.ts";
 import { templateResponse } from "./templates.ts";
@@ -53,16 +42,7 @@ const instant = z
 const listFields = {
   ...pageFields,
   page: z.coerce.number<string>().int().min(1).max(100).optional().describe("From 1; go further by `cursor`."),
-  cursor: z
-    .string()
-    .max(300)
-    .transform((text, context) => {
-      const cursor = readCursor(text);
-      if (cursor === null) context.addIssue("is not one that a `Link` header gave");
-      return cursor ?? z.NEVER;
-    })
-    .optional()
-    .describe("Where the page before ended: follow the `Link` header with rel=next."),
+  cursor: cursorField("run"),
   status: several(z.enum(RUN_STATUSES), RUN_STATUSES.length).describe("Only runs with one of these statuses."),
   search_key: z.string().min(3).max(200).optional().describe("A run's whole id, or a part of a workflow's title, in any case."),
 };
@@ -95,11 +75,6 @@ const canceledSchema = z
   })
   .meta({ id: "CanceledRuns" });
 
-const pageHeaders = {
-  Link: { description: "The next page, with rel=next, if there is one.", schema: z.string().optional() },
-  "x-total-count": { description: "How many there are: exact up to 10,000, then `10000+`.", schema: z.string().regex(/^(\d+|10000\+)$/) },
-};
-
 const route = routeFor<RunListDeps>();
 
 /** The history of runs, in Skyvern's shapes; what it calls agents are workflows. */
@@ -120,9 +95,9 @@ export const runListRoutes = [
         ...(asked.workflow_permanent_id === undefined ? {} : { workflowPermanentIds: asked.workflow_permanent_id }),
         ...(asked.run_type?.includes("workflow_run") === false ? { statuses: [] } : {}),
       };
-      const found = await listRuns(deps, organization, search, pageOf(asked));
+      const found = await listRuns(deps, organization, search, pageRequest(asked));
       describePage(c, found);
-      return c.json(found.runs.map(runListItem));
+      return c.json(found.rows.map(runListItem));
     },
   ),
   route(
@@ -149,9 +124,9 @@ export const runListRoutes = [
       responses: { 200: json("A page of them.", z.array(workflowRunItemSchema), [workflowRunItemExample], { headers: pageHeaders }) },
     },
     async (deps, { c, organization, query: asked }) => {
-      const found = await listRuns(deps, organization, searchOf(asked), pageOf(asked));
+      const found = await listRuns(deps, organization, searchOf(asked), pageRequest(asked));
       describePage(c, found);
-      return c.json(found.runs.map(workflowRunItem));
+      return c.json(found.rows.map(workflowRunItem));
     },
   ),
   route(
@@ -165,7 +140,7 @@ export const runListRoutes = [
     },
     async (deps, { c, organization, params }) => {
       const { run, workflow, template, ...links } = await readRunStatus(deps, organization, params.run_id);
-      const ran = workflow === null ? template && templateResponse(template) : workflowResponse({ ...workflow, isTemplate: false });
+      const ran = workflow === null ? template && templateResponse(template) : workflowResponse(workflow);
       return c.json(workflowRunStatus(run, { ...links, workflow: ran }));
     },
   ),
@@ -186,9 +161,9 @@ export const runListRoutes = [
         ...(asked.created_at_start === undefined ? {} : { createdFrom: asked.created_at_start }),
         ...(asked.created_at_end === undefined ? {} : { createdUntil: asked.created_at_end }),
       };
-      const found = await listWorkflowRuns(deps, organization, params.workflow_id, search, pageOf(asked));
+      const found = await listWorkflowRuns(deps, organization, params.workflow_id, search, pageRequest(asked));
       describePage(c, found);
-      return c.json(found.runs.map(workflowRunItem));
+      return c.json(found.rows.map(workflowRunItem));
     },
   ),
 ];
@@ -199,44 +174,4 @@ function searchOf({ status, search_key, error_code }: ListQuery & { readonly err
     ...(search_key === undefined ? {} : { searchKey: search_key }),
     ...(error_code === undefined ? {} : { errorCode: error_code }),
   };
-}
-
-/** A cursor says where it begins by itself, so a page beside it counts for nothing. */
-function pageOf({ page = 1, page_size, cursor }: ListQuery): { pageSize: number; start: RunPageStart } {
-  return { pageSize: page_size, start: cursor === undefined ? { offset: (page - 1) * page_size } : { cursor } };
-}
-
-/** `Link` to the next page, if there is one, and `x-total-count`: exact up to 10,000, then `10000+`. */
-function describePage(c: Context<AppEnv>, { count, next }: FoundRuns): void {
-  c.header("x-total-count", count > COUNT_LIMIT ? `${COUNT_LIMIT}+` : String(count));
-  if (next === null) return;
-  const url = new URL(c.req.url);
-  url.searchParams.delete("page");
-  url.searchParams.set("cursor", writeCursor(next, count));
-  c.header("link", `<${url.href}>; rel="next"`);
-}
-
-const cursorSchema = z.tuple([
-  z.int().min(0),
-  z.custom<RunId>((id) => typeof id === "string" && isId("run", id)),
-  z
-    .int()
-    .min(0)
-    .max(COUNT_LIMIT + 1),
-]);
-
-function writeCursor({ createdAt, workflowRunId }: RunPosition, count: number): string {
-  const cursor: z.infer<typeof cursorSchema> = [createdAt, workflowRunId, count];
-  return btoa(JSON.stringify(cursor)).replace(/=+$/, "");
-}
-
-function readCursor(text: string): { after: RunPosition; count: number } | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(atob(text));
-  } catch {
-    return null;
-  }
-  const { data } = cursorSchema.safeParse(value);
-  return data === undefined ? null : { after: { createdAt: data[0], workflowRunId: data[1] }, count: data[2] };
 }

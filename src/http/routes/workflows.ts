@@ -1,37 +1,41 @@
 import { z } from "zod";
 import { type Fault, ServiceError } from "../../domain/error.ts";
-import type { Json, JsonObject } from "../../domain/json.ts";
+import type { Json } from "../../domain/json.ts";
 import { parseYaml } from "../../domain/parse-document.ts";
 import { validationExample, validationSchema } from "../../domain/plan-view-schema.ts";
 import { workflowResponse } from "../../domain/workflow-view.ts";
 import {
-  savedWorkflowSchema,
   workflowExample,
   workflowInputSchema,
   workflowResponseExample,
   workflowResponseSchema,
 } from "../../domain/workflow-view-schema.ts";
-import type { Clock, IdempotencyKeys, Ids, StoredWorkflow, Templates, Workflows } from "../../ports.ts";
+import { LISTED_STATUSES, WORKFLOW_STATUSES } from "../../domain/workflow-status.ts";
+import type { Clock, Folders, IdempotencyKeys, Ids, Templates, Workflows } from "../../ports.ts";
 import { listTemplates, listTemplateVersions, readTemplate } from "../../services/templates.ts";
 import {
   createWorkflow,
   deleteWorkflow,
   listWorkflows,
   listWorkflowVersions,
+  markTemplate,
+  moveWorkflow,
   readWorkflow,
   updateWorkflow,
   validateWorkflow,
   type DefinitionInput,
-  type SavedWorkflow,
+  type WorkflowSearch,
 } from "../../services/workflows.ts";
 import { diffVersions, restoreVersion } from "../../services/workflow-versions.ts";
 import { BODY_LIMITS, invalidInput, requireDocument } from "../body.ts";
-import { flag, noQuery, pageFields, templateField, toPage, versionField } from "../query.ts";
+import { cursorField, describePage, pageHeaders, pageRequest } from "../paging.ts";
+import { flag, noQuery, pageFields, several, templateField, toPage, versionField } from "../query.ts";
 import { body, empty, IDEMPOTENCY_KEY, json, routeFor } from "../route.ts";
-import { templateResponse } from "./templates.ts";
+import { savedAnswer, savedResponse, templateResponse } from "./templates.ts";
 
 export interface WorkflowDeps {
   readonly workflows: Workflows;
+  readonly folders: Folders;
   readonly templates: Templates;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly ids: Ids;
@@ -54,28 +58,44 @@ const patchOperationSchema = z
   ])
   .meta({ id: "PatchOperation" });
 
-const listQuery = z.strictObject({
-  ...pageFields,
-  search_key: z.string().max(200).optional().describe("A part of the title, in any case."),
-  title: z.string().max(200).optional().describe("The older name of `search_key`."),
-  template: templateField,
-  only_workflows: flag.optional().describe("Accepted from Skyvern's clients: there is nothing else here."),
-  only_saved_tasks: never("tasks cannot be saved here"),
-  only_templates: never("an organization has no templates of its own; ask for the global ones by template=true"),
+const APART = "cannot be asked of the global templates (template=true)";
+
+const listQuery = z
+  .strictObject({
+    ...pageFields,
+    cursor: cursorField("workflow"),
+    search_key: z.string().max(200).optional().describe("A part of the title, in any case."),
+    title: z.string().max(200).optional().describe("The older name of `search_key`."),
+    folder_id: z.string().max(100).optional().describe("Only those in this folder."),
+    status: several(z.enum(WORKFLOW_STATUSES), WORKFLOW_STATUSES.length).describe("Those that are published or draft, when absent."),
+    only_workflows: flag.default(false).describe("Without the saved tasks."),
+    only_saved_tasks: flag.default(false).describe("Only those whose definition says `is_saved_task`."),
+    only_templates: flag.default(false).describe("Only the organization's own templates."),
+    tags: several(z.string().max(0, "workflows have no tags here; put them into folders and ask by folder_id"), 20).describe(
+      "Skyvern's; only empty ones are taken: workflows have no tags here.",
+    ),
+    template: templateField,
+  })
+  .superRefine((asked, context) => {
+    const refuse = (field: keyof typeof asked, message: string) => context.addIssue({ code: "custom", path: [field], message });
+    if (asked.only_saved_tasks && asked.only_workflows) refuse("only_saved_tasks", "and only_workflows leave nothing to show; ask for one");
+    if (!asked.template) return;
+    for (const field of ["tags", "folder_id", "status", "cursor"] as const) if (asked[field] !== undefined) refuse(field, APART);
+    if (asked.only_saved_tasks) refuse("only_saved_tasks", APART);
+  });
+
+const folderWishSchema = z.strictObject({
+  folder_id: z.string().max(100).nullable().describe("Null takes the workflow out of its folder."),
 });
 
-/** A filter of Skyvern's that may be sent as long as it asks for nothing. */
-function never(reason: string) {
-  return flag
-    .optional()
-    .refine((value) => value !== true, reason)
-    .describe(`Skyvern's; only \`false\` is taken: ${reason}.`);
-}
+const templateMarkSchema = z
+  .strictObject({
+    workflow_permanent_id: z.string().describe("The workflow, `wpid_…`."),
+    is_template: z.boolean().describe("What it is now."),
+  })
+  .meta({ id: "TemplateMark" });
 
 const definitionBody = body(definitionSchema, { json_definition: workflowExample }, BODY_LIMITS.definition);
-const savedExample: JsonObject = { ...workflowResponseExample, warnings: [] };
-const savedAnswer = json("The workflow as it is saved.", savedWorkflowSchema, savedExample);
-
 const route = routeFor<WorkflowDeps>();
 
 /** Skyvern's `/v1/workflows`, and the same as `/v1/agents`. */
@@ -88,14 +108,18 @@ export const workflowRoutes = [
       summary: "Save a new workflow",
       description: "As JSON or as YAML. Every fault of the definition is told, with its path; nothing is stored then.",
       caller: "api_key",
-      query: noQuery,
+      query: z.strictObject({
+        folder_id: z.string().max(100).optional().describe("The folder to put it into, before the one that the definition names."),
+      }),
       headers: { "Idempotency-Key": IDEMPOTENCY_KEY },
       body: definitionBody,
       responses: { 200: savedAnswer },
-      errors: ["invalid_definition", "idempotency_mismatch"],
+      errors: ["invalid_definition", "idempotency_mismatch", "not_found"],
     },
-    async (deps, { c, organization, headers, body: sent }) =>
-      c.json(savedResponse(await createWorkflow(deps, organization, readDefinition(sent), headers["Idempotency-Key"] ?? null))),
+    async (deps, { c, organization, query: { folder_id = null }, headers, body: sent }) => {
+      const key = headers["Idempotency-Key"] ?? null;
+      return c.json(savedResponse(await createWorkflow(deps, organization, readDefinition(sent), key, folder_id)));
+    },
   ),
   route(
     {
@@ -123,13 +147,27 @@ export const workflowRoutes = [
       description: "The latest version of each.",
       caller: "api_key",
       query: listQuery,
-      responses: { 200: json("A page of them.", z.array(workflowResponseSchema), [workflowResponseExample]) },
+      responses: {
+        200: json("A page of them.", z.array(workflowResponseSchema), [workflowResponseExample], { headers: pageHeaders }),
+      },
     },
-    async (deps, { c, organization, query: { template, search_key, title, ...page } }) => {
-      const search = search_key ?? title ?? "";
-      if (template) return c.json((await listTemplates(deps, search, toPage(page))).map(templateResponse));
-      const workflows = await listWorkflows(deps, organization.organizationId, search, toPage(page));
-      return c.json(workflows.map(storedResponse));
+    async (deps, { c, organization, query: asked }) => {
+      const title = asked.search_key ?? asked.title ?? "";
+      if (asked.template) {
+        const { templates, count } = await listTemplates(deps, title, toPage(asked));
+        describePage(c, { count, next: null });
+        return c.json(templates.map(templateResponse));
+      }
+      const search: WorkflowSearch = {
+        statuses: asked.status ?? LISTED_STATUSES,
+        ...(title === "" ? {} : { title }),
+        ...(asked.folder_id === undefined ? {} : { folderId: asked.folder_id }),
+        ...(asked.only_templates ? { isTemplate: true } : {}),
+        ...(asked.only_saved_tasks ? { isSavedTask: true } : asked.only_workflows ? { isSavedTask: false } : {}),
+      };
+      const found = await listWorkflows(deps, organization.organizationId, search, pageRequest(asked));
+      describePage(c, found);
+      return c.json(found.rows.map(workflowResponse));
     },
   ),
   route(
@@ -146,7 +184,7 @@ export const workflowRoutes = [
     },
     async (deps, { c, organization, params, query: { version = null, template } }) => {
       if (template) return c.json(templateResponse(await readTemplate(deps, params.workflow_id, version)));
-      return c.json(storedResponse(await readWorkflow(deps, organization.organizationId, params.workflow_id, version)));
+      return c.json(workflowResponse(await readWorkflow(deps, organization.organizationId, params.workflow_id, version)));
     },
   ),
   route(
@@ -163,7 +201,7 @@ export const workflowRoutes = [
     async (deps, { c, organization, params, query: { template, ...page } }) => {
       if (template) return c.json((await listTemplateVersions(deps, params.workflow_id, toPage(page))).map(templateResponse));
       const versions = await listWorkflowVersions(deps, organization.organizationId, params.workflow_id, toPage(page));
-      return c.json(versions.map(storedResponse));
+      return c.json(versions.map(workflowResponse));
     },
   ),
   route(
@@ -212,6 +250,42 @@ export const workflowRoutes = [
     },
     async (deps, { c, organization, params }) =>
       c.json(savedResponse(await restoreVersion(deps, organization, params.workflow_id, versionIn(params.version)))),
+  ),
+  route(
+    {
+      method: "put",
+      paths: { moveWorkflow: "/v1/workflows/{workflow_id}/folder", moveAgent: "/v1/agents/{workflow_id}/folder" },
+      tag: "Workflows",
+      summary: "Put a workflow into a folder",
+      description: "Or take it out of the one it is in. No new version is made.",
+      caller: "api_key",
+      query: noQuery,
+      body: body(folderWishSchema, { folder_id: "fld_01JDAA0000000000000000000F" }),
+      responses: { 200: json("The workflow.", workflowResponseSchema, workflowResponseExample) },
+    },
+    async (deps, { c, organization, params, body: { folder_id } }) =>
+      c.json(workflowResponse(await moveWorkflow(deps, organization.organizationId, params.workflow_id, folder_id))),
+  ),
+  route(
+    {
+      method: "put",
+      paths: { markTemplate: "/v1/workflows/{workflow_id}/template", markAgentTemplate: "/v1/agents/{workflow_id}/template" },
+      tag: "Workflows",
+      summary: "Make a workflow a template of its organization",
+      description: "Or an ordinary one again. No new version is made. Lists show templates with `only_templates`.",
+      caller: "api_key",
+      query: z.strictObject({ is_template: flag.describe("What it is to be.") }),
+      responses: {
+        200: json("What it is now.", templateMarkSchema, {
+          workflow_permanent_id: "wpid_01JDAA0000000000000000000B",
+          is_template: true,
+        }),
+      },
+    },
+    async (deps, { c, organization, params, query: { is_template } }) => {
+      await markTemplate(deps, organization.organizationId, params.workflow_id, is_template);
+      return c.json({ workflow_permanent_id: params.workflow_id, is_template });
+    },
   ),
   route(
     {
@@ -276,12 +350,4 @@ function readDefinition({ json_definition: definition, yaml_definition: yaml }: 
   if (yaml === undefined) return { definition: definition as Json, locate: (faults) => [...faults] };
   const { value, locate } = requireDocument(parseYaml(yaml), "yaml_definition");
   return { definition: value, locate };
-}
-
-export function savedResponse({ workflow, warnings }: SavedWorkflow): JsonObject {
-  return { ...storedResponse(workflow), warnings: warnings.map(({ path, message, code }) => ({ path, message, code })) };
-}
-
-export function storedResponse(workflow: StoredWorkflow): JsonObject {
-  return workflowResponse({ ...workflow, isTemplate: false });
 }
