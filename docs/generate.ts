@@ -32,6 +32,10 @@ function blocksPage(): string {
     "# Block types",
     "<!-- Generated from src/blocks by `npm run docs`; do not edit. -->",
     "A workflow is a list of blocks. Every string in a block may hold expressions (`{{ }}`), which are filled in just before the block runs.",
+    "All of Skyvern's block types are known. A workflow with a block that needs what this service does not have is saved with a warning, and a run " +
+      "that reaches the block fails with the same sentence; so does a form of a type that needs it (an `extraction` by a goal, a branch by a `prompt`). " +
+      "A workflow with a refused block is not saved.",
+    overview(),
     "## Fields of a workflow",
     fieldsTable(z.toJSONSchema(workflowSchema, { io: "input", unrepresentable: "any" }) as Schema),
     "## Fields of every block",
@@ -53,10 +57,33 @@ function blockSection(blockType: BlockType): string {
         : "Not repeatable: after an interruption its outcome is unknown and it is not run again, unless `on_interrupted` says so.";
   return [
     `### \`${blockType.type}\``,
-    `${blockType.summary} ${repeatable}`,
+    standingOf(blockType) === "refused"
+      ? `${blockType.summary} **Refused:** ${reasonOf(blockType)}.`
+      : `${blockType.summary} ${standingOf(blockType) === "needs" ? `**Needs ${reasonOf(blockType)}.**` : repeatable}`,
     fieldsTable(z.toJSONSchema(blockType.config, { io: "input", unrepresentable: "any" }) as Schema),
     `\`\`\`yaml\n${stringify([blockType.example], { lineWidth: 120 })}\`\`\``,
   ].join("\n\n");
+}
+
+/** Does a block of this type run? Asked of its example; a type of which only some forms do not run is one that runs. */
+function standingOf(blockType: BlockType): "runs" | "needs" | "refused" {
+  if ((blockType.refuses?.(blockType.example) ?? null) !== null) return "refused";
+  return (blockType.needs?.(blockType.example) ?? null) === null ? "runs" : "needs";
+}
+
+function reasonOf(blockType: BlockType): string {
+  return blockType.refuses?.(blockType.example) ?? blockType.needs?.(blockType.example) ?? "";
+}
+
+/** Which types run, and what to do about the others. */
+function overview(): string {
+  const names = (standing: "runs" | "needs" | "refused") => blockTypes.filter((blockType) => standingOf(blockType) === standing);
+  const rows = [
+    ...names("runs").map(({ type, summary }) => `| \`${type}\` | runs | ${escape(summary)} |`),
+    ...names("needs").map((blockType) => `| \`${blockType.type}\` | is kept, and fails | needs ${escape(reasonOf(blockType))} |`),
+    ...names("refused").map((blockType) => `| \`${blockType.type}\` | is refused | ${escape(reasonOf(blockType))} |`),
+  ];
+  return ["| type | | |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
 interface Schema {

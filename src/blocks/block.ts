@@ -65,6 +65,14 @@ export interface BlockType<Config = unknown, Output = unknown> {
   readonly example: JsonObject;
   /** @throws BlockError for what the workflow's author can act on; anything else is a bug and fails the run */
   execute(context: BlockContext, config: Config): Promise<Output | Directive>;
+  /**
+   * What the block would need that this service does not have, as the end of `The block "x" (type) needs …`. A workflow with it is saved with
+   * that sentence as a warning, and a run that reaches it fails with the same. Null, or left out: it runs.
+   * @param block as it was written, with the fields that every block has; those of the type in their one form
+   */
+  needs?(block: JsonObject): string | null;
+  /** Why a workflow with this block is not saved, and what to use instead: the end of `is not run by this service: …`. Null, or left out: it is. */
+  refuses?(config: JsonObject): string | null;
   /** Rewrites a config as it was written into the one form that is checked for names, filled in and executed. */
   normalize?(config: JsonObject): JsonObject;
 }

@@ -1,14 +1,19 @@
 import { z } from "zod";
 import { isFalse } from "../domain/expression.ts";
+import { isJsonObject } from "../domain/json.ts";
+import { asksModel, CRITERIA_TYPES } from "../domain/workflow/criteria.ts";
 import { defineBlock, TakeBranch } from "./block.ts";
+import { aModel } from "./model-block.ts";
+
+const JUDGE = aModel("to judge its branches, of which one is a prompt", "write an expression over what an extraction has read");
 
 const branchSchema = z.strictObject({
   criteria: z
     .strictObject({
       criteria_type: z
-        .literal("jinja2_template", 'must be "jinja2_template": judging a prompt needs a model, which this service does not have')
+        .enum(CRITERIA_TYPES)
         .default("jinja2_template")
-        .describe("How the branch is judged."),
+        .describe("How the branch is judged; judging a `prompt` needs a model."),
       expression: z.json().describe("An expression; the branch is taken when its value is true."),
       description: z.string().nullish().describe("For people."),
     })
@@ -25,6 +30,8 @@ export const conditional = defineBlock({
   role: "conditional",
   summary: "Take the first branch whose expression is true.",
   repeatable: true,
+  needs: ({ branch_conditions: branches }) =>
+    Array.isArray(branches) && branches.some((branch) => isJsonObject(branch) && asksModel(branch.criteria)) ? JUDGE : null,
   config: z.strictObject({
     branch_conditions: z
       .array(branchSchema)

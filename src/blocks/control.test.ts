@@ -53,7 +53,8 @@ describe("conditional", () => {
     ["no branch", [], false],
     ["a branch without criteria", [{ next_block_label: "a" }], false],
     ["two defaults", [otherwise, otherwise], false],
-    ["a prompt", [{ criteria: { criteria_type: "prompt", expression: "is it cheap?" } }], false],
+    ["a prompt, which is kept", [{ criteria: { criteria_type: "prompt", expression: "is it cheap?" } }], true],
+    ["another way to judge", [{ criteria: { criteria_type: "python", expression: "1" } }], false],
     ["Skyvern's full form", [{ criteria: { criteria_type: "jinja2_template", expression: "{{ x }}", description: null }, next_block_label: "a", description: null, is_default: false }], true],
     ["a default with criteria that are null", [{ criteria: null, is_default: true }], true],
   ])("as it is written, %s: %j is %s", (_what, branches, accepted) => {
@@ -149,9 +150,7 @@ describe("workflow_trigger", () => {
     );
   });
 
-  it("refuses what it does not support", () => {
-    expect(accepts(workflowTrigger, { workflow_permanent_id: "wpid_1", use_parent_browser_session: true })).toBe(false);
-    expect(accepts(workflowTrigger, { workflow_permanent_id: "wpid_1", browser_session_id: "pbs_1" })).toBe(false);
+  it("asks for a workflow", () => {
     expect(accepts(workflowTrigger, {})).toBe(false);
   });
 });

@@ -3,8 +3,17 @@ import { browserTargetSchema, describeTarget, type BrowserTarget, type PageFindi
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { BrowserPage, PageOptions } from "../ports.ts";
 import { BlockError, defineBlock } from "./block.ts";
-import { onPage } from "./browser-block.ts";
+import { unused } from "../domain/workflow/unused-fields.ts";
+import { AS_LONG_AS_THE_BLOCK_MS, assertPageStatus, onPage } from "./browser-block.ts";
+import { aModel } from "./model-block.ts";
+import { dataSchema, engineField, parameterKeysField, stepsField } from "./skyvern-fields.ts";
 import { type Fields, fieldsSchema, toInformation, toQuery } from "./extraction/fields.ts";
+
+const READ_BY_GOAL = aModel("to read the page by a goal", "name what to read in selectors");
+
+function isByGoal({ selectors }: JsonObject): boolean {
+  return selectors === undefined;
+}
 
 /** How long the click that leads to the next page and its loading may take. */
 const NEXT_PAGE_MS = 30_000;
@@ -14,20 +23,39 @@ export const extraction = defineBlock({
   category: "browser",
   summary: "Read typed values, lists of records and tables from the page, over as many pages as there are.",
   repeatable: true,
+  needs: (block) => (isByGoal(block) ? READ_BY_GOAL : null),
   config: z
     .strictObject({
-      selectors: fieldsSchema.describe(
-        "Names to what is read: a CSS selector (its text); `{target, type, attribute, many, required}`; a list of records `{rows, fields}`; or a table `{table, types}`.",
-      ),
+      selectors: fieldsSchema
+        .exactOptional()
+        .describe(
+          "Names to what is read: a CSS selector (its text); `{target, type, attribute, many, required}`; a list of records `{rows, fields}`; or a table `{table, types}`.",
+        ),
       next: browserTargetSchema
         .exactOptional()
         .describe(
           "What to click for the next page. Lists and tables are joined over the pages; other fields are read from the first. Ends when it is missing, hidden or disabled.",
         ),
+      url: z.string().min(1).nullish().describe("Open this address first."),
+      title: z.string().nullish().describe("For people."),
+      data_extraction_goal: unused(
+        z.string().min(1),
+        null,
+        "What to read, in words, which needs a model: without `selectors` a run fails here; with them it is kept and has no effect.",
+        isByGoal,
+      ),
+      data_schema: unused(dataSchema, null, "Kept; has no effect: `selectors` give the form.", isByGoal),
+      ...engineField,
+      ...stepsField,
+      ...parameterKeysField,
       max_pages: z.int().min(1).max(1000).default(100).describe("With `next`: read at most so many pages."),
       wait_seconds: z.number().min(0).max(600).default(10).describe("How long to wait for what is required, and for the next page."),
     })
-    .refine(({ next, selectors }) => next === undefined || Object.values(selectors).some(isList), {
+    .refine(({ selectors, data_extraction_goal }) => selectors !== undefined || data_extraction_goal != null, {
+      path: ["selectors"],
+      message: "is required: names to what is read. (Or data_extraction_goal, which needs a model.)",
+    })
+    .refine(({ next, selectors = {} }) => next === undefined || Object.values(selectors).some(isList), {
       path: ["next"],
       message: "`next` joins lists over pages: name at least one list (`rows`, `table` or `many`) in `selectors`",
     }),
@@ -49,13 +77,15 @@ export const extraction = defineBlock({
     next: { role: "link", name: "Next" },
     max_pages: 20,
   },
-  execute(context, config) {
+  execute(context, { selectors = {}, ...config }) {
     const options = { timeoutMs: config.wait_seconds * 1000, signal: context.signal };
     return onPage(context, async (page) => {
-      let findings = await page.read(toQuery(config.selectors), options);
-      let information = toInformation(config.selectors, findings);
+      if (config.url != null)
+        assertPageStatus(await page.goto(config.url, { ...options, timeoutMs: AS_LONG_AS_THE_BLOCK_MS, waitUntil: "load" }));
+      let findings = await page.read(toQuery(selectors), options);
+      let information = toInformation(selectors, findings);
       let pageCount = 1;
-      const lists = Object.fromEntries(Object.entries(config.selectors).filter(([, field]) => isList(field)));
+      const lists = Object.fromEntries(Object.entries(selectors).filter(([, field]) => isList(field)));
       const hasNext = async () => config.next !== undefined && (await page.canClick(config.next, options));
       let more = await hasNext();
       for (; more && pageCount < config.max_pages; more = await hasNext()) {

@@ -1,11 +1,13 @@
 import { z } from "zod";
-import { type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
+import { isJsonObject, type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
 import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import type { HttpResponse } from "../ports.ts";
+import { unused } from "../domain/workflow/unused-fields.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";
 import { fileName } from "./file-name.ts";
 import { asBlockError } from "./files.ts";
+import { parameterKeysField } from "./skyvern-fields.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 const MAX_TIMEOUT_SECONDS = 600;
@@ -14,6 +16,9 @@ const EXCERPT_LENGTH = 500;
 const REDACTED = "[REDACTED]";
 /** What stands for a part of an answer that is named as secret. */
 const MASK = "***";
+
+const NEEDS_FILES =
+  "to send files in its request, which this service does not do: a run fails here; leave out files, or upload them in the page with actions";
 
 const json: z.ZodType<Json> = z.json();
 
@@ -52,6 +57,11 @@ const config = z
       .nullable()
       .default(null)
       .describe("Name of the stored file; otherwise the server's name for it, or the address's."),
+    files: z
+      .record(z.string(), z.string())
+      .nullish()
+      .describe("Files to send, by the names of their form's fields. Not sent by this service: a run fails here."),
+    ...parameterKeysField,
   })
   .refine(({ method, body }) => mayHaveBody(method) || isEmpty(body), {
     path: ["body"],
@@ -90,6 +100,7 @@ export const httpRequest = defineBlock({
   category: "data",
   summary: "Send an HTTP request and take in the answer.",
   repeatable: true, // by the idempotency key, which is the same on every attempt
+  needs: ({ files }) => (isJsonObject(files) && Object.keys(files).length > 0 ? NEEDS_FILES : null),
   config,
   output: z.union([answerSchema, fileSchema]),
   example: {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { unused } from "../domain/workflow/unused-fields.ts";
 import { AwaitDecision, defineBlock } from "./block.ts";
 
 export const humanInteraction = defineBlock({
@@ -13,10 +14,10 @@ export const humanInteraction = defineBlock({
     instructions: z.string().nullish().describe("What the person is to look at."),
     positive_descriptor: z.string().default("Approve").describe("What the link that approves is called."),
     negative_descriptor: z.string().default("Reject").describe("What the link that rejects is called."),
-    recipients: z.array(z.string()).default([]).describe("Kept; the webhook tells people."),
-    sender: z.string().nullish().describe("Kept; has no effect."),
-    subject: z.string().nullish().describe("Kept; has no effect."),
-    body: z.string().nullish().describe("Kept; has no effect."),
+    recipients: unused(z.array(z.string()), [], "Kept; has no effect: the webhook tells people."),
+    sender: unused(z.string(), "hello@skyvern.com"),
+    subject: unused(z.string()),
+    body: unused(z.string()),
   }),
   output: z.object({ approved: z.literal(true).describe("A rejection has no output: it ends the run.") }),
   example: { block_type: "human_interaction", label: "approval", instructions: "Is the price right?", timeout_seconds: 86_400 },

@@ -3,22 +3,30 @@ import { findExpressions } from "../domain/expression.ts";
 import { formatPath, type JsonObject } from "../domain/json.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 import type { BlockCatalog } from "../domain/workflow/catalog.ts";
+import { warnOfUnused } from "../domain/workflow/unused-fields.ts";
 import { actions } from "./actions.ts";
 import type { BlockType } from "./block.ts";
+import { action, login, navigation, task, taskV2, validation } from "./browser-tasks.ts";
+import { code } from "./code.ts";
 import { conditional } from "./conditional.ts";
 import { downloadToS3 } from "./download-to-s3.ts";
 import { extraction } from "./extraction.ts";
 import { fileDownload } from "./file-download.ts";
 import { fileUrlParser } from "./file-url-parser.ts";
+import { emailInbox } from "./email-inbox.ts";
+import { fileUpload } from "./file-upload.ts";
 import { forLoop } from "./for-loop.ts";
+import { googleSheetsRead, googleSheetsWrite } from "./google-sheets.ts";
 import { gotoUrl } from "./goto-url.ts";
 import { httpRequest } from "./http-request.ts";
 import { humanInteraction } from "./human-interaction.ts";
 import { printPage } from "./print-page.ts";
+import { pdfFill, splitPdf } from "./pdf-tasks.ts";
 import { screenshot } from "./screenshot.ts";
 import { sendEmail } from "./send-email.ts";
 import { set } from "./set.ts";
 import { uploadToS3 } from "./upload-to-s3.ts";
+import { textPrompt } from "./text-prompt.ts";
 import { wait } from "./wait.ts";
 import { whileLoop } from "./while-loop.ts";
 import { workflowTrigger } from "./workflow-trigger.ts";
@@ -31,12 +39,26 @@ export const blockTypes: readonly BlockType[] = [
   screenshot,
   printPage,
   fileDownload,
+  task,
+  taskV2,
+  navigation,
+  action,
+  login,
+  validation,
   set,
   httpRequest,
   sendEmail,
   fileUrlParser,
   uploadToS3,
   downloadToS3,
+  textPrompt,
+  pdfFill,
+  splitPdf,
+  fileUpload,
+  code,
+  googleSheetsRead,
+  googleSheetsWrite,
+  emailInbox,
   conditional,
   forLoop,
   whileLoop,
@@ -72,6 +94,9 @@ export const blockCatalog: BlockCatalog = {
         role: blockType.role ?? "step",
         readsSecrets: readsSecrets(blockType),
         isRepeatable: (config) => isRepeatable(blockType, config),
+        needs: (block) => blockType.needs?.(block) ?? null,
+        refuses: (config) => blockType.refuses?.(config) ?? null,
+        warnOfUnused: (config, path) => warnOfUnused(blockType.config, config, path),
         normalize: (config) => blockType.normalize?.(config) ?? config,
         checkConfig: (config, path) => checkConfig(blockType, config, path),
       }

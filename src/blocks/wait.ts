@@ -10,7 +10,7 @@ export const wait = defineBlock({
   summary: "Wait, from a moment to days. A waiting run holds nothing and costs nothing; canceling it ends the wait at once.",
   repeatable: true,
   config: z.strictObject({
-    wait_sec: z.number().min(0).max(MAX_SECONDS).describe("Seconds to wait, at most 30 days."),
+    wait_sec: z.number().min(0).max(MAX_SECONDS).default(0).describe("Seconds to wait, at most 30 days."),
   }),
   output: z.null(),
   example: { block_type: "wait", label: "pause", wait_sec: 5 },

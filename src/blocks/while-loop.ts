@@ -1,5 +1,9 @@
 import { z } from "zod";
+import { asksModel } from "../domain/workflow/criteria.ts";
 import { defineBlock, OpenLoop } from "./block.ts";
+import { aModel } from "./model-block.ts";
+
+const JUDGE = aModel("to judge its condition, which is a prompt", "write an expression over what an extraction has read");
 
 export const whileLoop = defineBlock({
   type: "while_loop",
@@ -9,6 +13,7 @@ export const whileLoop = defineBlock({
     "Run blocks as long as an expression is true: `condition: {expression}`, which is asked before each iteration and sees the outputs of the one before. " +
     "At most 1,000 iterations.",
   repeatable: true,
+  needs: ({ condition }) => (asksModel(condition) ? JUDGE : null),
   config: z.strictObject({}),
   output: z.array(z.array(z.json())).describe("For each iteration `{loop_value, output_parameter, output_value}` of each of its blocks."),
   example: {

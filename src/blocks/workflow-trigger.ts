@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { unused } from "../domain/workflow/unused-fields.ts";
 import { AwaitChild, defineBlock } from "./block.ts";
+import { parameterKeysField } from "./skyvern-fields.ts";
 
 export const workflowTrigger = defineBlock({
   type: "workflow_trigger",
@@ -10,8 +12,9 @@ export const workflowTrigger = defineBlock({
     workflow_permanent_id: z.string().min(1).describe("The workflow to run (`wpid_…`); its latest version."),
     payload: z.record(z.string(), z.json()).nullish().describe("Values for its parameters."),
     wait_for_completion: z.boolean().default(true).describe("Wait for its end; a child that does not complete fails the block."),
-    browser_session_id: z.null().optional().describe("Not supported."),
-    use_parent_browser_session: z.literal(false).optional().describe("Not supported: a child has a browser of its own."),
+    browser_session_id: unused(z.string(), null, "Kept; has no effect: a child has a browser of its own."),
+    use_parent_browser_session: unused(z.boolean(), false, "Kept; has no effect: a child has a browser of its own."),
+    ...parameterKeysField,
   }),
   output: z.object({
     workflow_run_id: z.string(),

@@ -23,7 +23,15 @@ export type FaultCode =
   | "too_large"
   | "too_deep"
   | "forbidden_address"
-  | "malformed";
+  | "malformed"
+  /** A block type that this service refuses. */
+  | "not_supported"
+  /** Of a warning: the field is kept and does nothing. */
+  | "no_effect"
+  /** Of a warning: a run fails where it reaches the block, which needs what this service does not have. */
+  | "unavailable"
+  /** Of a warning: the name in the YAML was none that expressions can use, and was changed. */
+  | "renamed";
 
 /** Why a request was refused. HTTP statuses are looked up in `http/problem.ts`. */
 export type ErrorCode =

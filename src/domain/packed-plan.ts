@@ -6,9 +6,10 @@ export interface PackedPlan extends Omit<Plan, "nodes"> {
 }
 type PackedNode = Partial<PlanNode> & Pick<PlanNode, "label" | "blockType" | "config">;
 
-/** What is left out. Part of the stored format, so never changed: journals that were written with it are read with it. */
+/** What is left out. Part of the stored format, so only added to: journals that were written with it are read with it. */
 const COMMON: Omit<PlanNode, "label" | "blockType" | "config"> = {
   role: "step",
+  needs: null,
   condition: null,
   dependsOn: [],
   next: null,

@@ -34,6 +34,8 @@ export interface PlanNode {
   readonly label: string;
   readonly blockType: string;
   readonly role: BlockRole;
+  /** The sentence with which it fails, because it needs what this service does not have; null when it can run. */
+  readonly needs: string | null;
   /** The fields of its type, expressions not yet filled in. */
   readonly config: JsonObject;
   /** An expression; the block is skipped when its value is false. Of a while_loop: asked before each iteration. */

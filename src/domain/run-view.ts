@@ -380,7 +380,9 @@ function errorsOf(run: Run): (JsonObject & { error_code: string })[] {
   return [...walk(run.blocks)].flatMap(({ path, block }) => {
     const node = run.plan.nodes[labelOf(path)];
     if (block.status !== "failed" || node === undefined) return [];
-    return errorCodesOf(block.failure.message, node.errorCodes).map((code) => ({
+    // What it needs is not here: the same word as in the warning that the definition was saved with.
+    const own = node.needs === null || block.failure.message !== node.needs ? [] : ["unavailable"];
+    return [...own, ...errorCodesOf(block.failure.message, node.errorCodes)].map((code) => ({
       error_code: code,
       reasoning: block.failure.message,
       confidence_float: 1,

@@ -67,6 +67,7 @@ async function attemptBlock(
     if (node.condition !== null && node.role !== "while_loop" && !isTrue(node.condition, scope)) {
       return { type: "skipped", reason: `The condition is false: ${node.condition}` };
     }
+    if (node.needs !== null) return failed("block", node.needs);
     const names = secrets === null ? scope : await secrets.resolve(node.config, scope);
     const config = blockType.config.safeParse(fillIn(node.config, names));
     if (!config.success)

@@ -138,7 +138,7 @@ const definitions: Row[] = [
         title: "",
         workflow_definition: {
           parameters: [{ parameter_type: "workflow", key: "n", workflow_parameter_type: "integer", default_value: "x" }],
-          blocks: [{ ...set("a"), extra: 1 }, set("a", "{{ nothing }}"), { block_type: "wait", label: "1" }],
+          blocks: [{ ...set("a"), extra: 1 }, set("a", "{{ nothing }}"), { block_type: "wait", label: "1", wait_sec: "soon" }],
         },
       }),
     ],
@@ -150,7 +150,7 @@ const definitions: Row[] = [
       [`${AT}.blocks[1].label`, "duplicate"],
       [`${AT}.blocks[1].values.v`, "undefined_name"],
       [`${AT}.blocks[2].label`, "invalid_value"],
-      [`${AT}.blocks[2].wait_sec`, "required"],
+      [`${AT}.blocks[2].wait_sec`, "invalid_type"],
     ],
   },
   { name: "a bad definition in an update", request: ({ own }) => [POST, `${WORKFLOWS}/${own}`, blocks(set("a"), set("a"))], status: 422, errors: [[`${AT}.blocks[1].label`, "duplicate"]] },

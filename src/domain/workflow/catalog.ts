@@ -14,6 +14,12 @@ export interface BlockTypeFacts {
   isRepeatable(config: JsonObject): boolean;
   /** The config in the one form that is checked for names, filled in and executed. */
   normalize(config: JsonObject): JsonObject;
+  /** What a block (as it was written, its config in the one form) would need that this service does not have; null when it can run. */
+  needs(block: JsonObject): string | null;
+  /** Why a workflow with this block is not saved, and what to use instead; null when it may be. */
+  refuses(config: JsonObject): string | null;
+  /** Fields that are set and have no effect. Paths begin at `basePath`. */
+  warnOfUnused(config: JsonObject, basePath: readonly PropertyKey[]): Fault[];
   /** Checks the fields of the type; a field that holds an expression waits until it is filled in. Paths begin at `basePath`. */
   checkConfig(config: JsonObject, basePath: readonly PropertyKey[]): Fault[];
 }

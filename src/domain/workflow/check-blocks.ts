@@ -6,14 +6,19 @@ import { LOOP_NAMES, outputName, SYSTEM_NAMES } from "../names.ts";
 import { type ParameterNames, sourceOf } from "../parameter.ts";
 import type { BlockRole, DefinitionVersion, DraftBlock } from "../plan.ts";
 import { faultsOf } from "../schema-faults.ts";
-import type { BlockCatalog } from "./catalog.ts";
+import { NO_RETRY } from "../recovery.ts";
+import type { BlockCatalog, BlockTypeFacts } from "./catalog.ts";
+import { asksModel } from "./criteria.ts";
 import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";
 import { retryOf } from "./retry.ts";
 import { blockSchema, COMMON_FIELDS, configOf } from "./schema.ts";
+import { warnOfUnused } from "./unused-fields.ts";
 
 /** What the schema cannot say: types and their fields, labels, and the names that expressions may use where they stand. */
 export class DefinitionCheck {
   readonly faults: Fault[] = [];
+  /** What has no effect, and what will fail when a run reaches it. */
+  readonly warnings: Fault[] = [];
   /** Where each block stands, at any depth, by its label. */
   readonly paths = new Map<string, string>();
   /** False when a label is missing or used twice, or a list is too long to be looked at: nothing can be said of the graph then. */
@@ -26,6 +31,7 @@ export class DefinitionCheck {
   /** The workflow's own, which a block's win over. */
   readonly #errorCodes: Readonly<Record<string, string>>;
   readonly #finallyLabel: string | null;
+  readonly #mentionedKeys: { key: string; path: readonly PropertyKey[] }[] = [];
 
   constructor(
     version: DefinitionVersion,
@@ -145,6 +151,10 @@ export class DefinitionCheck {
     if (type !== undefined) this.faults.push(...type.checkConfig(written, path));
     const config = type?.normalize(written) ?? written;
     const role = type?.role ?? "step";
+    this.#refusal(type, block, config, path);
+    this.#parameterKeys(block, path);
+    this.warnings.push(...warnOfUnused(blockSchema, block, path), ...(type?.warnOfUnused(written, path) ?? []));
+    const needs = this.#needs(type, block, config, path);
     const { condition, ...common } = Object.fromEntries(
       Object.entries(block).filter(([field]) => COMMON_FIELDS.has(field) && field !== "loop_blocks"),
     );
@@ -154,7 +164,41 @@ export class DefinitionCheck {
     const body = this.#body(block, role, path, known, depth);
     this.#order(block, role, path);
     this.#condition(condition, role, path, known, body, later);
-    return this.#draft(block, config, role, type?.isRepeatable(written) ?? false, path, body);
+    return this.#draft({ block, config, role, needs, repeatable: type?.isRepeatable(written) ?? false, path, body });
+  }
+
+  /** @returns the sentence that the definition is saved with, and that a run fails with */
+  #needs(type: BlockTypeFacts | undefined, block: JsonObject, config: JsonObject, path: readonly PropertyKey[]): string | null {
+    const needs = type?.needs({ ...block, ...config }) ?? null;
+    if (needs === null || typeof block.label !== "string" || typeof block.block_type !== "string") return null;
+    const message = `The block "${block.label}" (${block.block_type}) needs ${needs}`;
+    this.warnings.push({ path: formatPath(path), message, code: "unavailable" });
+    return message;
+  }
+
+  #refusal(type: BlockTypeFacts | undefined, block: JsonObject, config: JsonObject, path: readonly PropertyKey[]): void {
+    const reason = type?.refuses(config) ?? null;
+    if (reason === null) return;
+    const message = `the block type ${JSON.stringify(block.block_type)} is not run by this service: ${reason}`;
+    this.faults.push({ path: formatPath([...path, "block_type"]), message, code: "not_supported" });
+  }
+
+  /** Skyvern's list of what a block may see. Here every block sees everything, but what is not there is a slip. */
+  #parameterKeys(block: JsonObject, path: readonly PropertyKey[]): void {
+    for (const [index, key] of (Array.isArray(block.parameter_keys) ? block.parameter_keys : []).entries()) {
+      if (typeof key === "string" && !hasExpression(key)) this.#mentionedKeys.push({ key, path: [...path, "parameter_keys", index] });
+    }
+  }
+
+  /** Every entry of a `parameter_keys` names a parameter, or the output of a block. To be called when all blocks have been looked at. */
+  parameterKeys(): void {
+    const known = new Set([...this.#keys, ...[...this.paths.keys()].map(outputName)]);
+    for (const { key, path } of this.#mentionedKeys) {
+      if (known.has(key)) continue;
+      const near = nearestName(key, known);
+      const message = `there is no parameter "${key}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
+      this.faults.push({ path: formatPath(path), message, code: "undefined_name" });
+    }
   }
 
   /** How blocks follow each other is said in the way of the definition's version. */
@@ -186,12 +230,8 @@ export class DefinitionCheck {
     if (role === "while_loop") {
       if (!isJsonObject(condition) || typeof condition.expression !== "string") {
         this.faults.push({ path: at, message: "is required: `{expression}`, which is asked before each iteration", code: "required" });
-      } else if (condition.criteria_type !== undefined && condition.criteria_type !== "jinja2_template") {
-        this.faults.push({
-          path: `${at}.criteria_type`,
-          message: 'must be "jinja2_template": judging a prompt needs a model',
-          code: "invalid_value",
-        });
+      } else if (asksModel(condition)) {
+        this.#expression(condition.expression, `${at}.expression`, known, later, false);
       } else {
         const inside = [...LOOP_NAMES, ...(body ?? []).flatMap(({ node }) => [outputName(node.label), node.label])];
         this.#test(condition.expression, `${at}.expression`, new Set([...known, ...inside]), later);
@@ -213,7 +253,7 @@ export class DefinitionCheck {
   #criteria(config: JsonObject, path: readonly PropertyKey[]): void {
     for (const [index, branch] of (Array.isArray(config.branch_conditions) ? config.branch_conditions : []).entries()) {
       const source = isJsonObject(branch) && isJsonObject(branch.criteria) ? branch.criteria.expression : null;
-      const isPlain = typeof source === "string" && !hasExpression(source);
+      const isPlain = typeof source === "string" && !hasExpression(source) && !asksModel(isJsonObject(branch) ? branch.criteria : null);
       if (isPlain) this.faults.push(plainText(formatPath([...path, "branch_conditions", index, "criteria", "expression"])));
     }
   }
@@ -254,17 +294,26 @@ export class DefinitionCheck {
       if (!parsed.success) this.faults.push(...faultsOf(parsed.error, blockSchema, [...at, index]));
     }
     const own = typeof block.label === "string" ? [block.label] : [];
-    return this.blocks(blocks.filter(isJsonObject), at, new Set([...known, ...LOOP_NAMES, ...own]), depth + 1);
+    return this.blocks(blocksIn(blocks), at, new Set([...known, ...LOOP_NAMES, ...own]), depth + 1);
   }
 
-  #draft(
-    block: JsonObject,
-    config: JsonObject,
-    role: BlockRole,
-    repeatable: boolean,
-    path: readonly PropertyKey[],
-    body: DraftBlock[] | null,
-  ): DraftBlock {
+  #draft({
+    block,
+    config,
+    role,
+    needs,
+    repeatable,
+    path,
+    body,
+  }: {
+    block: JsonObject;
+    config: JsonObject;
+    role: BlockRole;
+    needs: string | null;
+    repeatable: boolean;
+    path: readonly PropertyKey[];
+    body: DraftBlock[] | null;
+  }): DraftBlock {
     const parsed = blockSchema.safeParse(block);
     // With faults nothing is compiled; the graph is still looked at, by the labels that are there.
     const common = parsed.success ? parsed.data : blockSchema.parse({ block_type: "", label: "_" });
@@ -292,13 +341,14 @@ export class DefinitionCheck {
         label: typeof block.label === "string" ? block.label : "",
         blockType: common.block_type,
         role,
+        needs,
         config,
         condition: typeof common.condition === "string" ? common.condition : (common.condition?.expression ?? null),
         maxConcurrency: typeof config.max_concurrency === "number" ? config.max_concurrency : 1,
         continueOnFailure: common.continue_on_failure || common.skip_on_failure === true,
         nextLoopOnFailure: common.next_loop_on_failure,
         timeoutMs: timeout * 1000,
-        retry: retryOf(common, onInterrupted === "retry"),
+        retry: needs === null ? retryOf(common, onInterrupted === "retry") : NO_RETRY,
         onInterrupted,
         errorCodes: { ...this.#errorCodes, ...common.error_code_mapping },
       },
@@ -320,6 +370,11 @@ export class DefinitionCheck {
       this.faults.push({ path, message: error.message, code: "invalid_expression" });
     }
   }
+}
+
+/** The blocks of a list as it was written, each at its place: what is no block, which the schema refuses, is one without fields. */
+export function blocksIn(list: unknown): JsonObject[] {
+  return (Array.isArray(list) ? list : []).map((block) => (isJsonObject(block) ? block : {}));
 }
 
 function plainText(path: string): Fault {

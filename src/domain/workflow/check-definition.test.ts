@@ -92,7 +92,23 @@ describe("a definition is refused for", () => {
     ["more iterations at once than 16", workflow([loop("l", [set("a")], { max_concurrency: 17 })]), "workflow_definition.blocks[0].max_concurrency", "invalid_value"],
     ["a loop over what is not there", workflow([loop("l", [set("a")], { loop_variable_reference: "skus" })]), "workflow_definition.blocks[0].loop_variable_reference", "undefined_name"],
     ["a while_loop without a condition", workflow([{ block_type: "while_loop", label: "w", loop_blocks: [set("a")] }]), "workflow_definition.blocks[0].condition", "required"],
-    ["a while_loop that asks a prompt", workflow([{ ...repeat("w", "{{ true }}", [set("a")]), condition: { expression: "{{ true }}", criteria_type: "prompt" } }]), "workflow_definition.blocks[0].condition.criteria_type", "invalid_value"],
+    ["a while_loop that asks in another way", workflow([{ ...repeat("w", "{{ true }}", [set("a")]), condition: { expression: "{{ true }}", criteria_type: "python" } }]), "workflow_definition.blocks[0].condition.criteria_type", "invalid_value"],
+    ["Python", workflow([{ block_type: "code", label: "c", code: "1" }]), "workflow_definition.blocks[0].block_type", "not_supported"],
+    ["a spreadsheet inside a loop", workflow([loop("l", [{ block_type: "google_sheets_read", label: "s", spreadsheet_url: "https://x.example" }])]), "workflow_definition.blocks[0].loop_blocks[0].block_type", "not_supported"],
+    ["a mailbox", workflow([{ block_type: "email_inbox", label: "m", email_client: "gmail" }]), "workflow_definition.blocks[0].block_type", "not_supported"],
+    ["somebody else's storage", workflow([{ block_type: "file_upload", label: "u", storage_type: "azure", azure_blob: "b" }]), "workflow_definition.blocks[0].block_type", "not_supported"],
+    ["an unknown field beside the credentials of a storage", workflow([{ block_type: "file_upload", label: "u", storage: "azure" }]), "workflow_definition.blocks[0].storage", "unknown_field"],
+    ["an unknown field of a block that needs a model", workflow([{ block_type: "text_prompt", label: "t", prompt: "x", promt: "y" }]), "workflow_definition.blocks[0].promt", "unknown_field"],
+    ["a required field of a block that needs a model", workflow([{ block_type: "navigation", label: "n" }]), "workflow_definition.blocks[0].navigation_goal", "required"],
+    ["a validation without criteria", workflow([{ block_type: "validation", label: "v" }]), "workflow_definition.blocks[0].complete_criterion", "invalid_value"],
+    ["an extraction without selectors and goal", workflow([{ block_type: "extraction", label: "x" }]), "workflow_definition.blocks[0].selectors", "invalid_value"],
+    ["an unused field of the wrong type", workflow([{ block_type: "text_prompt", label: "t", prompt: "x", llm_key: 5 }]), "workflow_definition.blocks[0].llm_key", "invalid_type"],
+    ["an engine that Skyvern does not have", workflow([{ block_type: "task", label: "t", engine: "skyvern-4.0" }]), "workflow_definition.blocks[0].engine", "invalid_value"],
+    ["an unused field of the workflow of the wrong type", workflow([set("a")], [], { max_screenshot_scrolls: "3" }), "max_screenshot_scrolls", "invalid_type"],
+    ["an unused field of every block of the wrong type", workflow([set("a", {}, { model: "gpt" })]), "workflow_definition.blocks[0].model", "invalid_type"],
+    ["a parameter key that is not there", workflow([{ block_type: "text_prompt", label: "t", prompt: "x", parameter_keys: ["custmer"] }], [string("customer")]), "workflow_definition.blocks[0].parameter_keys[0]", "undefined_name"],
+    ["an undefined name in a prompt that a model is to judge", workflow([{ ...choose("c", [null]), branch_conditions: [{ criteria: { criteria_type: "prompt", expression: "is {{ x }} cheap?" } }] }]), "workflow_definition.blocks[0].branch_conditions[0].criteria.expression", "undefined_name"],
+    ["a block that is no object, whose neighbours keep their place", workflow(["x", set("a b")]), "workflow_definition.blocks[1].label", "invalid_value"],
     ["a while_loop that asks plain text", workflow([repeat("w", "true", [set("a")])]), "workflow_definition.blocks[0].condition.expression", "invalid_expression"],
     ["a condition that is an object, of another block", workflow([set("a", {}, { condition: { expression: "{{ true }}" } })]), "workflow_definition.blocks[0].condition", "invalid_type"],
     // Policies
@@ -373,10 +389,58 @@ it("leaves a field that holds an expression until it is filled in", () => {
   expect(faultsOf(workflow([set("a"), { block_type: "wait", label: "w", wait_sec: "{{ a_output.v }}" }]))).toEqual([]);
 });
 
-it("keeps Skyvern's fields that mean nothing here, and warns of those that are set", () => {
-  const checked = checkDefinition(
-    workflow([set("a")], [], { proxy_location: "RESIDENTIAL", persist_browser_session: false }),
-    blockCatalog,
-  );
-  expect(checked.ok && checked.warnings.map(({ path }) => path)).toEqual(["proxy_location"]);
+describe("a block that needs a model", () => {
+  const warningsOf = (input: unknown) => {
+    const checked = checkDefinition(input, blockCatalog);
+    if (!checked.ok) throw new Error(JSON.stringify(checked.faults));
+    return checked.warnings.filter(({ code }) => code === "unavailable");
+  };
+  const prompt = (expression: string) => ({ criteria_type: "prompt", expression });
+
+  it.each<[string, unknown]>([
+    ["a goal", { block_type: "navigation", label: "b", navigation_goal: "Open the cart." }],
+    ["an extraction by a goal", { block_type: "extraction", label: "b", data_extraction_goal: "The prices" }],
+    ["a branch by a prompt", { ...choose("b", [null]), branch_conditions: [{ criteria: prompt("is it cheap?") }, { is_default: true }] }],
+    ["a while_loop by a prompt", { ...repeat("b", "", [set("a")]), condition: prompt("is there a next page?") }],
+    ["a for_loop over words", loop("b", [set("a")], { loop_variable_reference: "all products of the page" })],
+    ["a for_loop over words that could be an expression", loop("b", [set("a")], { loop_variable_reference: "products in cart" })],
+    ["a request with files, which needs something else", { block_type: "http_request", label: "b", url: "https://x.example", method: "POST", files: { f: "a_1" } }],
+  ])("is saved with a warning, and its plan fails with the same sentence: %s", (_what, block) => {
+    const [warning, ...others] = warningsOf(workflow([block]));
+    expect(others).toEqual([]);
+    expect(warning).toMatchObject({ path: "workflow_definition.blocks[0]", message: expect.stringMatching(/^The block "b" \(\w+\) needs /) });
+    expect(planOf(workflow([block])).nodes.b).toMatchObject({ needs: warning!.message, retry: { maxAttempts: 1 } });
+  }); // prettier-ignore
+
+  it.each<[string, unknown]>([
+    ["an extraction by selectors beside its goal", { block_type: "extraction", label: "b", data_extraction_goal: "The prices", selectors: { a: "h1" } }],
+    ["a prompt that is one expression, as Skyvern reads it", { ...choose("b", [null]), branch_conditions: [{ criteria: prompt("{{ 1 > 2 }}") }, { is_default: true }] }],
+    ["a for_loop over a list", loop("b", [set("a")], { loop_variable_reference: "range(3) | list" })],
+  ])("is not %s", (_what, block) => {
+    expect(warningsOf(workflow([block]))).toEqual([]);
+    expect(planOf(workflow([block])).nodes.b?.needs).toBeNull();
+  }); // prettier-ignore
+});
+
+describe("fields of Skyvern's that mean nothing here are kept, and warned of when they are set to more than their default", () => {
+  const warningsOf = (input: unknown) => {
+    const checked = checkDefinition(input, blockCatalog);
+    if (!checked.ok) throw new Error(JSON.stringify(checked.faults));
+    return checked.warnings.filter(({ code }) => code === "no_effect").map(({ path }) => path);
+  };
+  const ask = (more: Fields) => ({ block_type: "text_prompt", label: "t", prompt: "x", ...more });
+
+  it.each<[string, unknown, string[]]>([
+    ["of the workflow", workflow([set("a")], [], { proxy_location: "RESIDENTIAL", persist_browser_session: false }), ["proxy_location"]],
+    ["of the workflow, at their defaults", workflow([set("a")], [], { status: "published", run_with: "agent", ai_fallback: true, cache_key: "default" }), []],
+    ["whose default is true", workflow([set("a")], [], { ai_fallback: false }), ["ai_fallback"]],
+    ["of its definition", defined({ workflow_system_prompt: "Be kind.", completion_contract: {} }, set("a")), ["workflow_definition.workflow_system_prompt"]],
+    ["of every block", workflow([set("a", {}, { model: { model_name: "m" }, disable_cache: true, ignore_workflow_system_prompt: false })]), ["workflow_definition.blocks[0].model", "workflow_definition.blocks[0].disable_cache"]],
+    ["of a type", workflow([ask({ llm_key: "k", parameter_keys: ["p"] })], [string("p")]), ["workflow_definition.blocks[0].llm_key", "workflow_definition.blocks[0].parameter_keys"]],
+    ["of a type, at their defaults", workflow([{ block_type: "task", label: "t", engine: "skyvern-1.0", parameter_keys: [], max_steps_per_run: null }]), []],
+    ["a goal beside the selectors that are run", workflow([{ block_type: "extraction", label: "e", selectors: { a: "h1" }, data_extraction_goal: "The title" }]), ["workflow_definition.blocks[0].data_extraction_goal"]],
+    ["a goal that is all there is has an effect", workflow([{ block_type: "extraction", label: "e", data_extraction_goal: "The title" }]), []],
+    ["inside a loop", workflow([loop("l", [ask({ llm_key: "k" })])]), ["workflow_definition.blocks[0].loop_blocks[0].llm_key"]],
+    ["the output of a block among the parameter keys", workflow([set("a"), ask({ parameter_keys: ["a_output"] })]), ["workflow_definition.blocks[1].parameter_keys"]],
+  ])("%s", (_what, input, paths) => expect(warningsOf(input)).toEqual(paths)); // prettier-ignore
 });

@@ -6,11 +6,11 @@ import { type DefinitionVersion, type Plan, wire } from "../plan.ts";
 import { NO_RETRY } from "../recovery.ts";
 import { faultsOf } from "../schema-faults.ts";
 import type { BlockCatalog } from "./catalog.ts";
-import { DefinitionCheck } from "./check-blocks.ts";
+import { blocksIn, DefinitionCheck } from "./check-blocks.ts";
 import { DEFINITION_LIMITS } from "./limits.ts";
 import { retryPolicy } from "./retry.ts";
 import { workflowSchema } from "./schema.ts";
-import { setAside } from "./unused-fields.ts";
+import { warnOfUnused } from "./unused-fields.ts";
 
 /** A workflow's definition, checked; what callers get back is the JSON that they sent, kept beside it. */
 export interface WorkflowDefinition {
@@ -49,12 +49,11 @@ export type CheckedDefinition =
  * @param limits those of the organization that saves it; absent for what belongs to none, or was saved before
  */
 export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: WorkflowLimits): CheckedDefinition {
-  const { used, warnings } = setAside(input);
-  const result = workflowSchema.safeParse(used);
+  const result = workflowSchema.safeParse(input);
   const faults = result.success ? [] : faultsOf(result.error, workflowSchema);
-  const raw = isJsonObject(used) && isJsonObject(used.workflow_definition) ? used.workflow_definition : {};
+  const raw = isJsonObject(input) && isJsonObject(input.workflow_definition) ? input.workflow_definition : {};
   const parameters = checkParameterDefinitions(Array.isArray(raw.parameters) ? raw.parameters : [], ["workflow_definition", "parameters"]);
-  const blocks = (Array.isArray(raw.blocks) ? raw.blocks : []).filter(isJsonObject);
+  const blocks = blocksIn(raw.blocks);
   if (limits !== undefined && blocks.length > limits.maxWorkflowBlocks) faults.push(tooManyBlocks(blocks.length, limits));
   // The schema has said that there are too many: looking at them all would take too long.
   if (blocks.length > DEFINITION_LIMITS.workflowBlocks) return { ok: false, faults: [...faults, ...parameters.faults] };
@@ -73,7 +72,8 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     result.success ? (result.data.workflow_definition.error_code_mapping ?? {}) : {},
   );
   const drafts = check.blocks(blocks, ["workflow_definition", "blocks"], new Set(), 1);
-  check.sequentialKey(used);
+  check.parameterKeys();
+  check.sequentialKey(input);
   check.parallelism(raw.max_parallel_blocks);
   const wired = wire(
     version,
@@ -109,7 +109,13 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     totpUrl: totp_verification_url?.trim() || null,
     totpIdentifier: totp_identifier?.trim() || null,
   };
-  return { ok: true, definition, version, plan, paths: check.paths, warnings: [...warnings, ...parameters.warnings] };
+  const warnings = [
+    ...warnOfUnused(workflowSchema, isJsonObject(input) ? input : {}, []),
+    ...warnOfUnused(workflowSchema.shape.workflow_definition, raw, ["workflow_definition"]),
+    ...check.warnings,
+    ...parameters.warnings,
+  ];
+  return { ok: true, definition, version, plan, paths: check.paths, warnings };
 }
 
 /** The same for input that was checked before, as a stored version is. @throws ServiceError `invalid_definition` with every fault */
@@ -125,7 +131,8 @@ export function requireDefinition(input: unknown, catalog: BlockCatalog): Checke
 /** Skyvern's rule: a conditional, or a block that names the next, makes it version 2. */
 function inferVersion(blocks: readonly JsonObject[]): 1 | 2 {
   const leads = blocks.some(
-    (block) => block.block_type === "conditional" || typeof block.next_block_label === "string" || inferVersion(innerBlocks(block)) === 2,
+    (block) =>
+      block.block_type === "conditional" || typeof block.next_block_label === "string" || inferVersion(blocksIn(block.loop_blocks)) === 2,
   );
   return leads ? 2 : 1;
 }
@@ -134,17 +141,13 @@ function inferVersion(blocks: readonly JsonObject[]): 1 | 2 {
 function outputNamesIn(blocks: readonly JsonObject[]): string[] {
   return blocks.flatMap((block) => [
     ...(typeof block.label === "string" ? [outputName(block.label)] : []),
-    ...outputNamesIn(innerBlocks(block)),
+    ...outputNamesIn(blocksIn(block.loop_blocks)),
   ]);
 }
 
 function pathOfParameter(parameters: unknown, key: string): string {
   const index = Array.isArray(parameters) ? parameters.findIndex((item) => isJsonObject(item) && item.key === key) : 0;
   return formatPath(["workflow_definition", "parameters", index]);
-}
-
-function innerBlocks(block: JsonObject): JsonObject[] {
-  return Array.isArray(block.loop_blocks) ? block.loop_blocks.filter(isJsonObject) : [];
 }
 
 function tooManyBlocks(count: number, { maxWorkflowBlocks }: WorkflowLimits): Fault {

@@ -2,6 +2,8 @@ import { z } from "zod";
 import type { JsonObject } from "../json.ts";
 import { RETRY_DEFAULTS } from "../recovery.ts";
 import { WORKFLOW_STATUSES } from "../workflow-status.ts";
+import { CRITERIA_TYPES } from "./criteria.ts";
+import { unused } from "./unused-fields.ts";
 import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";
 
 /** How often, and after which waits, something is tried again. */
@@ -25,6 +27,9 @@ export const retrySchema = z.strictObject({
 /** Python's identifiers, which is what Skyvern asks of labels and keys. */
 const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 
+/** Skyvern's `{model_name}`. */
+const modelSchema = z.record(z.string(), z.json());
+
 /** A block as written: the fields that every block has, and those of its type, which the catalog checks. */
 export const blockSchema = z.looseObject({
   block_type: z.string().describe("One of the block types."),
@@ -43,10 +48,17 @@ export const blockSchema = z.looseObject({
     .optional()
     .describe("Version 3: blocks that must have ended before, besides those whose output is mentioned."),
   condition: z
-    .union([z.string(), z.looseObject({ expression: z.string() })])
+    .union([
+      z.string(),
+      z.strictObject({
+        criteria_type: z.enum(CRITERIA_TYPES).nullish(),
+        expression: z.string(),
+        description: z.string().nullish(),
+      }),
+    ])
     .optional()
     .describe(
-      "An expression. The block is skipped, with a null output, when its value is false. Of a `while_loop`: `{expression}`, asked before each iteration.",
+      "An expression. The block is skipped, with a null output, when its value is false. Of a `while_loop`: `{criteria_type, expression, description}`, asked before each iteration; judging a `prompt` needs a model.",
     ),
   loop_blocks: z.array(z.unknown()).optional().describe("Of a loop: its blocks."),
   continue_on_failure: z.boolean().default(false).describe("Go on when this block fails."),
@@ -72,10 +84,13 @@ export const blockSchema = z.looseObject({
     .record(z.string(), z.string())
     .nullish()
     .describe("Codes for failures whose reason contains the text. Wins over the workflow's."),
+  model: unused(modelSchema),
+  ignore_workflow_system_prompt: unused(z.boolean(), false),
+  disable_cache: unused(z.boolean(), false),
 });
 export type BlockDefinition = z.infer<typeof blockSchema>;
 
-/** A workflow as written; the fields that have no effect here are set aside before. */
+/** A workflow as written. */
 export const workflowSchema = z.strictObject({
   title: z.string().min(1).max(DEFINITION_LIMITS.title).describe("What people call the workflow."),
   description: z.string().nullish().describe("For people."),
@@ -104,6 +119,24 @@ export const workflowSchema = z.strictObject({
     .string()
     .nullish()
     .describe("The folder to put the workflow into; it stays where it is when absent. Belongs to the workflow, not to a version."),
+  proxy_location: unused(z.union([z.string(), z.record(z.string(), z.json())])),
+  persist_browser_session: unused(z.boolean(), false),
+  reuse_browser_session: unused(z.boolean(), false),
+  pin_saved_session_ip: unused(z.boolean(), false),
+  browser_profile_id: unused(z.string()),
+  browser_profile_key: unused(z.string()),
+  mask_secrets: unused(z.boolean()),
+  model: unused(modelSchema),
+  max_screenshot_scrolls: unused(z.int()),
+  extra_http_headers: unused(z.record(z.string(), z.string())),
+  cdp_connect_headers: unused(z.record(z.string(), z.string())),
+  run_with: unused(z.string(), "agent"),
+  ai_fallback: unused(z.boolean(), true),
+  cache_key: unused(z.string(), "default"),
+  adaptive_caching: unused(z.boolean(), false),
+  enable_self_healing: unused(z.boolean()),
+  code_version: unused(z.literal([1, 2])),
+  generate_script_on_terminal: unused(z.boolean(), false),
   workflow_definition: z.strictObject({
     version: z
       .literal([1, 2, 3], "must be 1 (list), 2 (next_block_label) or 3 (dependencies)")
@@ -127,6 +160,8 @@ export const workflowSchema = z.strictObject({
       .describe("Version 3: how many blocks may run at once, 4 by default."),
     retry: retrySchema.optional().describe("Try a failed run again, from what failed."),
     error_code_mapping: z.record(z.string(), z.string()).nullish().describe("Codes for failures whose reason contains the text."),
+    workflow_system_prompt: unused(z.string()),
+    completion_contract: unused(z.record(z.string(), z.json())),
   }),
 });
 

@@ -1,36 +1,56 @@
+/** Fields of Skyvern's that change nothing here: accepted, kept, returned, and named in a warning when they are set to something. */
+import { z } from "zod";
 import type { Fault } from "../error.ts";
-import { isJsonObject } from "../json.ts";
+import { formatPath, type Json, type JsonObject } from "../json.ts";
+
+interface Mark {
+  /** Skyvern's default: set to it, or to nothing (null, an empty list or object), the field is not worth a warning. */
+  readonly fallback: Json;
+  /** Whether it has an effect after all, by the fields beside it. */
+  readonly unless: ((fields: JsonObject) => boolean) | undefined;
+}
+const marks = new WeakMap<z.ZodType, Mark>();
+
+/** Marks such a field; null is always the same as leaving it out. */
+export function unused<Schema extends z.ZodType>(
+  schema: Schema,
+  fallback: Json = null,
+  description = "Kept; has no effect.",
+  unless?: (fields: JsonObject) => boolean,
+) {
+  const field = schema.nullish().describe(description);
+  marks.set(field, { fallback, unless });
+  return field;
+}
 
 /**
- * Fields that Skyvern's clients send and that change nothing here: accepted, kept, returned, and named in a warning when they are set to
- * something.
+ * One warning for each field of `value` that is set and has no effect.
+ * @param schema of an object; its fields, not those inside them, are looked at
  */
-const UNUSED_WORKFLOW_FIELDS = new Set([
-  "proxy_location",
-  "persist_browser_session",
-  "reuse_browser_session",
-  "pin_saved_session_ip",
-  "browser_profile_id",
-  "browser_profile_key",
-  "mask_secrets",
-  "model",
-  "max_screenshot_scrolls",
-  "extra_http_headers",
-  "cdp_connect_headers",
-  "run_with",
-  "ai_fallback",
-  "cache_key",
-  "adaptive_caching",
-  "enable_self_healing",
-  "code_version",
-  "generate_script_on_terminal",
-]);
+export function warnOfUnused(schema: z.ZodType, value: JsonObject, basePath: readonly PropertyKey[]): Fault[] {
+  return [...markedFieldsOf(schema)].flatMap(([field, { fallback, unless }]): Fault[] => {
+    const set = Object.hasOwn(value, field) ? value[field]! : null;
+    if (isNothing(set) || JSON.stringify(set) === JSON.stringify(fallback) || unless?.(value) === true) return [];
+    return [{ path: formatPath([...basePath, field]), message: `"${field}" is kept and returned, and has no effect`, code: "no_effect" }];
+  });
+}
 
-/** Splits off what has no effect, and warns of it where it is set. */
-export function setAside(input: unknown): { used: unknown; warnings: Fault[] } {
-  if (!isJsonObject(input)) return { used: input, warnings: [] };
-  const warnings = Object.keys(input)
-    .filter((field) => UNUSED_WORKFLOW_FIELDS.has(field) && input[field] !== null && input[field] !== false)
-    .map((field): Fault => ({ path: field, message: `"${field}" is kept and returned, and has no effect`, code: "invalid_value" }));
-  return { used: Object.fromEntries(Object.entries(input).filter(([field]) => !UNUSED_WORKFLOW_FIELDS.has(field))), warnings };
+const markedFields = new WeakMap<z.ZodType, ReadonlyMap<string, Mark>>();
+
+function markedFieldsOf(schema: z.ZodType): ReadonlyMap<string, Mark> {
+  const known = markedFields.get(schema);
+  if (known !== undefined) return known;
+  const fields: [string, z.ZodType][] = schema instanceof z.ZodObject ? Object.entries(schema.shape) : [];
+  const found = new Map(
+    fields.flatMap(([field, type]) => {
+      const mark = marks.get(type);
+      return mark === undefined ? [] : [[field, mark] as const];
+    }),
+  );
+  markedFields.set(schema, found);
+  return found;
+}
+
+function isNothing(value: Json): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value).length === 0);
 }
