@@ -70,9 +70,9 @@ export interface BlockType<Config = unknown, Output = unknown> {
    * that sentence as a warning, and a run that reaches it fails with the same. Null, or left out: it runs.
    * @param block as it was written, with the fields that every block has; those of the type in their one form
    */
-  needs?(block: JsonObject): string | null;
+  readonly needs?: (block: JsonObject) => string | null;
   /** Why a workflow with this block is not saved, and what to use instead: the end of `is not run by this service: …`. Null, or left out: it is. */
-  refuses?(config: JsonObject): string | null;
+  readonly refuses?: (config: JsonObject) => string | null;
   /** Rewrites a config as it was written into the one form that is checked for names, filled in and executed. */
   normalize?(config: JsonObject): JsonObject;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { isFalse } from "../domain/expression.ts";
 import { isJsonObject } from "../domain/json.ts";
 import { asksModel, CRITERIA_TYPES } from "../domain/workflow/criteria.ts";
@@ -14,7 +15,7 @@ const branchSchema = z.strictObject({
         .enum(CRITERIA_TYPES)
         .default("jinja2_template")
         .describe("How the branch is judged; judging a `prompt` needs a model."),
-      expression: z.json().describe("An expression; the branch is taken when its value is true."),
+      expression: jsonValue.describe("An expression; the branch is taken when its value is true."),
       description: z.string().nullish().describe("For people."),
     })
     .nullish()

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { parameterKeysField } from "./skyvern-fields.ts";
 import { defineRefusedBlock } from "./refused-block.ts";
 
@@ -30,7 +31,7 @@ export const googleSheetsWrite = defineRefusedBlock({
   config: z.strictObject({
     ...fields,
     write_mode: z.enum(["append", "update"]).nullish().describe("After what is there, or over it."),
-    values: z.json().optional().describe("What is written."),
+    values: jsonValue.optional().describe("What is written."),
     column_mapping: z.record(z.string(), z.string()).nullish().describe("Names of the values to columns."),
     create_sheet_if_missing: z.boolean().nullish().describe("Default: false."),
   }),

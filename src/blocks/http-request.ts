@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { isJsonObject, type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
 import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
@@ -20,8 +21,6 @@ const MASK = "***";
 const NEEDS_FILES =
   "to send files in its request, which this service does not do: a run fails here; leave out files, or upload them in the page with actions";
 
-const json: z.ZodType<Json> = z.json();
-
 const config = z
   .strictObject({
     method: z.string().toUpperCase().pipe(z.enum(METHODS)).default("GET").describe("HTTP method, in any case."),
@@ -32,7 +31,7 @@ const config = z
       .default(null)
       .describe("Header names to values. Without an `Idempotency-Key` of yours, one is sent that is the same on every attempt."),
     body: z
-      .union([z.record(z.string(), z.json()), z.array(z.json()), z.string()])
+      .union([z.record(z.string(), jsonValue), z.array(jsonValue), z.string()])
       .nullable()
       .default(null)
       .describe(
@@ -76,13 +75,13 @@ const answerSchema = z.object({
   response_headers: headersSchema.describe(
     "Lower-case names. Values of headers that hold credentials, `set-cookie` among them, are redacted.",
   ),
-  response_body: json.describe("Parsed where the answer's content-type is JSON, otherwise its text."),
+  response_body: jsonValue.describe("Parsed where the answer's content-type is JSON, otherwise its text."),
   request_method: z.string(),
   request_url: z.string(),
   request_headers: headersSchema,
-  request_body: json,
+  request_body: jsonValue,
   headers: headersSchema.describe("As `response_headers`."),
-  body: json.describe("As `response_body`."),
+  body: jsonValue.describe("As `response_body`."),
   url: z.string().describe("As `request_url`."),
 });
 const fileSchema = z.object({

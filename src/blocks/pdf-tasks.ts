@@ -1,5 +1,6 @@
 /** Skyvern's blocks in which a model works on a PDF. */
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { aModel, defineModelBlock } from "./model-block.ts";
 import { llmKeyField, parameterKeysField } from "./skyvern-fields.ts";
 
@@ -16,7 +17,7 @@ export const pdfFill = defineModelBlock({
   summary: "Fill in the form of a PDF.",
   repeatable: true,
   need: aModel("to find out which field of the form takes what", "an http_request can send the file to a service that fills it in"),
-  config: z.strictObject({ ...fields, payload: z.json().optional().describe("The values.") }),
+  config: z.strictObject({ ...fields, payload: jsonValue.optional().describe("The values.") }),
   example: {
     block_type: "pdf_fill",
     label: "form",

@@ -108,6 +108,6 @@ function checkConfig(blockType: BlockType, config: JsonObject, path: readonly Pr
   const result = blockType.config.safeParse(config);
   if (result.success) return [];
   // A field that holds an expression is checked when it has been filled in.
-  const waiting = new Set([...findExpressions(config, path)].map((found) => formatPath(found.path)));
+  const waiting = new Set(findExpressions(config, path).map((found) => formatPath(found.path)));
   return faultsOf(result.error, blockType.config, path).filter((fault) => !waiting.has(fault.path));
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { defineBlock } from "./block.ts";
 
-const values = z.record(z.string(), z.json());
+const values = z.record(z.string(), jsonValue);
 
 export const set = defineBlock({
   type: "set",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { aModel, defineModelBlock } from "./model-block.ts";
 import { llmKeyField, parameterKeysField } from "./skyvern-fields.ts";
 
@@ -10,7 +11,7 @@ export const textPrompt = defineModelBlock({
   need: aModel("to answer the prompt", "an http_request can ask one"),
   config: z.strictObject({
     prompt: z.string().min(1).describe("What is asked."),
-    json_schema: z.record(z.string(), z.json()).nullish().describe("JSON Schema of the answer."),
+    json_schema: z.record(z.string(), jsonValue).nullish().describe("JSON Schema of the answer."),
     ...llmKeyField,
     ...parameterKeysField,
   }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../domain/json-value.ts";
 import { unused } from "../domain/workflow/unused-fields.ts";
 import { AwaitChild, defineBlock } from "./block.ts";
 import { parameterKeysField } from "./skyvern-fields.ts";
@@ -10,7 +11,7 @@ export const workflowTrigger = defineBlock({
   repeatable: true,
   config: z.strictObject({
     workflow_permanent_id: z.string().min(1).describe("The workflow to run (`wpid_…`); its latest version."),
-    payload: z.record(z.string(), z.json()).nullish().describe("Values for its parameters."),
+    payload: z.record(z.string(), jsonValue).nullish().describe("Values for its parameters."),
     wait_for_completion: z.boolean().default(true).describe("Wait for its end; a child that does not complete fails the block."),
     browser_session_id: unused(z.string(), null, "Kept; has no effect: a child has a browser of its own."),
     use_parent_browser_session: unused(z.boolean(), false, "Kept; has no effect: a child has a browser of its own."),
@@ -21,7 +22,7 @@ export const workflowTrigger = defineBlock({
     workflow_permanent_id: z.string(),
     status: z.string(),
     failure_reason: z.string().nullable(),
-    outputs: z.record(z.string(), z.json()).nullable(),
+    outputs: z.record(z.string(), jsonValue).nullable(),
   }),
   example: {
     block_type: "workflow_trigger",

@@ -101,16 +101,28 @@ function fillInPart(value: Json, scope: Scope, path: string, together: Budget): 
 }
 
 /** Every expression in a value, with the steps of its path. */
-export function* findExpressions(
-  value: unknown,
-  path: readonly PropertyKey[] = [],
-): Generator<{ source: string; path: readonly PropertyKey[] }> {
-  if (typeof value === "string") {
-    if (hasExpression(value)) yield { source: value, path };
-  } else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield* findExpressions(item, [...path, index]);
-  } else if (isJsonObject(value)) {
-    for (const [key, item] of Object.entries(value)) yield* findExpressions(item, [...path, key]);
+export function findExpressions(value: unknown, path: readonly PropertyKey[] = []): { source: string; path: readonly PropertyKey[] }[] {
+  const found: { source: string; path: readonly PropertyKey[] }[] = [];
+  const steps = [...path];
+  visit(value);
+  return found;
+
+  /** A path is made only where something is found: most of a large value is none. */
+  function visit(value: unknown): void {
+    if (typeof value === "string") {
+      if (hasExpression(value)) found.push({ source: value, path: [...steps] });
+    } else if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index += 1) visitAt(index, value[index]);
+    } else if (isJsonObject(value)) {
+      for (const key of Object.keys(value)) visitAt(key, value[key]);
+    }
+  }
+
+  function visitAt(step: PropertyKey, value: unknown): void {
+    if (typeof value !== "string" && typeof value !== "object") return;
+    steps.push(step);
+    visit(value);
+    steps.pop();
   }
 }
 

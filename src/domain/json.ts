@@ -58,8 +58,12 @@ export function checkJsonLimits(root: unknown): Fault[] {
   return [];
 }
 
+/** Longer names are compared with none: the time grows with the square of their length. */
+const MAX_COMPARED_LENGTH = 150;
+
 /** The closest of `known` to `name` by edit distance, when it is close enough to be a slip. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > MAX_COMPARED_LENGTH) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
@@ -71,7 +75,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
 
 /** Levenshtein's distance with swaps of neighbours (optimal string alignment); stops early at `limit`. */
 function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) >= limit) return limit;
+  if (Math.abs(a.length - b.length) >= limit || b.length > MAX_COMPARED_LENGTH) return limit;
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {

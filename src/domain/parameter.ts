@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "./json-value.ts";
 import type { Fault, FaultCode } from "./error.ts";
 import { formatPath, isJsonObject, nearestName, type Json, type JsonObject } from "./json.ts";
 import { faultsOf } from "./schema-faults.ts";
@@ -41,7 +42,7 @@ const inputSchema = z.strictObject({
     .describe(
       "What values are converted to. `credential_id`: the id of a stored credential, whose fields expressions read as `{{ key.password }}`.",
     ),
-  default_value: z.json().optional().describe("Used when a run gives no value or null. Absent or null: the parameter is required."),
+  default_value: jsonValue.optional().describe("Used when a run gives no value or null. Absent or null: the parameter is required."),
 });
 export type InputParameter = z.infer<typeof inputSchema>;
 

@@ -2,23 +2,31 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockCatalog } from "../blocks/registry.ts";
 import type { JsonObject } from "./json.ts";
-import { findCycle, levelsOf, type Plan } from "./plan.ts";
+import { findCycles, levelsOf, type Plan } from "./plan.ts";
 import { blocksOf, definitionOf, type Program, programs } from "./testing/arbitraries.ts";
 import { requireDefinition } from "./workflow/check-definition.ts";
 
 const graph = (edges: Record<string, string[]>) => [Object.keys(edges), (label: string) => edges[label] ?? []] as const;
 
-describe("findCycle", () => {
+describe("findCycles", () => {
   it("names a cycle block by block, the first again at the end", () => {
-    expect(findCycle(...graph({ start: ["a"], a: ["b"], b: ["c", "end"], c: ["a"], end: [] }))).toEqual(["a", "b", "c", "a"]);
+    expect(findCycles(...graph({ start: ["a"], a: ["b"], b: ["c", "end"], c: ["a"], end: [] }))).toEqual([["a", "b", "c", "a"]]);
   });
 
   it("finds a block that leads to itself", () => {
-    expect(findCycle(...graph({ a: [], b: ["b"] }))).toEqual(["b", "b"]);
+    expect(findCycles(...graph({ a: [], b: ["b"] }))).toEqual([["b", "b"]]);
+  });
+
+  it("finds every cycle of those that have nothing in common, also behind another", () => {
+    expect(findCycles(...graph({ a: ["b"], b: ["a", "c"], c: ["d"], d: ["c"], e: ["e"] }))).toEqual([
+      ["a", "b", "a"],
+      ["c", "d", "c"],
+      ["e", "e"],
+    ]);
   });
 
   it("takes ways that meet again for no cycle", () => {
-    expect(findCycle(...graph({ a: ["b", "c"], b: ["d"], c: ["d"], d: [] }))).toBeNull();
+    expect(findCycles(...graph({ a: ["b", "c"], b: ["d"], c: ["d"], d: [] }))).toEqual([]);
   });
 
   it("looks at each block once, however many ways lead to it", () => {
@@ -27,7 +35,7 @@ describe("findCycle", () => {
     );
     let looks = 0;
     const [labels, targets] = graph(edges);
-    expect(findCycle(labels, (label) => ((looks += 1), targets(label)))).toBeNull();
+    expect(findCycles(labels, (label) => ((looks += 1), targets(label)))).toEqual([]);
     expect(looks).toBe(50);
   });
 });

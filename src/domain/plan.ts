@@ -158,14 +158,15 @@ function linkGraph(blocks: readonly DraftBlock[], finallyLabel: string | null): 
     const passed = new Set([block.node.label, ...reachableFrom(meeting, targets)]);
     for (const start of block.branches) if (start !== null) leadOn(start, meeting, passed);
   }
-  const cycle = findCycle([...byLabel.keys()], targets);
-  if (cycle !== null) {
+  const cycles = findCycles([...byLabel.keys()], targets);
+  for (const cycle of cycles) {
     const [first, second] = cycle.map((label) => byLabel.get(label)!);
     const branch = first!.nextLabel === second!.node.label ? -1 : (first!.branches ?? []).indexOf(second!.node.label);
     const path = branch < 0 ? at(first!, "next_block_label") : at(first!, "branch_conditions", branch, "next_block_label");
     faults.push({ path, message: `the blocks lead in a circle: ${cycle.join(" → ")}. To repeat, use a while_loop`, code: "cycle" });
   }
-  if (cycle === null) for (const block of blocks) faults.push(...mentionsOfLater(block, reachableFrom(block.node.label, targets)));
+  if (cycles.length === 0)
+    for (const block of blocks) faults.push(...mentionsOfLater(block, () => reachableFrom(block.node.label, targets)));
   const reached = new Set(blocks.flatMap(({ node }) => targets(node.label)));
   const roots = blocks.filter(({ node }) => !reached.has(node.label));
   for (const root of roots.slice(1)) {
@@ -195,8 +196,10 @@ function linkGraph(blocks: readonly DraftBlock[], finallyLabel: string | null): 
 }
 
 /** In a graph what comes later has not run, and would be taken for a branch that was passed by. */
-function mentionsOfLater(block: DraftBlock, later: ReadonlySet<string>): Fault[] {
-  return [...mentionedOutputs(block)]
+function mentionsOfLater(block: DraftBlock, findLater: () => ReadonlySet<string>): Fault[] {
+  const mentions = [...mentionedOutputs(block)];
+  const later = mentions.length === 0 ? new Set<string>() : findLater();
+  return mentions
     .filter(({ label }) => later.has(label))
     .map(({ name, label, path }) => {
       const message = `'${name}' is not defined here: the block "${label}" comes after "${block.node.label}"`;
@@ -219,8 +222,7 @@ function linkDependencies(blocks: readonly DraftBlock[], finallyLabel: string | 
       }
     }
   }
-  const cycle = findCycle([...byLabel.keys()], (label) => (dependsOn.get(label) ?? []).map((dependency) => dependency.label));
-  if (cycle !== null) {
+  for (const cycle of findCycles([...byLabel.keys()], (label) => (dependsOn.get(label) ?? []).map((dependency) => dependency.label))) {
     faults.push({
       path: formatPath([...byLabel.get(cycle[0]!)!.path, "label"]),
       message: `the blocks wait for each other in a circle: ${cycle.join(" → ")}`,
@@ -291,28 +293,29 @@ function reachableFrom(label: string, targets: (label: string) => readonly strin
   return reached;
 }
 
-/** @returns the labels along a cycle, the first again at the end; null when there is none */
-export function findCycle(labels: readonly string[], targets: (label: string) => readonly string[]): string[] | null {
+/** @returns cycles that share no label, each as the labels along it, the first again at the end; none where there is no cycle */
+export function findCycles(labels: readonly string[], targets: (label: string) => readonly string[]): string[][] {
+  const cycles: string[][] = [];
+  const inCycle = new Set<string>();
   const done = new Set<string>();
-  for (const start of labels) {
-    const trail: string[] = [];
-    const cycle = descend(start, trail);
-    if (cycle !== null) return cycle;
-  }
-  return null;
+  const trail: string[] = [];
+  for (const start of labels) descend(start);
+  return cycles;
 
-  function descend(label: string, trail: string[]): string[] | null {
+  function descend(label: string): void {
+    if (done.has(label) || inCycle.has(label)) return;
     const seen = trail.indexOf(label);
-    if (seen >= 0) return [...trail.slice(seen), label];
-    if (done.has(label)) return null;
-    trail.push(label);
-    for (const target of targets(label)) {
-      const cycle = descend(target, trail);
-      if (cycle !== null) return cycle;
+    if (seen >= 0) {
+      const cycle = trail.slice(seen);
+      if (cycle.some((other) => inCycle.has(other))) return;
+      for (const other of cycle) inCycle.add(other);
+      cycles.push([...cycle, label]);
+      return;
     }
+    trail.push(label);
+    for (const target of targets(label)) descend(target);
     trail.pop();
     done.add(label);
-    return null;
   }
 }
 

@@ -8,6 +8,9 @@ type Schema = z.core.$ZodTypes;
 /** Zod's own wording (its English locale). A message that does not begin like this was written by the schema's author and is kept. */
 const STANDARD_MESSAGE = /^(Invalid |Too big|Too small|Unrecognized key)/;
 
+/** Looking for the nearest name takes time: of a single object, so many unknown fields are told with one. */
+const HINTED_FIELDS = 100;
+
 /** How types are named to callers, who write JSON. */
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   string: "a string",
@@ -46,7 +49,9 @@ function faultsOfIssue(issue: Issue, root: z.core.$ZodType, unionPath: readonly 
       return [fault(...wrongType([issue]))];
     case "unrecognized_keys": {
       const known = knownFields(schemasAt(root, path));
-      return issue.keys.map((key) => fault("unknown_field", unknownFieldMessage(key, known), [...path, key]));
+      return issue.keys.map((key, index) =>
+        fault("unknown_field", unknownFieldMessage(key, index < HINTED_FIELDS ? known : []), [...path, key]),
+      );
     }
     case "invalid_value":
       return [fault(...wrongChoice(issue.values, issue.input))];
@@ -126,7 +131,7 @@ function faultsOfUnion(
 }
 
 function depthOf(issues: readonly Issue[]): number {
-  return Math.max(...issues.map((issue) => issue.path.length));
+  return issues.reduce((depth, issue) => Math.max(depth, issue.path.length), -Infinity); // too many for the arguments of one call
 }
 
 /** `unknown field "urll"; did you mean "url"?` */

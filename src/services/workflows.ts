@@ -6,6 +6,7 @@ import type { Organization } from "../domain/organization.ts";
 import { planView } from "../domain/plan-view.ts";
 import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
+import { sanitizeNames } from "../domain/workflow/sanitize.ts";
 import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow/check-definition.ts";
 import type {
   Clock,
@@ -29,6 +30,13 @@ export interface DefinitionInput {
   readonly definition: Json;
   /** Adds the place in the caller's text to faults, where it is known. */
   readonly locate: (faults: readonly Fault[]) => Fault[];
+  /** What was changed of it when it was read, which the caller is warned of. */
+  readonly changes?: readonly Fault[];
+}
+
+/** A definition that came as YAML: its names are made identifiers, as Skyvern does for YAML and not for JSON. */
+export function fromYaml({ value, locate }: { readonly value: Json; readonly locate: DefinitionInput["locate"] }): DefinitionInput {
+  return { ...sanitizeNames(value), locate };
 }
 
 export interface SavedWorkflow {
@@ -214,8 +222,8 @@ export function validateWorkflow(
   const checked = checkDefinition(withoutResponseFields(input.definition), blockCatalog, organization);
   const diagnose = (severity: Diagnostic["severity"], faults: readonly Fault[]) =>
     input.locate(faults).map((fault) => ({ severity, ...fault }));
-  if (!checked.ok) return { plan: null, diagnostics: diagnose("error", checked.faults) };
-  return { plan: planView(checked), diagnostics: diagnose("warning", checked.warnings) };
+  if (!checked.ok) return { plan: null, diagnostics: [...diagnose("error", checked.faults), ...diagnose("warning", input.changes ?? [])] };
+  return { plan: planView(checked), diagnostics: diagnose("warning", [...(input.changes ?? []), ...checked.warnings]) };
 }
 
 /** A version that a run can start from. A template's ids are its own: it is shared by every organization. */
@@ -280,7 +288,7 @@ export function checkInput(
       definition: stored,
       title: checked.definition.title,
       folderId: typeof folderId === "string" ? folderId : null,
-      warnings: checked.warnings,
+      warnings: input.locate([...(input.changes ?? []), ...checked.warnings]),
     };
   }
   const faults = checked.ok ? [] : input.locate(checked.faults);

@@ -1,4 +1,8 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { blockCatalog, blockTypes } from "../../src/blocks/registry.ts";
+import { definitions } from "../../src/domain/testing/definitions.ts";
 import { createTenant, type Tenant } from "./api.ts";
 
 const set = (label: string, values: object = {}, more: object = {}) => ({ block_type: "set", label, values, ...more });
@@ -65,5 +69,72 @@ describe("a workflow with a block that this service will not run", () => {
       { path: "workflow_definition.blocks[0].block_type", message: expect.stringContaining(instead), code: "not_supported" },
     ]);
     expect((await tenant.call("GET", "/v1/workflows")).body).toEqual([]);
+  });
+});
+
+describe("what GET returns can be posted again, and comes back the same", () => {
+  const types = blockTypes.filter(({ refuses, example }) => (refuses?.(example) ?? null) === null);
+  const generated = fc.sample(definitions(types, blockCatalog), { numRuns: 12, seed: 7 });
+  const own = new Set(["workflow_id", "workflow_permanent_id", "agent_id", "created_at", "modified_at", "warnings"]);
+  const rest = (workflow: object) => Object.fromEntries(Object.entries(workflow).filter(([field]) => !own.has(field)));
+
+  it.each([
+    ["JSON", (definition: unknown) => ({ json_definition: definition })],
+    ["YAML", (definition: unknown) => ({ yaml_definition: stringify(definition) })],
+  ])("as %s", async (_language, write) => {
+    const tenant = await createTenant();
+    for (const definition of generated) {
+      const saved = await tenant.call("POST", "/v1/workflows", { json_definition: definition });
+      expect([saved.status, saved.body.errors]).toEqual([200, undefined]);
+      const read = (await tenant.call("GET", `/v1/workflows/${saved.body.workflow_permanent_id}`)).body;
+      expect(read).toMatchObject(definition);
+      const again = await tenant.call("POST", "/v1/workflows", write(read));
+      expect(rest((await tenant.call("GET", `/v1/workflows/${again.body.workflow_permanent_id}`)).body)).toEqual(rest(read));
+      const [before, after] = [definition, read].map((json) => tenant.call("POST", "/v1/workflows/validate", { json_definition: json }));
+      expect((await after!).body).toEqual((await before!).body);
+    }
+  });
+});
+
+describe("YAML with names that are no identifiers", () => {
+  const yaml = [
+    "title: From YAML",
+    "workflow_definition:",
+    "  parameters:",
+    "    - {parameter_type: workflow, workflow_parameter_type: string, key: customer name, default_value: Ada}",
+    "  blocks:",
+    "    - {block_type: set, label: 1st step, values: {greeting: 'Hello {{ customer name }}'}}",
+    "    - {block_type: set, label: last, values: {again: '{{ 1st step_output.greeting }}'}}",
+  ].join("\n");
+  const changed = ["key", "label", "values.greeting", "values.again"];
+
+  it("is saved with identifiers and a warning for each change, and runs", async () => {
+    const tenant = await createTenant();
+    const { status, body } = await tenant.call("POST", "/v1/workflows", { yaml_definition: yaml });
+    expect(status).toBe(200);
+    expect(body.warnings.map(({ path, code }: { path: string; code: string }) => [path.split("].")[1], code])).toEqual(
+      changed.map((field) => [field, "renamed"]),
+    );
+    expect(body.warnings[1]).toMatchObject({
+      path: "workflow_definition.blocks[0].label",
+      message: '"1st step" was changed to "_1st_step": names must be identifiers (line 6, column 25)',
+    });
+    const run = await tenant.call("POST", "/v1/run/workflows", { workflow_id: body.workflow_permanent_id }, { prefer: "wait=10" });
+    expect(run.body).toMatchObject({ status: "completed", output: { last_output: { again: "Hello Ada" } } });
+  });
+
+  it("is told so by validate", async () => {
+    const { body } = await (await createTenant()).call("POST", "/v1/workflows/validate", { yaml_definition: yaml });
+    expect(body.valid).toBe(true);
+    expect(body.diagnostics.map(({ severity, code }: { severity: string; code: string }) => `${severity} ${code}`)).toEqual(
+      changed.map(() => "warning renamed"),
+    );
+  });
+
+  it("is refused as JSON, where nothing is changed", async () => {
+    const json = { title: "x", workflow_definition: { blocks: [set("1st step")] } };
+    const { status, body } = await (await createTenant()).call("POST", "/v1/workflows", { json_definition: json });
+    expect(status).toBe(422);
+    expect(body.errors).toMatchObject([{ path: "workflow_definition.blocks[0].label", code: "invalid_value" }]);
   });
 });

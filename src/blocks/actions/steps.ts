@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../../domain/json-value.ts";
 import { browserTargetSchema, LOAD_STATES } from "../../domain/browser.ts";
 import { isJsonObject } from "../../domain/json.ts";
 import { fieldsSchema } from "../extraction/fields.ts";
@@ -115,7 +116,7 @@ export const stepSchema = z.discriminatedUnion("action", [
       .min(1)
       .describe("The value of the last expression is the result; it may be a promise, and must be JSON. `args` holds the arguments."),
     args: z
-      .record(z.string(), z.json())
+      .record(z.string(), jsonValue)
       .default({})
       .describe("Values for the script, as `args.<name>`: safe, where writing an expression into the script is not."),
     name: name.exactOptional().describe("Key of the result in the block's output. Without it the result is dropped."),

@@ -11,8 +11,12 @@ import type { BlockCatalog, BlockTypeFacts } from "./catalog.ts";
 import { asksModel } from "./criteria.ts";
 import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";
 import { retryOf } from "./retry.ts";
+import { ListNames, type Names, Scope } from "./scope.ts";
 import { blockSchema, COMMON_FIELDS, configOf } from "./schema.ts";
 import { warnOfUnused } from "./unused-fields.ts";
+
+/** Faults that are told with the nearest name. */
+const MAX_HINTS = 50;
 
 /** What the schema cannot say: types and their fields, labels, and the names that expressions may use where they stand. */
 export class DefinitionCheck {
@@ -21,22 +25,26 @@ export class DefinitionCheck {
   readonly warnings: Fault[] = [];
   /** Where each block stands, at any depth, by its label. */
   readonly paths = new Map<string, string>();
-  /** False when a label is missing or used twice, or a list is too long to be looked at: nothing can be said of the graph then. */
+  /** False when a label is missing or used twice, or there is too much to be looked at: nothing can be said of the graph then. */
   labelsAreClear = true;
   readonly #version: DefinitionVersion;
   readonly #catalog: BlockCatalog;
   /** Keys of all parameters, also of those with faults. */
-  readonly #keys: readonly string[];
+  readonly #keys: ReadonlySet<string>;
   readonly #names: ParameterNames;
+  /** What means a parameter or a system value in expressions, wherever it stands. */
+  readonly #takenNames: ReadonlySet<string>;
   /** The workflow's own, which a block's win over. */
   readonly #errorCodes: Readonly<Record<string, string>>;
   readonly #finallyLabel: string | null;
+  #hintsLeft = MAX_HINTS;
+  #expressions = 0;
   readonly #mentionedKeys: { key: string; path: readonly PropertyKey[] }[] = [];
 
   constructor(
     version: DefinitionVersion,
     catalog: BlockCatalog,
-    keys: readonly string[],
+    keys: ReadonlySet<string>,
     names: ParameterNames,
     finallyLabel: string | null,
     errorCodes: Readonly<Record<string, string>>,
@@ -45,42 +53,46 @@ export class DefinitionCheck {
     this.#catalog = catalog;
     this.#keys = keys;
     this.#names = names;
+    this.#takenNames = new Set([...keys, ...SYSTEM_NAMES, ...LOOP_NAMES]);
     this.#finallyLabel = finallyLabel;
     this.#errorCodes = errorCodes;
   }
 
   /**
    * Checks one list of blocks.
-   * @param outer names that are known around it, besides parameters and system values
+   * @param outer names that are known around it
    * @param depth from 1
    */
-  blocks(blocks: readonly JsonObject[], path: readonly PropertyKey[], outer: ReadonlySet<string>, depth: number): DraftBlock[] {
+  blocks(blocks: readonly JsonObject[], path: readonly PropertyKey[], outer: Scope, depth: number): DraftBlock[] {
     const labels = blocks.map(({ label }) => (typeof label === "string" ? label : null));
+    const names = new ListNames(labels, this.#finallyLabel, this.#version === 1);
     return blocks.map((block, index) => {
       const at = [...path, index];
       const label = labels[index] ?? null;
       if (label === null) this.labelsAreClear = false;
       else this.#claimLabel(label, at);
-      // In a list only what stands before has run; in a graph the graph decides, and a block that was not run has no output. The block at the
-      // end comes after all others.
-      const ended =
-        this.#version === 1 && label !== this.#finallyLabel ? labels.slice(0, index) : labels.filter((other) => other !== label);
-      const outputs = ended.flatMap((other) => (other === null || other === this.#finallyLabel ? [] : [outputName(other), other]));
       // In a loop a block may read the loop's values by its own label too.
-      const own = depth > 1 && label !== null ? [label] : [];
-      const readable = new Set([...outer, ...outputs]);
-      const known = new Set([...readable, ...this.#keysKnown(readable), ...SYSTEM_NAMES, ...own]);
-      return this.#block(block, at, known, [...labels.slice(index), this.#finallyLabel], depth);
+      const own = new Set(depth > 1 && label !== null ? [label] : []);
+      const readable = new Scope(outer, names.endedAt(index));
+      const known = new Scope(new Scope(readable, this.#keysKnown(readable)), own);
+      return this.#block(block, at, { known, later: (name) => names.laterAt(index, name) }, depth);
     });
   }
 
   /** A context parameter that reads an output is known where the output is. */
-  #keysKnown(readable: ReadonlySet<string>): readonly string[] {
-    if (this.#names.sources.size === 0) return this.#keys;
-    return this.#keys.filter((key) => {
+  #keysKnown(readable: Names): Names {
+    const keys = this.#keys;
+    if (this.#names.sources.size === 0) return keys;
+    const has = (key: string): boolean => {
       const source = sourceOf(key, this.#names);
-      return this.#keys.includes(source) || readable.has(source);
-    });
+      return keys.has(key) && (keys.has(source) || readable.has(source));
+    };
+    return {
+      has,
+      *[Symbol.iterator]() {
+        for (const key of keys) if (has(key)) yield key;
+      },
+    };
   }
 
   /** The block that runs at the end, which must be one of the outermost and stand by itself. */
@@ -108,14 +120,21 @@ export class DefinitionCheck {
   /** It is filled in before the run begins: nothing but the parameters is known. */
   sequentialKey(workflow: unknown): void {
     const key = isJsonObject(workflow) ? workflow.sequential_key : null;
-    if (typeof key === "string" && hasExpression(key))
-      this.#expression(key, "sequential_key", new Set(this.#keysKnown(new Set())), [], false);
+    if (typeof key === "string" && hasExpression(key)) {
+      const known = new Scope(new Set(), this.#keysKnown(new Set()));
+      this.#expression(key, "sequential_key", { known, later: () => null }, false);
+    }
   }
 
   parallelism(maxParallelBlocks: unknown): void {
     if (maxParallelBlocks === undefined || this.#version === 3) return;
     const message = `only version 3 runs blocks in parallel, and this definition is of version ${this.#version}; for the iterations of a for_loop there is max_concurrency`;
     this.faults.push({ path: "workflow_definition.max_parallel_blocks", message, code: "invalid_value" });
+  }
+
+  /** There may be more of them than one call has room for arguments. */
+  #add(faults: readonly Fault[]): void {
+    for (const fault of faults) this.faults.push(fault);
   }
 
   #claimLabel(label: string, path: readonly PropertyKey[]): void {
@@ -126,19 +145,12 @@ export class DefinitionCheck {
       this.labelsAreClear = false;
       this.faults.push({ path: at, message: `the label "${label}" is used before, by ${before}`, code: "duplicate" });
     }
-    if (this.#keys.includes(outputName(label))) {
+    if (this.#keys.has(outputName(label))) {
       this.faults.push({ path: at, message: `its output "${outputName(label)}" has the name of a parameter`, code: "duplicate" });
     }
   }
 
-  /** @param later labels of blocks that come with or after this one */
-  #block(
-    block: JsonObject,
-    path: readonly PropertyKey[],
-    known: ReadonlySet<string>,
-    later: readonly (string | null)[],
-    depth: number,
-  ): DraftBlock {
+  #block(block: JsonObject, path: readonly PropertyKey[], place: Place, depth: number): DraftBlock {
     const type = typeof block.block_type === "string" ? this.#catalog.find(block.block_type) : undefined;
     if (type === undefined && typeof block.block_type === "string") {
       this.faults.push({
@@ -148,7 +160,7 @@ export class DefinitionCheck {
       });
     }
     const written = configOf(block);
-    if (type !== undefined) this.faults.push(...type.checkConfig(written, path));
+    if (type !== undefined) this.#add(type.checkConfig(written, path));
     const config = type?.normalize(written) ?? written;
     const role = type?.role ?? "step";
     this.#refusal(type, block, config, path);
@@ -159,11 +171,11 @@ export class DefinitionCheck {
       Object.entries(block).filter(([field]) => COMMON_FIELDS.has(field) && field !== "loop_blocks"),
     );
     for (const { source, path: inner } of findExpressions({ ...common, ...config }))
-      this.#expression(source, formatPath([...path, ...inner]), known, later, (type?.readsSecrets ?? true) && String(inner[0]) in config);
+      this.#expression(source, formatPath([...path, ...inner]), place, (type?.readsSecrets ?? true) && String(inner[0]) in config);
     if (role === "conditional") this.#criteria(config, path);
-    const body = this.#body(block, role, path, known, depth);
+    const body = this.#body(block, role, path, place.known, depth);
     this.#order(block, role, path);
-    this.#condition(condition, role, path, known, body, later);
+    this.#condition(condition, role, path, place, body);
     return this.#draft({ block, config, role, needs, repeatable: type?.isRepeatable(written) ?? false, path, body });
   }
 
@@ -195,7 +207,7 @@ export class DefinitionCheck {
     const known = new Set([...this.#keys, ...[...this.paths.keys()].map(outputName)]);
     for (const { key, path } of this.#mentionedKeys) {
       if (known.has(key)) continue;
-      const near = nearestName(key, known);
+      const near = this.#nearest(key, known);
       const message = `there is no parameter "${key}"${near === undefined ? "" : `; did you mean "${near}"?`}`;
       this.faults.push({ path: formatPath(path), message, code: "undefined_name" });
     }
@@ -218,34 +230,27 @@ export class DefinitionCheck {
   }
 
   /** A while_loop's is asked before every iteration and sees the iteration before. */
-  #condition(
-    condition: unknown,
-    role: BlockRole,
-    path: readonly PropertyKey[],
-    known: ReadonlySet<string>,
-    body: readonly DraftBlock[] | null,
-    later: readonly (string | null)[],
-  ): void {
+  #condition(condition: unknown, role: BlockRole, path: readonly PropertyKey[], place: Place, body: readonly DraftBlock[] | null): void {
     const at = formatPath([...path, "condition"]);
     if (role === "while_loop") {
       if (!isJsonObject(condition) || typeof condition.expression !== "string") {
         this.faults.push({ path: at, message: "is required: `{expression}`, which is asked before each iteration", code: "required" });
       } else if (asksModel(condition)) {
-        this.#expression(condition.expression, `${at}.expression`, known, later, false);
+        this.#expression(condition.expression, `${at}.expression`, place, false);
       } else {
         const inside = [...LOOP_NAMES, ...(body ?? []).flatMap(({ node }) => [outputName(node.label), node.label])];
-        this.#test(condition.expression, `${at}.expression`, new Set([...known, ...inside]), later);
+        this.#test(condition.expression, `${at}.expression`, { ...place, known: new Scope(place.known, new Set(inside)) });
       }
     } else if (isJsonObject(condition)) {
       this.faults.push({ path: at, message: "must be a string; only a while_loop has an object here", code: "invalid_type" });
     } else if (typeof condition === "string") {
-      this.#test(condition, at, known, later);
+      this.#test(condition, at, place);
     }
   }
 
   /** An expression whose value is asked for its truth. */
-  #test(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[]): void {
-    if (hasExpression(source)) this.#expression(source, path, known, later, false);
+  #test(source: string, path: string, place: Place): void {
+    if (hasExpression(source)) this.#expression(source, path, place, false);
     else this.faults.push(plainText(path));
   }
 
@@ -258,7 +263,7 @@ export class DefinitionCheck {
     }
   }
 
-  #body(block: JsonObject, role: BlockRole, path: readonly PropertyKey[], known: ReadonlySet<string>, depth: number): DraftBlock[] | null {
+  #body(block: JsonObject, role: BlockRole, path: readonly PropertyKey[], known: Scope, depth: number): DraftBlock[] | null {
     const at = [...path, "loop_blocks"];
     const blocks = block.loop_blocks;
     if (role !== "for_loop" && role !== "while_loop") {
@@ -291,10 +296,10 @@ export class DefinitionCheck {
     }
     for (const [index, inner] of blocks.entries()) {
       const parsed = blockSchema.safeParse(inner);
-      if (!parsed.success) this.faults.push(...faultsOf(parsed.error, blockSchema, [...at, index]));
+      if (!parsed.success) this.#add(faultsOf(parsed.error, blockSchema, [...at, index]));
     }
     const own = typeof block.label === "string" ? [block.label] : [];
-    return this.blocks(blocksIn(blocks), at, new Set([...known, ...LOOP_NAMES, ...own]), depth + 1);
+    return this.blocks(blocksIn(blocks), at, new Scope(known, new Set([...LOOP_NAMES, ...own])), depth + 1);
   }
 
   #draft({
@@ -331,7 +336,7 @@ export class DefinitionCheck {
     return {
       source: { ...config, condition: block.condition ?? null, loop_blocks: block.loop_blocks ?? null },
       names: this.#names,
-      takenNames: new Set([...this.#keys, ...SYSTEM_NAMES, ...LOOP_NAMES]),
+      takenNames: this.#takenNames,
       path,
       nextLabel: typeof block.next_block_label === "string" ? block.next_block_label : null,
       dependsOn: Array.isArray(block.depends_on) ? block.depends_on.filter((label) => typeof label === "string") : [],
@@ -350,18 +355,24 @@ export class DefinitionCheck {
         timeoutMs: timeout * 1000,
         retry: needs === null ? retryOf(common, onInterrupted === "retry") : NO_RETRY,
         onInterrupted,
-        errorCodes: { ...this.#errorCodes, ...common.error_code_mapping },
+        errorCodes: common.error_code_mapping == null ? this.#errorCodes : { ...this.#errorCodes, ...common.error_code_mapping },
       },
     };
   }
 
   /** @param mayReadSecrets may it use the fields of credentials? */
-  #expression(source: string, path: string, known: ReadonlySet<string>, later: readonly (string | null)[], mayReadSecrets: boolean): void {
+  #expression(source: string, path: string, place: Place, mayReadSecrets: boolean): void {
+    this.#expressions += 1;
+    if (this.#expressions > DEFINITION_LIMITS.expressions) {
+      const message = `has more than ${DEFINITION_LIMITS.expressions} expressions`;
+      if (this.labelsAreClear) this.faults.push({ path: "workflow_definition", message, code: "too_large" });
+      this.labelsAreClear = false;
+      return;
+    }
     try {
       const expression = parseExpression(source);
       for (const name of expression.names) {
-        if (known.has(name)) continue;
-        this.faults.push({ path, message: undefinedName(name, known, later, this.#names), code: "undefined_name" });
+        if (!place.known.has(name)) this.faults.push({ path, message: this.#undefinedName(name, place), code: "undefined_name" });
       }
       const { credentials } = this.#names;
       for (const fault of checkCredentialReads(expression, credentials, mayReadSecrets)) this.faults.push({ path, ...fault });
@@ -370,6 +381,26 @@ export class DefinitionCheck {
       this.faults.push({ path, message: error.message, code: "invalid_expression" });
     }
   }
+
+  #undefinedName(name: string, { known, later }: Place): string {
+    const producer = later(sourceOf(name, this.#names));
+    if (producer !== null) return `'${name}' is not defined here: the block "${producer}" has not run yet`;
+    const near = this.#nearest(name, known);
+    return `'${name}' is not defined${near === undefined ? "" : `; did you mean '${near}'?`}`;
+  }
+
+  /** Looking for the nearest of many names takes time: only the first faults are told with one. */
+  #nearest(name: string, known: Iterable<string>): string | undefined {
+    if (this.#hintsLeft === 0) return undefined;
+    this.#hintsLeft -= 1;
+    return nearestName(name, known);
+  }
+}
+
+/** Where an expression stands: the names that it may use, and who will have a name later. */
+interface Place {
+  readonly known: Scope;
+  readonly later: (name: string) => string | null;
 }
 
 /** The blocks of a list as it was written, each at its place: what is no block, which the schema refuses, is one without fields. */
@@ -384,12 +415,4 @@ function plainText(path: string): Fault {
 function unknownType(type: string, catalog: BlockCatalog): string {
   const near = nearestName(type, catalog.types);
   return `unknown block type "${type}"; ${near === undefined ? `the types are ${catalog.types.join(", ")}` : `did you mean "${near}"?`}`;
-}
-
-function undefinedName(name: string, known: ReadonlySet<string>, later: readonly (string | null)[], names: ParameterNames): string {
-  const source = sourceOf(name, names);
-  const producer = later.find((label) => label !== null && (outputName(label) === source || label === source));
-  if (producer !== undefined) return `'${name}' is not defined here: the block "${producer}" has not run yet`;
-  const near = nearestName(name, known);
-  return `'${name}' is not defined${near === undefined ? "" : `; did you mean '${near}'?`}`;
 }

@@ -93,6 +93,11 @@ describe("a definition is refused for", () => {
     ["a loop over what is not there", workflow([loop("l", [set("a")], { loop_variable_reference: "skus" })]), "workflow_definition.blocks[0].loop_variable_reference", "undefined_name"],
     ["a while_loop without a condition", workflow([{ block_type: "while_loop", label: "w", loop_blocks: [set("a")] }]), "workflow_definition.blocks[0].condition", "required"],
     ["a while_loop that asks in another way", workflow([{ ...repeat("w", "{{ true }}", [set("a")]), condition: { expression: "{{ true }}", criteria_type: "python" } }]), "workflow_definition.blocks[0].condition.criteria_type", "invalid_value"],
+    ["a label that means something else in JavaScript", workflow([set("__proto__")]), "workflow_definition.blocks[0].label", "invalid_value"],
+    ["more parameters than 1,000", workflow([set("a")], Array.from({ length: 1_001 }, (_, index) => string(`p${index}`))), "workflow_definition.parameters", "too_large"],
+    ["more values than 20,000", workflow([set("a", { v: Array.from({ length: 20_000 }, () => 0) })]), "workflow_definition", "too_large"],
+    ["more expressions than 5,000", workflow([set("a", { v: Array.from({ length: 5_001 }, () => "{{ 1 }}") })]), "workflow_definition", "too_large"],
+    ["more error codes than 100", defined({ error_code_mapping: Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`c${index}`, "x"])) }, set("a")), "workflow_definition.error_code_mapping", "invalid_value"],
     ["Python", workflow([{ block_type: "code", label: "c", code: "1" }]), "workflow_definition.blocks[0].block_type", "not_supported"],
     ["a spreadsheet inside a loop", workflow([loop("l", [{ block_type: "google_sheets_read", label: "s", spreadsheet_url: "https://x.example" }])]), "workflow_definition.blocks[0].loop_blocks[0].block_type", "not_supported"],
     ["a mailbox", workflow([{ block_type: "email_inbox", label: "m", email_client: "gmail" }]), "workflow_definition.blocks[0].block_type", "not_supported"],
@@ -387,6 +392,24 @@ describe("the plan", () => {
 
 it("leaves a field that holds an expression until it is filled in", () => {
   expect(faultsOf(workflow([set("a"), { block_type: "wait", label: "w", wait_sec: "{{ a_output.v }}" }]))).toEqual([]);
+});
+
+it("names every circle block by block", () => {
+  const messages = faultsOf(workflow([then("a", "b"), then("b", "a"), then("c", "d"), then("d", "c")])).map(({ message }) => message);
+  expect(messages).toEqual(
+    ["a → b → a", "c → d → c"].map((circle) => `the blocks lead in a circle: ${circle}. To repeat, use a while_loop`),
+  );
+});
+
+it("tells 1,000 faults, and how many more there are", () => {
+  const faults = faultsOf(workflow([set("a", {}, Object.fromEntries(Array.from({ length: 1_500 }, (_, index) => [`field${index}`, 1])))]));
+  expect(faults).toHaveLength(1_001);
+  expect(faults.at(-1)).toEqual({ path: "workflow_definition", message: "has 500 more faults than these", code: "too_large" });
+});
+
+it("has room for all faults of a list that is wrong throughout", () => {
+  const steps = Array.from({ length: 19_000 }, () => 0);
+  expect(faultsOf(workflow([{ block_type: "actions", label: "a", steps }]))).toHaveLength(1_001);
 });
 
 describe("a block that needs a model", () => {

@@ -1,6 +1,6 @@
 import { describeFaults, ServiceError, type Fault } from "../error.ts";
 import { formatPath, isJsonObject, type JsonObject } from "../json.ts";
-import { outputName } from "../names.ts";
+import { outputName, SYSTEM_NAMES } from "../names.ts";
 import { checkParameterDefinitions, type ParameterDefinition, type ParameterNames, resolveNames } from "../parameter.ts";
 import { type DefinitionVersion, type Plan, wire } from "../plan.ts";
 import { NO_RETRY } from "../recovery.ts";
@@ -10,6 +10,7 @@ import { blocksIn, DefinitionCheck } from "./check-blocks.ts";
 import { DEFINITION_LIMITS } from "./limits.ts";
 import { retryPolicy } from "./retry.ts";
 import { workflowSchema } from "./schema.ts";
+import { Scope } from "./scope.ts";
 import { warnOfUnused } from "./unused-fields.ts";
 
 /** A workflow's definition, checked; what callers get back is the JSON that they sent, kept beside it. */
@@ -49,19 +50,24 @@ export type CheckedDefinition =
  * @param limits those of the organization that saves it; absent for what belongs to none, or was saved before
  */
 export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: WorkflowLimits): CheckedDefinition {
+  if (hasMoreValuesThan(DEFINITION_LIMITS.values, input)) {
+    const message = `has more than ${DEFINITION_LIMITS.values} values in all; give data to a run by its parameters`;
+    return { ok: false, faults: [{ path: "workflow_definition", message, code: "too_large" }] };
+  }
   const result = workflowSchema.safeParse(input);
   const faults = result.success ? [] : faultsOf(result.error, workflowSchema);
   const raw = isJsonObject(input) && isJsonObject(input.workflow_definition) ? input.workflow_definition : {};
-  const parameters = checkParameterDefinitions(Array.isArray(raw.parameters) ? raw.parameters : [], ["workflow_definition", "parameters"]);
+  // Where the schema has said that there are too many, looking at them all would take too long.
+  const written = Array.isArray(raw.parameters) && raw.parameters.length <= DEFINITION_LIMITS.parameters ? raw.parameters : [];
+  const parameters = checkParameterDefinitions(written, ["workflow_definition", "parameters"]);
   const blocks = blocksIn(raw.blocks);
   if (limits !== undefined && blocks.length > limits.maxWorkflowBlocks) faults.push(tooManyBlocks(blocks.length, limits));
-  // The schema has said that there are too many: looking at them all would take too long.
-  if (blocks.length > DEFINITION_LIMITS.workflowBlocks) return { ok: false, faults: [...faults, ...parameters.faults] };
+  if (blocks.length > DEFINITION_LIMITS.workflowBlocks) return { ok: false, faults: limitFaults([...faults, ...parameters.faults]) };
   const version = raw.version === 1 || raw.version === 2 || raw.version === 3 ? raw.version : inferVersion(blocks);
-  const keys = (Array.isArray(raw.parameters) ? raw.parameters : []).flatMap((parameter) =>
-    isJsonObject(parameter) && typeof parameter.key === "string" ? [parameter.key] : [],
+  const keys = new Set(
+    written.flatMap((parameter) => (isJsonObject(parameter) && typeof parameter.key === "string" ? [parameter.key] : [])),
   );
-  const names = resolveNames(parameters.parameters, new Set(outputNamesIn(blocks)), (key) => pathOfParameter(raw.parameters, key));
+  const names = resolveNames(parameters.parameters, new Set(outputNamesIn(blocks)), (key) => pathOfParameter(written, key));
   const finallyLabel = typeof raw.finally_block_label === "string" ? raw.finally_block_label : null;
   const check = new DefinitionCheck(
     version,
@@ -71,7 +77,7 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     finallyLabel,
     result.success ? (result.data.workflow_definition.error_code_mapping ?? {}) : {},
   );
-  const drafts = check.blocks(blocks, ["workflow_definition", "blocks"], new Set(), 1);
+  const drafts = check.blocks(blocks, ["workflow_definition", "blocks"], new Scope(new Set(SYSTEM_NAMES), new Set()), 1);
   check.parameterKeys();
   check.sequentialKey(input);
   check.parallelism(raw.max_parallel_blocks);
@@ -81,8 +87,9 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     finallyLabel,
   );
   const last = wire(version, check.lastBlocks(drafts), finallyLabel);
-  faults.push(...parameters.faults, ...names.faults, ...check.faults, ...(check.labelsAreClear ? [...wired.faults, ...last.faults] : []));
-  if (!result.success || faults.length > 0) return { ok: false, faults };
+  const inGraph = check.labelsAreClear ? [...wired.faults, ...last.faults] : [];
+  const found = [...faults, ...parameters.faults, ...names.faults, ...check.faults, ...inGraph];
+  if (!result.success || found.length > 0) return { ok: false, faults: limitFaults(found) };
   const { title, description, webhook_callback_url, max_elapsed_time_minutes, run_sequentially, sequential_key, workflow_definition } =
     result.data;
   const { totp_verification_url, totp_identifier } = result.data;
@@ -148,6 +155,26 @@ function outputNamesIn(blocks: readonly JsonObject[]): string[] {
 function pathOfParameter(parameters: unknown, key: string): string {
   const index = Array.isArray(parameters) ? parameters.findIndex((item) => isJsonObject(item) && item.key === key) : 0;
   return formatPath(["workflow_definition", "parameters", index]);
+}
+
+function hasMoreValuesThan(limit: number, root: unknown): boolean {
+  const open = [root];
+  let count = 0;
+  for (let value = open.pop(); value !== undefined && count <= limit; value = open.pop()) {
+    if (typeof value !== "object" || value === null) continue;
+    const inside = Array.isArray(value) ? value : Object.values(value);
+    count += inside.length;
+    if (count <= limit) open.push(...inside);
+  }
+  return count > limit;
+}
+
+/** A megabyte can have half a million faults: nobody reads them, and the answer would be too large to be sent. */
+function limitFaults(faults: readonly Fault[]): readonly Fault[] {
+  const { faults: limit } = DEFINITION_LIMITS;
+  if (faults.length <= limit) return faults;
+  const rest = { path: "workflow_definition", message: `has ${faults.length - limit} more faults than these`, code: "too_large" } as const;
+  return [...faults.slice(0, limit), rest];
 }
 
 function tooManyBlocks(count: number, { maxWorkflowBlocks }: WorkflowLimits): Fault {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonValue } from "../json-value.ts";
 import type { JsonObject } from "../json.ts";
 import { RETRY_DEFAULTS } from "../recovery.ts";
 import { WORKFLOW_STATUSES } from "../workflow-status.ts";
@@ -25,10 +26,16 @@ export const retrySchema = z.strictObject({
 });
 
 /** Python's identifiers, which is what Skyvern asks of labels and keys. */
-const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+export const IDENTIFIER = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
+
+const errorCodesSchema = z
+  .record(z.string(), z.string())
+  .refine((codes) => Object.keys(codes).length <= DEFINITION_LIMITS.errorCodes, `must have at most ${DEFINITION_LIMITS.errorCodes} codes`);
 
 /** Skyvern's `{model_name}`. */
-const modelSchema = z.record(z.string(), z.json());
+const modelSchema = z.record(z.string(), jsonValue);
+
+const RESERVED_LABELS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /** A block as written: the fields that every block has, and those of its type, which the catalog checks. */
 export const blockSchema = z.looseObject({
@@ -37,6 +44,7 @@ export const blockSchema = z.looseObject({
     .string()
     .max(DEFINITION_LIMITS.label)
     .regex(IDENTIFIER, "must be letters, digits and _, and not begin with a digit")
+    .refine((label) => !RESERVED_LABELS.has(label), "means something else in JavaScript; choose another")
     .describe("Names the block, once in the workflow. Its output is `<label>_output` in expressions."),
   next_block_label: z
     .string()
@@ -80,10 +88,7 @@ export const blockSchema = z.looseObject({
     .describe(
       "When the service died during this block: run it again, fail, or ask a person. Default: `retry` for repeatable types, else `fail`.",
     ),
-  error_code_mapping: z
-    .record(z.string(), z.string())
-    .nullish()
-    .describe("Codes for failures whose reason contains the text. Wins over the workflow's."),
+  error_code_mapping: errorCodesSchema.nullish().describe("Codes for failures whose reason contains the text. Wins over the workflow's."),
   model: unused(modelSchema),
   ignore_workflow_system_prompt: unused(z.boolean(), false),
   disable_cache: unused(z.boolean(), false),
@@ -119,7 +124,7 @@ export const workflowSchema = z.strictObject({
     .string()
     .nullish()
     .describe("The folder to put the workflow into; it stays where it is when absent. Belongs to the workflow, not to a version."),
-  proxy_location: unused(z.union([z.string(), z.record(z.string(), z.json())])),
+  proxy_location: unused(z.union([z.string(), z.record(z.string(), jsonValue)])),
   persist_browser_session: unused(z.boolean(), false),
   reuse_browser_session: unused(z.boolean(), false),
   pin_saved_session_ip: unused(z.boolean(), false),
@@ -145,7 +150,7 @@ export const workflowSchema = z.strictObject({
         "How blocks follow each other. 1: as they are listed. 2: by `next_block_label`. 3: by what they depend on, in parallel. " +
           "Default: 2 where a block is a `conditional` or names the next, else 1.",
       ),
-    parameters: z.array(z.unknown()).default([]).describe("The inputs of a run."),
+    parameters: z.array(z.unknown()).max(DEFINITION_LIMITS.parameters).default([]).describe("The inputs of a run."),
     blocks: z
       .array(blockSchema)
       .min(1)
@@ -159,9 +164,9 @@ export const workflowSchema = z.strictObject({
       .optional()
       .describe("Version 3: how many blocks may run at once, 4 by default."),
     retry: retrySchema.optional().describe("Try a failed run again, from what failed."),
-    error_code_mapping: z.record(z.string(), z.string()).nullish().describe("Codes for failures whose reason contains the text."),
+    error_code_mapping: errorCodesSchema.nullish().describe("Codes for failures whose reason contains the text."),
     workflow_system_prompt: unused(z.string()),
-    completion_contract: unused(z.record(z.string(), z.json())),
+    completion_contract: unused(z.record(z.string(), jsonValue)),
   }),
 });
 

@@ -16,6 +16,7 @@ import { listTemplates, listTemplateVersions, readTemplate } from "../../service
 import {
   createWorkflow,
   deleteWorkflow,
+  fromYaml,
   listWorkflows,
   listWorkflowVersions,
   markTemplate,
@@ -348,6 +349,5 @@ function readDefinition({ json_definition: definition, yaml_definition: yaml }: 
     throw invalidInput("The body is not valid", faults);
   }
   if (yaml === undefined) return { definition: definition as Json, locate: (faults) => [...faults] };
-  const { value, locate } = requireDocument(parseYaml(yaml), "yaml_definition");
-  return { definition: value, locate };
+  return fromYaml(requireDocument(parseYaml(yaml), "yaml_definition"));
 }
