@@ -4,6 +4,8 @@ import { BlockError, defineBlock } from "./block.ts";
 import { assertPageStatus, onPage } from "./browser-block.ts";
 import { fileName, sanitize } from "./file-name.ts";
 import { describeFile } from "./files.ts";
+import { engineField, parameterKeysField, stepsField, totpFields } from "./skyvern-fields.ts";
+import { unused } from "../domain/workflow/unused-fields.ts";
 
 const NEEDS_MODEL =
   "a model to find the download by navigation_goal, which this service does not have: name what to click in `selector`, or the file's address in `url`";
@@ -14,6 +16,7 @@ export const fileDownload = defineBlock({
   summary:
     "Download a file with the page's session and keep it as an artifact: click `selector` (on `url`, if one is given), or without a `selector` take the file at `url`.",
   repeatable: false,
+  needs: ({ selector, navigation_goal: goal }) => (selector == null && goal != null ? NEEDS_MODEL : null),
   config: z
     .strictObject({
       url: z.string().min(1).nullish().describe("With a `selector`: the page to open first. Without: the address of the file."),
@@ -24,6 +27,13 @@ export const fileDownload = defineBlock({
         .describe("How to find the download, in words: needs a model where there is no `selector`. With one, it is a note for people."),
       download_suffix: z.string().nullish().describe("Name of the file. Without an ending it keeps that of the file as it came."),
       download_timeout: z.number().positive().max(780).nullish().describe("Seconds until the whole file must be there; 60 when left out."),
+      title: z.string().nullish().describe("For people."),
+      ...engineField,
+      ...stepsField,
+      ...parameterKeysField,
+      ...totpFields,
+      prompt: unused(z.string()),
+      path: unused(z.string()),
       continue_on_empty: z
         .boolean()
         .default(false)

@@ -9,6 +9,12 @@ import { csvRecords, excelRecords } from "./file-url-parser/tables.ts";
 import { unzip } from "./file-url-parser/zip.ts";
 import { describeFile, FILE_REFERENCE, openFiles, type OpenFile } from "./files.ts";
 import { isNestedDeeper } from "./http-request.ts";
+import { aModel } from "./model-block.ts";
+
+const READ_BY_SIGHT = aModel(
+  "to find in an image, or in a text, what json_schema asks for",
+  "a table or JSON is read and checked without one",
+);
 
 /** Files of an archive that are stored. */
 const MAX_EXTRACTED = 100;
@@ -20,6 +26,8 @@ export const fileUrlParser = defineBlock({
     "Read a file. CSV and Excel give a list of rows by the names in the first one; PDF, Word and text files their text; JSON its value; a ZIP " +
     "archive the list of its files, each stored as an artifact that other blocks can name.",
   repeatable: true,
+  needs: ({ file_type: type, json_schema: schema }) =>
+    type === "image" || (type === "pdf" || type === "docx" ? schema != null : false) ? READ_BY_SIGHT : null,
   config: z.strictObject({
     file_url: z.json().describe(`The file, at most 25 MB: ${FILE_REFERENCE}; or the key of a parameter that holds one of these.`),
     file_type: z

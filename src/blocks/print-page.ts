@@ -4,6 +4,7 @@ import { defineBlock } from "./block.ts";
 import { AS_LONG_AS_THE_BLOCK_MS, onPage } from "./browser-block.ts";
 import { sanitize } from "./file-name.ts";
 import { describeFile } from "./files.ts";
+import { parameterKeysField } from "./skyvern-fields.ts";
 
 const PAPERS = Object.keys(PAPER_INCHES) as (keyof typeof PAPER_INCHES)[];
 
@@ -17,6 +18,7 @@ export const printPage = defineBlock({
     landscape: z.boolean().default(false).describe("Paper lying on its side."),
     print_background: z.boolean().default(true).describe("Colours and pictures behind the text too."),
     include_timestamp: z.boolean().default(true).describe("The time, the address and the page's number at the foot of every page."),
+    ...parameterKeysField,
     custom_filename: z.string().nullish().describe("Name of the file, with or without `.pdf`. `page.pdf` when left out."),
   }),
   output: z.object({

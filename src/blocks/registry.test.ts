@@ -35,6 +35,14 @@ describe("the documentation shows workflows that are judged as it says", () => {
 });
 
 describe("the registry", () => {
+  it("knows Skyvern's thirty block types", () => {
+    const theirs =
+      "task task_v2 navigation action extraction login validation file_download goto_url wait human_interaction for_loop while_loop conditional code " +
+      "text_prompt http_request send_email file_url_parser pdf_parser pdf_fill split_pdf print_page download_to_s3 upload_to_s3 file_upload " +
+      "workflow_trigger google_sheets_read google_sheets_write email_inbox";
+    expect(new Set(blockTypes.map(({ type }) => type))).toEqual(new Set([...theirs.split(" "), "set", "actions", "screenshot"]));
+  });
+
   it("has each type once, and says what each field is for", () => {
     expect(new Set(blockTypes.map(({ type }) => type)).size).toBe(blockTypes.length);
     for (const { type, config } of blockTypes) {

@@ -20,6 +20,7 @@ import { googleSheetsRead, googleSheetsWrite } from "./google-sheets.ts";
 import { gotoUrl } from "./goto-url.ts";
 import { httpRequest } from "./http-request.ts";
 import { humanInteraction } from "./human-interaction.ts";
+import { pdfParser } from "./pdf-parser.ts";
 import { printPage } from "./print-page.ts";
 import { pdfFill, splitPdf } from "./pdf-tasks.ts";
 import { screenshot } from "./screenshot.ts";
@@ -49,6 +50,7 @@ export const blockTypes: readonly BlockType[] = [
   httpRequest,
   sendEmail,
   fileUrlParser,
+  pdfParser,
   uploadToS3,
   downloadToS3,
   textPrompt,

@@ -24,6 +24,7 @@ const LINKED_FIELDS: Readonly<Record<string, fc.Arbitrary<Json>>> = {
   parameter_keys: fc.subarray([PARAMETER]),
   loop_over_parameter_key: fc.constant(PARAMETER),
   loop_variable_reference: fc.constantFrom(PARAMETER, "{{ [1, 2] }}", "all the products of the page"),
+  file_url: fc.constantFrom(PARAMETER, "https://shop.example.com/list.csv"),
   timeout_seconds: fc.integer({ min: 1, max: 780 }),
 };
 function linkedField(field: string): fc.Arbitrary<Json> | undefined {

@@ -427,6 +427,9 @@ describe("a block that needs a model", () => {
     ["a while_loop by a prompt", { ...repeat("b", "", [set("a")]), condition: prompt("is there a next page?") }],
     ["a for_loop over words", loop("b", [set("a")], { loop_variable_reference: "all products of the page" })],
     ["a for_loop over words that could be an expression", loop("b", [set("a")], { loop_variable_reference: "products in cart" })],
+    ["a download by words", { block_type: "file_download", label: "b", navigation_goal: "Download the list." }],
+    ["a picture to read", { block_type: "file_url_parser", label: "b", file_url: "https://x.example/a.png", file_type: "image" }],
+    ["a PDF to read by a schema", { block_type: "pdf_parser", label: "b", file_url: "https://x.example/a.pdf", json_schema: { type: "object" } }],
     ["a request with files, which needs something else", { block_type: "http_request", label: "b", url: "https://x.example", method: "POST", files: { f: "a_1" } }],
   ])("is saved with a warning, and its plan fails with the same sentence: %s", (_what, block) => {
     const [warning, ...others] = warningsOf(workflow([block]));
