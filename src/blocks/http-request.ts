@@ -4,7 +4,6 @@ import { isJsonObject, type Json, JSON_LIMITS, type JsonObject } from "../domain
 import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import type { HttpResponse } from "../ports.ts";
-import { unused } from "../domain/workflow/unused-fields.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";
 import { fileName } from "./file-name.ts";
 import { asBlockError } from "./files.ts";

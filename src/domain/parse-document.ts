@@ -6,6 +6,7 @@ import { checkJsonLimits, type Json } from "./json.ts";
 export type ParsedDocument =
   | {
       readonly ok: true;
+      readonly language: "json" | "yaml";
       readonly value: Json;
       /** Adds the line and column to faults whose paths are relative to the document; what cannot be found keeps its message. */
       readonly locate: (faults: readonly Fault[]) => Fault[];
@@ -21,7 +22,7 @@ export function parseJson(text: string): ParsedDocument {
     return malformed([`is not valid JSON: ${describeJsonFault(text)}`]);
   }
   const faults = checkJsonLimits(value);
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, value, locate: (found) => [...found] };
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, language: "json", value, locate: (found) => [...found] };
 }
 
 const YAML_LIMITS = {
@@ -57,7 +58,12 @@ export function parseYaml(text: string): ParsedDocument {
   }
   const faults = checkJsonLimits(value);
   if (faults.length > 0) return { ok: false, faults };
-  return { ok: true, value: value as Json, locate: (found) => found.map((fault) => withPosition(fault, document, lines)) };
+  return {
+    ok: true,
+    language: "yaml",
+    value: value as Json,
+    locate: (found) => found.map((fault) => withPosition(fault, document, lines)),
+  };
 }
 
 const TOO_DEEP: ParsedDocument = { ok: false, faults: [{ path: "", message: "is nested too deeply to be read", code: "too_deep" }] };

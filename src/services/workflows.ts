@@ -3,6 +3,7 @@ import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import { isId, type FolderId, type OrganizationId, type WorkflowId } from "../domain/id.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
+import type { ParsedDocument } from "../domain/parse-document.ts";
 import { planView } from "../domain/plan-view.ts";
 import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
@@ -34,9 +35,9 @@ export interface DefinitionInput {
   readonly changes?: readonly Fault[];
 }
 
-/** A definition that came as YAML: its names are made identifiers, as Skyvern does for YAML and not for JSON. */
-export function fromYaml({ value, locate }: { readonly value: Json; readonly locate: DefinitionInput["locate"] }): DefinitionInput {
-  return { ...sanitizeNames(value), locate };
+/** A definition as it was read. The names of YAML are made identifiers, as Skyvern does for YAML and not for JSON. */
+export function fromDocument({ language, value, locate }: ParsedDocument & { ok: true }): DefinitionInput {
+  return language === "yaml" ? { ...sanitizeNames(value), locate } : { definition: value, locate };
 }
 
 export interface SavedWorkflow {

@@ -131,6 +131,14 @@ describe("YAML with names that are no identifiers", () => {
     );
   });
 
+  it("is read likewise by the older API, whose body is the YAML itself", async () => {
+    const tenant = await createTenant();
+    const { status, body } = await tenant.call("POST", "/api/v1/workflows", yaml, { "content-type": "application/x-yaml" });
+    expect(status).toBe(200);
+    expect(body.workflow_definition.blocks[0].label).toBe("_1st_step");
+    expect(body.warnings).toHaveLength(changed.length);
+  });
+
   it("is refused as JSON, where nothing is changed", async () => {
     const json = { title: "x", workflow_definition: { blocks: [set("1st step")] } };
     const { status, body } = await (await createTenant()).call("POST", "/v1/workflows", { json_definition: json });

@@ -17,7 +17,7 @@ import {
 import { readRunStatus } from "../../services/run-lists.ts";
 import { cancelRun, getTimeline, notFound, startRun } from "../../services/runs.ts";
 import { listTemplates } from "../../services/templates.ts";
-import { createWorkflow, deleteWorkflow, listWorkflows, readWorkflow, updateWorkflow } from "../../services/workflows.ts";
+import { createWorkflow, deleteWorkflow, fromDocument, listWorkflows, readWorkflow, updateWorkflow } from "../../services/workflows.ts";
 import { BODY_LIMITS } from "../body.ts";
 import { pageRequest } from "../paging.ts";
 import { pageFields, templateField, toPage, versionField } from "../query.ts";
@@ -111,9 +111,9 @@ export const legacyRoutes = [
       responses: { 200: savedAnswer },
       errors: ["invalid_definition", "idempotency_mismatch", "not_found"],
     },
-    async (deps, { c, organization, headers, body: { value, locate } }) => {
+    async (deps, { c, organization, headers, body: sent }) => {
       const key = headers["Idempotency-Key"] ?? null;
-      return c.json(savedResponse(await createWorkflow(deps, organization, { definition: value, locate }, key)));
+      return c.json(savedResponse(await createWorkflow(deps, organization, fromDocument(sent), key)));
     },
   ),
   route(
@@ -140,8 +140,8 @@ export const legacyRoutes = [
       responses: { 200: savedAnswer },
       errors: ["invalid_definition"],
     },
-    async (deps, { c, organization, params, body: { value, locate } }) =>
-      c.json(savedResponse(await updateWorkflow(deps, organization, params.workflow_id, { definition: value, locate }))),
+    async (deps, { c, organization, params, body: sent }) =>
+      c.json(savedResponse(await updateWorkflow(deps, organization, params.workflow_id, fromDocument(sent)))),
   ),
   route(
     {

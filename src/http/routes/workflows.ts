@@ -16,7 +16,7 @@ import { listTemplates, listTemplateVersions, readTemplate } from "../../service
 import {
   createWorkflow,
   deleteWorkflow,
-  fromYaml,
+  fromDocument,
   listWorkflows,
   listWorkflowVersions,
   markTemplate,
@@ -349,5 +349,5 @@ function readDefinition({ json_definition: definition, yaml_definition: yaml }: 
     throw invalidInput("The body is not valid", faults);
   }
   if (yaml === undefined) return { definition: definition as Json, locate: (faults) => [...faults] };
-  return fromYaml(requireDocument(parseYaml(yaml), "yaml_definition"));
+  return fromDocument(requireDocument(parseYaml(yaml), "yaml_definition"));
 }
