@@ -780,16 +780,17 @@ export interface RunWebhookEvent {
   readonly seq: number;
   readonly type: "workflow_run.queued" | "workflow_run.started" | "workflow_run.paused" | `workflow_run.${FinalStatus}`;
   readonly at: number;
+  /** Of the webhook; `mailto:…` for a mail that asks people. */
   readonly url: string;
-  /** Skyvern's flat run fields. */
+  /** Skyvern's flat run fields; of a mail, `ServiceMail`. */
   readonly json: string;
 }
 
 /** News of a run, for the index and the webhooks. The queue is transport: the run sends it again until it is acknowledged. */
 export interface RunNews {
   readonly row: RunProjection;
-  /** Are there events for a webhook to be fetched? */
-  readonly hasWebhook: boolean;
+  /** May there be events for a webhook, or mails, to be fetched? */
+  readonly hasMessages: boolean;
 }
 export interface RunNewsQueue {
   send(news: RunNews): Promise<void>;

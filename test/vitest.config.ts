@@ -1,3 +1,4 @@
+import { createServer } from "node:net";
 import { defineConfig } from "vitest/config";
 import { prepareLocalBrowser } from "../src/cli/local-browser.ts";
 
@@ -8,14 +9,30 @@ process.env.XDG_CACHE_HOME = (await prepareLocalBrowser()).cacheHome; // where t
 // Secrets that wrangler.toml asks for; of the tests only.
 process.env.PILOTFISH_ADMIN_TOKEN = "admin-token-of-the-tests";
 process.env.PILOTFISH_ENCRYPTION_KEY = btoa("0123456789abcdef0123456789abcdef");
+// The port of the service's own mail server, which `mail-receiver.ts` plays; one that is free now. This file is read more than once.
+process.env.PILOTFISH_TEST_MAIL_PORT ??= await freePort();
 const migrations = await readD1Migrations(`${root}migrations`);
+
+function freePort(): Promise<string> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(String(typeof address === "object" ? address?.port : address)));
+    });
+  });
+}
+
+const mailSettings = {
+  PILOTFISH_SMTP_URL: `smtp://127.0.0.1:${process.env.PILOTFISH_TEST_MAIL_PORT}`,
+  PILOTFISH_MAIL_FROM: "Service <service@example.test>",
+};
 
 /** Tests that run inside the Worker's own runtime, against real local bindings. */
 const inWorkerd = (main?: string) =>
   cloudflareTest({
     ...(main === undefined ? {} : { main: root + main }),
     wrangler: { configPath: `${root}wrangler.toml` },
-    miniflare: { bindings: { MIGRATIONS: migrations, LOG_LEVEL: "error" } },
+    miniflare: { bindings: { MIGRATIONS: migrations, LOG_LEVEL: "error", ...mailSettings } },
   });
 
 export default defineConfig({

@@ -6,7 +6,7 @@ import { connect as connectTls } from "node:tls";
 import type { NodemailerError } from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
 import SMTPConnection, { type SentMessageInfo } from "nodemailer/lib/smtp-connection";
-import { type Mail, MailError, type MailServer } from "../domain/mail.ts";
+import { bareAddress, type Mail, MailError, type MailServer } from "../domain/mail.ts";
 import { checkMailServer, isPrivateHost } from "../domain/outbound.ts";
 import type { Mailer, SentMail } from "../ports.ts";
 
@@ -94,7 +94,7 @@ async function deliver(server: MailServer, mail: Mail, source: Buffer, signal: A
         yield source;
       })(),
     );
-    const envelope = { from: addressOf(mail.from), to: mail.to.map(addressOf), size: source.byteLength };
+    const envelope = { from: bareAddress(mail.from), to: mail.to.map(bareAddress), size: source.byteLength };
     const sent = await step<SentMessageInfo>((done) => connection.send(envelope, message, done));
     return {
       accepted: sent?.accepted ?? [],
@@ -144,9 +144,4 @@ function asMailError(error: unknown, where: string, isUnderWay: boolean): MailEr
     return new MailError("unknown", `${said}. Whether the mail was taken is not known; it is not sent again by itself`, { cause: error });
   }
   return new MailError(code !== undefined && LASTING.has(code) ? "refused" : "temporary", said, { cause: error });
-}
-
-/** `Ann <ann@example.com>` → `ann@example.com`. */
-function addressOf(written: string): string {
-  return /<(.+)>$/.exec(written)?.[1] ?? written;
 }

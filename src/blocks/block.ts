@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { QuestionMail } from "../domain/block-state.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { BlockRole } from "../domain/plan.ts";
 import type { BrowserPage, HttpClient, Mailer, SavedArtifact } from "../ports.ts";
@@ -122,7 +123,10 @@ export class AwaitDecision {
   /** What the two answers are called. */
   readonly approve: string;
   readonly reject: string;
-  constructor(instructions: string | null, approve: string, reject: string) {
+  /** Whom the question is mailed to, with a link for each answer; null for nobody. */
+  readonly mail: QuestionMail | null;
+  constructor(instructions: string | null, approve: string, reject: string, mail: QuestionMail | null = null) {
+    this.mail = mail;
     this.instructions = instructions;
     this.approve = approve;
     this.reject = reject;

@@ -1,26 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../domain/json.ts";
-import {
-  AwaitChild,
-  AwaitDecision,
-  type BlockContext,
-  BlockError,
-  type BlockType,
-  OpenLoop,
-  Sleep,
-  TakeBranch,
-  Terminate,
-} from "./block.ts";
+import { AwaitChild, AwaitDecision, BlockError, type BlockType, OpenLoop, Sleep, TakeBranch, Terminate } from "./block.ts";
 import { MAX_ITERATIONS } from "../domain/block-state.ts";
 import { conditional } from "./conditional.ts";
 import { forLoop, listOf } from "./for-loop.ts";
 import { humanInteraction } from "./human-interaction.ts";
+import { contextWith } from "./testing/context.ts";
 import { wait } from "./wait.ts";
 import { whileLoop } from "./while-loop.ts";
 import { workflowTrigger } from "./workflow-trigger.ts";
 
-/** Control blocks ask nothing of their context but the time. */
-const context = { now: () => 1_000 } as BlockContext;
+const context = contextWith({ now: () => 1_000 });
 
 /** Runs a block on fields whose expressions are filled in. */
 async function execute(blockType: BlockType, fields: JsonObject): Promise<unknown> {

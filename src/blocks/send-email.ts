@@ -1,28 +1,25 @@
 import { z } from "zod";
 import type { JsonObject } from "../domain/json.ts";
-import { MAIL_ADDRESS, MAX_ATTACHMENT_BYTES, MAX_RECIPIENTS, MailError, type MailServer } from "../domain/mail.ts";
+import { MAX_ATTACHMENT_BYTES, MailError, type MailServer } from "../domain/mail.ts";
 import { BlockError, defineBlock } from "./block.ts";
 import { FILE_REFERENCE, openFiles } from "./files.ts";
+import { addressesSchema, addressSchema } from "./mail-address.ts";
 
 /** Until the server must have taken the mail. */
 const TIMEOUT_MS = 60_000;
 /** The port at which TLS begins with the first byte (RFC 8314). */
 const TLS_PORT = 465;
 
-const address = z.string().trim().regex(MAIL_ADDRESS, "must be one address such as ann@example.com or Ann <ann@example.com>");
 const secretKey = z.string().min(1).nullish();
 
 const SERVER_FIELDS = ["host", "port", "username", "password"] as const;
 
 const config = z
   .strictObject({
-    sender: address.describe(
+    sender: addressSchema.describe(
       "Whom the mail is from: `ann@example.com` or `Ann <ann@example.com>`. Mail by the service's own server is from that server's sender, and answers go to this one.",
     ),
-    recipients: z
-      .union([z.array(address), z.string().transform(splitAddresses).pipe(z.array(address))])
-      .refine((list) => list.length > 0 && list.length <= MAX_RECIPIENTS, `must be 1 to ${MAX_RECIPIENTS} addresses`)
-      .describe("Whom it goes to; all of them see each other. A list, or a text with commas between."),
+    recipients: addressesSchema(1).describe("Whom it goes to; all of them see each other. A list, or a text with commas between."),
     subject: z.string().max(1000).describe("One line."),
     body: z.string().max(1_000_000).describe("Plain text."),
     file_attachments: z
@@ -119,13 +116,6 @@ export const sendEmail = defineBlock({
 /** Why a block that names no mail server cannot send. */
 export const NO_SERVER =
   "the service has no mail server of its own (PILOTFISH_SMTP_URL and PILOTFISH_MAIL_FROM): name one with custom_smtp_host, or have its administrator set one";
-
-function splitAddresses(text: string): string[] {
-  return text
-    .split(/[,;]/)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-}
 
 function serverOf({
   custom_smtp_host: host,

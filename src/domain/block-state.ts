@@ -46,9 +46,23 @@ export interface WaitingBlock extends Begun {
   readonly until: number | null;
   readonly wait: Wait;
 }
+export interface QuestionMail {
+  readonly to: readonly string[];
+  readonly replyTo: string | null;
+  readonly subject: string | null;
+  /** What stands above the links; null for the instructions. */
+  readonly body: string | null;
+}
 export type Wait =
   /** A person decides; what they are told, and what the two answers are called. */
-  | { readonly for: "decision"; readonly instructions: string | null; readonly approve: string; readonly reject: string }
+  | {
+      readonly for: "decision";
+      readonly instructions: string | null;
+      readonly approve: string;
+      readonly reject: string;
+      /** Whom the question is mailed to; left out for nobody. */
+      readonly mail?: QuestionMail;
+    }
   /** A person decides whether a block is run again whose outcome is unknown. */
   | { readonly for: "interruption" }
   /** A child run ends. */

@@ -78,7 +78,7 @@ export function eventIdOf(runId: RunId, seq: number): IdTypes["event"] {
   return `evt_${runId.slice(ID_PREFIXES.run.length + 1)}_${seq}`;
 }
 
-/** The id of the delivery of an event to the run's own webhook: the same however often the event is told. */
-export function deliveryIdOf(runId: RunId, seq: number): DeliveryId {
-  return `whd_${runId.slice(ID_PREFIXES.run.length + 1)}_${seq}`;
+/** The id of the delivery of an event to the run's own webhook, or by mail: the same however often the event is told. */
+export function deliveryIdOf(runId: RunId, seq: number, by: "webhook" | "mail" = "webhook"): DeliveryId {
+  return `whd_${runId.slice(ID_PREFIXES.run.length + 1)}_${seq}${by === "mail" ? "_mail" : ""}`;
 }

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 /** A server that takes mail. */
 export interface MailServer {
   readonly host: string;
@@ -44,6 +46,31 @@ export class MailError extends Error {
     super(message, options);
     this.failure = failure;
   }
+}
+
+/** Mail by the service's own server, as a delivery keeps it. */
+export const serviceMailSchema = z.object({
+  to: z.array(z.string()).min(1),
+  replyTo: z.string().nullable(),
+  subject: z.string(),
+  text: z.string(),
+});
+export type ServiceMail = z.infer<typeof serviceMailSchema>;
+
+/** Where a delivery by mail goes, in place of a webhook's address: `mailto:ann@example.com,bob@example.com`. */
+export function mailtoUrl(to: readonly string[]): string {
+  return MAILTO + to.map((address) => encodeURIComponent(bareAddress(address)).replaceAll("%40", "@")).join(",");
+}
+
+export function isMailto(url: string): boolean {
+  return url.startsWith(MAILTO);
+}
+
+const MAILTO = "mailto:";
+
+/** `Ann <ann@example.com>` → `ann@example.com`. */
+export function bareAddress(written: string): string {
+  return /<(.+)>$/.exec(written)?.[1] ?? written;
 }
 
 /** The largest mail that is sent, all attachments together: what most servers take (25 MB), less the third that Base64 adds. */

@@ -101,7 +101,13 @@ function answerOf(result: unknown): Answer {
   if (result instanceof AwaitDecision) {
     return {
       type: "waiting",
-      wait: { for: "decision", instructions: result.instructions, approve: result.approve, reject: result.reject },
+      wait: {
+        for: "decision",
+        instructions: result.instructions,
+        approve: result.approve,
+        reject: result.reject,
+        ...(result.mail === null ? {} : { mail: result.mail }),
+      },
     };
   }
   if (result instanceof TakeBranch) {

@@ -159,7 +159,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   async webhookEvents(): Promise<RunWebhookEvent[]> {
     const run = this.#run;
-    if (run?.facts.webhookUrl == null) return [];
+    if (run === null) return [];
     const events = await this.#storage.events();
     return await webhookEventsOf(events, this.#storage.acknowledged, run.facts.webhookUrl, this.#tracesOf(run), this.#deps.tokens);
   }
@@ -498,7 +498,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   async #tellNews(): Promise<void> {
     if (this.#run === null) return;
     try {
-      await this.#deps.news.send({ row: indexRow(this.#run, this.#storage.seq), hasWebhook: this.#run.facts.webhookUrl !== null });
+      await this.#deps.news.send({
+        row: indexRow(this.#run, this.#storage.seq),
+        hasMessages: this.#run.facts.webhookUrl !== null || asksByMail(this.#run.plan),
+      });
     } catch (error) {
       this.#deps.log.error("news were not taken; they are sent again", error, this.#fields());
     }
@@ -576,6 +579,15 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 /** Does the outside learn of this event? */
 function isNews({ type }: RunEvent): boolean {
   return type.startsWith("run_") || type === "block_waiting" || type === "block_decided";
+}
+
+/** May one of its blocks ask people by mail? */
+function asksByMail({ nodes }: Plan): boolean {
+  return Object.values(nodes).some(({ role, config }) => role === "person" && !isNothing(config["recipients"] ?? null));
+}
+
+function isNothing(value: Json): boolean {
+  return value === null || value === "" || (Array.isArray(value) && value.length === 0);
 }
 
 function waitsForChild(run: Run): boolean {

@@ -1,18 +1,20 @@
-import { type BlockState, walk } from "../domain/block-state.ts";
+import { blockAt, type BlockState, type QuestionMail, walk } from "../domain/block-state.ts";
 import type { JsonObject } from "../domain/json.ts";
+import { mailtoUrl, type ServiceMail } from "../domain/mail.ts";
 import { replay } from "../domain/run-transition.ts";
 import type { Run, RunEvent } from "../domain/run.ts";
 import { runResponse, type RunTraces, webhookFields } from "../domain/run-view.ts";
 import type { DecisionTokens, RunWebhookEvent } from "../ports.ts";
 
 /**
- * The events of a journal that a run's webhook is told of, each with the run as it was at that moment.
+ * The events of a journal that a run's webhook is told of, each with the run as it was at that moment, and the mails that ask people.
  * @param after only events beyond this one
+ * @param url of the webhook; null for none
  */
 export async function webhookEventsOf(
   journal: readonly { seq: number; event: RunEvent }[],
   after: number,
-  url: string,
+  url: string | null,
   traces: RunTraces,
   tokens: DecisionTokens,
 ): Promise<RunWebhookEvent[]> {
@@ -22,6 +24,9 @@ export async function webhookEventsOf(
     if (type === null) continue;
     const asItWas = replay(journal.slice(0, journal.findIndex((row) => row.seq === seq) + 1).map((row) => row.event));
     if (asItWas === null) continue;
+    if (event.type === "block_waiting" && event.wait.for === "decision" && event.wait.mail !== undefined)
+      found.push({ seq, type, at: event.at, ...(await questionMail(asItWas, event.path, event.wait.mail, tokens)) });
+    if (url === null) continue;
     const made = traces.artifacts.filter(({ createdAt }) => createdAt <= event.at);
     const told = runResponse(asItWas, { ...traces, artifacts: made, retriedByRunId: null });
     const fields =
@@ -46,6 +51,27 @@ function webhookTypeOf(event: RunEvent): RunWebhookEvent["type"] | null {
   }
 }
 
+/** The question as a mail. */
+async function questionMail(run: Run, path: string, mail: QuestionMail, tokens: DecisionTokens): Promise<{ url: string; json: string }> {
+  const block = blockAt(run.blocks, path);
+  if (block?.status !== "waiting" || block.wait.for !== "decision") throw new Error(`${path} asks nobody`);
+  const { approve, reject, until } = await describe(run, path, { ...block, wait: block.wait }, tokens);
+  const question = mail.body ?? block.wait.instructions ?? `The run ${run.facts.runId} waits at "${path}" for an answer.`;
+  const lines = [
+    question,
+    `${approve.label}: ${approve.url}`,
+    `${reject.label}: ${reject.url}`,
+    ...(until === null ? [] : [`The question stands until ${until}. It can be answered once.`]),
+  ];
+  const message: ServiceMail = {
+    to: [...mail.to],
+    replyTo: mail.replyTo,
+    subject: mail.subject ?? `${run.facts.workflowTitle}: your answer is needed`,
+    text: `${lines.join("\n\n")}\n`,
+  };
+  return { url: mailtoUrl(mail.to), json: JSON.stringify(message) };
+}
+
 /** What people are asked, with a link for each answer: it works once, as long as the question stands. */
 async function decisionsOf(run: Run, tokens: DecisionTokens): Promise<JsonObject[]> {
   const waiting = [...walk(run.blocks)].filter(
@@ -54,7 +80,12 @@ async function decisionsOf(run: Run, tokens: DecisionTokens): Promise<JsonObject
   return await Promise.all(waiting.flatMap(({ path, block }) => (block.wait.for === "child" ? [] : [describe(run, path, block, tokens)])));
 }
 
-async function describe(run: Run, path: string, block: BlockState & { status: "waiting" }, tokens: DecisionTokens): Promise<JsonObject> {
+type Question = JsonObject & { readonly until: string | null } & Record<
+    "approve" | "reject",
+    { readonly label: string; readonly url: string }
+  >;
+
+async function describe(run: Run, path: string, block: BlockState & { status: "waiting" }, tokens: DecisionTokens): Promise<Question> {
   const { organizationId, runId, apiOrigin } = run.facts;
   const link = `${apiOrigin}/v1/decisions/${await tokens.make({ organizationId, runId, path, attempt: block.attempt })}`;
   const decision = block.wait.for === "decision" ? block.wait : { instructions: null, approve: "Run again", reject: "Fail" };

@@ -9,6 +9,7 @@ import {
 } from "../domain/delivery.ts";
 import { ServiceError } from "../domain/error.ts";
 import type { DeliveryId, OrganizationId, RunId } from "../domain/id.ts";
+import { isMailto, MailError, serviceMailSchema } from "../domain/mail.ts";
 import { webhookSecretPurpose } from "../domain/organization.ts";
 import { OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
@@ -19,6 +20,7 @@ import type {
   HttpClientFor,
   HttpResponse,
   Log,
+  MailerFor,
   Organizations,
   Page,
   QueueMessage,
@@ -46,12 +48,15 @@ export interface SendWebhookDeps {
 
 /** What making attempts takes. */
 export interface DeliveryDeps extends RecordDeliveriesDeps, SendWebhookDeps {
+  readonly mailerFor: MailerFor;
   /** From 0 to 1 (exclusive). */
   readonly random: () => number;
   /** Seconds before each attempt; `RETRY_SCHEDULE_SECONDS` when left out. */
   readonly retrySchedule?: readonly number[];
 }
 
+/** SMTP's word for it (RFC 5321, 4.2.2). */
+const MAIL_TAKEN = 250;
 const USER_AGENT = "Pilotfish-Webhooks/1.0";
 const TIMEOUT_MS = 30_000;
 /** Longer than an attempt can take, so that a lease runs out only when whoever held it is gone. */
@@ -116,8 +121,10 @@ async function settle(deps: DeliveryDeps, claimed: ClaimedDelivery, result: Atte
 
 async function attempt(deps: DeliveryDeps, claimed: ClaimedDelivery): Promise<AttemptResult> {
   try {
-    return await post(deps, claimed);
+    return isMailto(claimed.url) ? await mail(deps, claimed) : await post(deps, claimed);
   } catch (error) {
+    // A mail of which nobody knows whether it was taken is sent again: the same question twice is better than none.
+    if (error instanceof MailError) return { kind: "unanswered", error: error.message, final: error.failure === "refused" };
     if (error instanceof OutboundError) return { kind: "unanswered", error: error.message, final: error.kind === "refused" };
     deps.log.error("webhook attempt broke off", error, { delivery_id: claimed.deliveryId, attempt: claimed.attempt });
     return BROKEN_OFF;
@@ -147,6 +154,17 @@ async function post(deps: DeliveryDeps, { organizationId, deliveryId, url, body 
     retryAfterMs: parseRetryAfter(response.headers["retry-after"], deps.clock.now()),
     excerpt: new TextDecoder().decode(response.body).trim(),
   };
+}
+
+/** By the service's own server, which has one answer for all that is well. */
+async function mail({ mailerFor }: DeliveryDeps, { deliveryId, body }: ClaimedDelivery): Promise<AttemptResult> {
+  const mailer = mailerFor([]);
+  if (mailer.serviceSender === null)
+    return { kind: "unanswered", error: "the service has no mail server any more (PILOTFISH_SMTP_URL, PILOTFISH_MAIL_FROM)", final: true };
+  const message = { ...serviceMailSchema.parse(JSON.parse(body)), from: mailer.serviceSender, attachments: [], key: deliveryId };
+  const { rejected } = await mailer.send(message, { server: null, timeoutMs: TIMEOUT_MS, signal: new AbortController().signal });
+  const excerpt = rejected.map(({ address, reason }) => `${address}: ${reason}`).join("; ");
+  return { kind: "answered", statusCode: MAIL_TAKEN, location: undefined, retryAfterMs: null, excerpt };
 }
 
 /**

@@ -1,6 +1,8 @@
 import { webhookBody } from "../domain/delivery.ts";
-import { deliveryIdOf, eventIdOf } from "../domain/id.ts";
-import type { Log, QueueMessage, RunIndex, RunNews, RunObjects } from "../ports.ts";
+import { deliveryIdOf, eventIdOf, type RunId } from "../domain/id.ts";
+import type { JsonObject } from "../domain/json.ts";
+import { isMailto } from "../domain/mail.ts";
+import type { Log, QueueMessage, RunIndex, RunNews, RunObjects, RunWebhookEvent } from "../ports.ts";
 import { type DeliveryDeps, recordDeliveries } from "./deliveries.ts";
 
 interface ProjectionDeps extends Pick<DeliveryDeps, "deliveries" | "deliveryQueue" | "clock" | "log"> {
@@ -17,25 +19,20 @@ export async function projectRuns(deps: ProjectionDeps, batch: readonly RunNews[
   const rows = new Map(batch.toSorted((a, b) => a.row.seq - b.row.seq).map(({ row }) => [row.workflowRunId, row]));
   await deps.runIndex.upsert([...rows.values()]);
   const results = await Promise.allSettled(
-    batch.map(async ({ row, hasWebhook }) => {
+    batch.map(async ({ row, hasMessages }) => {
       const run = deps.runs.get(row.organizationId, row.workflowRunId);
-      if (hasWebhook) {
+      if (hasMessages) {
         const events = await run.webhookEvents();
         const due = events.filter(({ seq }) => seq <= row.seq);
         await recordDeliveries(
           deps,
           due.map((event) => ({
-            deliveryId: deliveryIdOf(row.workflowRunId, event.seq),
+            deliveryId: deliveryIdOf(row.workflowRunId, event.seq, isMailto(event.url) ? "mail" : "webhook"),
             organizationId: row.organizationId,
             workflowRunId: row.workflowRunId,
             eventType: event.type,
             url: event.url,
-            body: webhookBody({
-              eventId: eventIdOf(row.workflowRunId, event.seq),
-              type: event.type,
-              at: event.at,
-              run: JSON.parse(event.json),
-            }),
+            body: isMailto(event.url) ? event.json : bodyOf(row.workflowRunId, event),
           })),
         );
       }
@@ -44,6 +41,10 @@ export async function projectRuns(deps: ProjectionDeps, batch: readonly RunNews[
   );
   for (const result of results) if (result.status === "rejected") deps.log.error("news of a run were not taken in", result.reason);
   return results.map(({ status }) => status === "fulfilled");
+}
+
+function bodyOf(runId: RunId, { seq, type, at, json }: RunWebhookEvent): string {
+  return webhookBody({ eventId: eventIdOf(runId, seq), type, at, run: JSON.parse(json) as JsonObject });
 }
 
 /** The consumer of the queue `run-events`: what was taken in is settled, the rest is given again. */

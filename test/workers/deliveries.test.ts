@@ -1,16 +1,18 @@
 import { env, exports } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, inject, it, vi } from "vitest";
 import { createDeliveries } from "../../src/adapters/d1/deliveries.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createOrganizations } from "../../src/adapters/d1/organizations.ts";
 import { createHttpClient } from "../../src/adapters/http-client.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import { createDeliveryQueue } from "../../src/adapters/queue-deliveries.ts";
+import { createMailer } from "../../src/adapters/smtp-mailer.ts";
 import { createVault } from "../../src/adapters/vault.ts";
 import { signWebhook } from "../../src/adapters/webhook-signature.ts";
 import { type NewDelivery, webhookBody } from "../../src/domain/delivery.ts";
 import type { DeliveryId, OrganizationId, RunId } from "../../src/domain/id.ts";
+import { mailtoUrl } from "../../src/domain/mail.ts";
 import type { QueueMessage } from "../../src/ports.ts";
 import {
   consumeDeadDeliveries,
@@ -23,6 +25,7 @@ import {
   sweepDeliveries,
 } from "../../src/services/deliveries.ts";
 import { createOrganization } from "../../src/services/organizations.ts";
+import { mailsTo, newAddress } from "./mail-client.ts";
 import type { Answer } from "./receiver.ts";
 import { type Box, openBox } from "./receiver-client.ts";
 
@@ -55,6 +58,11 @@ function newDelivery(organizationId: OrganizationId, url: string, workflowRunId:
   };
 }
 
+function mailService() {
+  const server = { host: "127.0.0.1", port: inject("mailPorts").plain, tls: false, login: null };
+  return { server, from: "Service <service@example.test>" };
+}
+
 /** The service with a clock that the test moves and a queue that only notes what it was given: what is attempted, and when, is the test's to say. */
 function bench(overrides: Partial<DeliveryDeps> = {}) {
   const queued: { deliveryId: DeliveryId; delaySeconds: number }[] = [];
@@ -66,6 +74,7 @@ function bench(overrides: Partial<DeliveryDeps> = {}) {
     vault,
     sign: signWebhook,
     httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
+    mailerFor: () => createMailer({ allowedHosts: [], service: mailService() }),
     deliveryQueue: {
       async send(deliveryIds, delaySeconds) {
         queued.push(...deliveryIds.map((deliveryId) => ({ deliveryId, delaySeconds })));
@@ -556,5 +565,44 @@ describe("over the API", () => {
       "run_id",
       "runid",
     ]);
+  });
+});
+
+describe("a delivery by mail", () => {
+  function mailTo(organizationId: OrganizationId, address: string): NewDelivery {
+    const body = JSON.stringify({ to: [address], replyTo: null, subject: "Order 7", text: "Is it right?\n" });
+    return { ...newDelivery(organizationId, mailtoUrl([address])), body };
+  }
+
+  it("is made by the service's own server", async () => {
+    const { deps } = bench();
+    const address = newAddress();
+    const delivery = mailTo((await newOrganization()).organizationId, address);
+    await recordDeliveries(deps, [delivery]);
+    expect(await deliver(deps, delivery.deliveryId)).toEqual({ status: "delivered", statusCode: 250 });
+    const [received] = await mailsTo(address);
+    expect(received?.source).toContain("Subject: Order 7\r\n");
+    expect(received?.source).toContain(`Message-ID: <${delivery.deliveryId}@example.test>`);
+  });
+
+  it.each([
+    ["is tried again while the server has no time", "busy.test", "pending", /451 Try again later/],
+    ["is tried again when nobody knows whether it was taken", "cut.test", "pending", /not known/],
+    ["is not tried again when the server refuses it", "full.test", "failed", /552 The mailbox is full/],
+  ])("%s", async (_, domain, status, error) => {
+    const { deps } = bench();
+    const delivery = mailTo((await newOrganization()).organizationId, newAddress(domain));
+    await recordDeliveries(deps, [delivery]);
+    expect(await deliver(deps, delivery.deliveryId)).toMatchObject({ status, error: expect.stringMatching(error) });
+  });
+
+  it("fails when the service has no mail server any more", async () => {
+    const { deps } = bench({ mailerFor: () => createMailer({ allowedHosts: [], service: null }) });
+    const delivery = mailTo((await newOrganization()).organizationId, newAddress());
+    await recordDeliveries(deps, [delivery]);
+    expect(await deliver(deps, delivery.deliveryId)).toMatchObject({
+      status: "failed",
+      error: expect.stringContaining("PILOTFISH_SMTP_URL"),
+    });
   });
 });

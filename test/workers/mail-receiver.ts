@@ -39,6 +39,7 @@ export const MAIL_USER = { username: "robot", password: "pä$$ word" };
 
 export default async function serve({ provide }: TestProject): Promise<() => Promise<void>> {
   const mails: ReceivedMail[] = [];
+  const ownPort = Number(process.env["PILOTFISH_TEST_MAIL_PORT"]); // the service under test sends there by itself
   const certificate = readFileSync(join(import.meta.dirname, "loopback.pem"), "utf8");
   const servers = {
     plain: mailServer(mails, { disabledCommands: ["STARTTLS"], allowInsecureAuth: true }),
@@ -51,7 +52,9 @@ export default async function serve({ provide }: TestProject): Promise<() => Pro
     response.end(JSON.stringify(mails.filter(({ to }) => to.includes(recipient))));
   });
   await Promise.all([
-    ...Object.values(servers).map((server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))),
+    ...Object.entries(servers).map(
+      ([name, server]) => new Promise<void>((resolve) => server.listen(name === "plain" ? ownPort : 0, "127.0.0.1", resolve)),
+    ),
     new Promise<void>((resolve) => box.listen(0, "127.0.0.1", resolve)),
   ]);
   const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;

@@ -2,6 +2,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { createTenant, send, type Tenant } from "./api.ts";
+import { mailsTo, newAddress } from "./mail-client.ts";
 import { openBox } from "./receiver-client.ts";
 
 const set = (label: string, v: unknown = 1, more: object = {}) => ({ block_type: "set", label, values: { v }, ...more });
@@ -205,6 +206,52 @@ describe("a person's decision", () => {
     expect((await read(tenant, run_id)).body.status).toBe("completed");
     expect((await send("POST", path)).status).toBe(409);
     expect((await send("POST", path.replace("decisions/", "decisions/x"))).status).toBe(404);
+  });
+});
+
+describe("a question by mail", () => {
+  const approval = { block_type: "human_interaction", label: "approval", instructions: "Is it right?" };
+
+  it("goes to its recipients with a link for each answer, which works once", async () => {
+    const to = newAddress();
+    const asked = {
+      ...approval,
+      recipients: `Ann <${to}>`,
+      sender: "boss@example.test",
+      subject: "Order 7",
+      negative_descriptor: "Not yet",
+    };
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { blocks: [asked] });
+    const mail = await vi.waitFor(async () => {
+      const [received] = await mailsTo(to);
+      if (received === undefined) throw new Error("no mail so far");
+      return received;
+    }, 5_000);
+    expect(mail.source).toMatch(/^Subject: Order 7\r$/m);
+    expect(mail.source).toMatch(/^Reply-To: boss@example\.test\r$/m);
+    const text = mail.source.replaceAll(/=\r\n/g, "").replaceAll("=3D", "=");
+    expect(text).toContain("Is it right?");
+    expect(text).toMatch(/Not yet: https:.*answer=reject/);
+    const [, path = ""] = /Approve: https:\/\/pilotfish\.test(\S*answer=approve)/.exec(text) ?? [];
+    await send("POST", path).catch(() => null); // it is HTML
+    expect((await read(tenant, run_id)).body.status).toBe("completed");
+    expect((await send("POST", path)).status).toBe(409);
+    const { body } = await tenant.call("GET", `/v1/webhook-deliveries?run_id=${run_id}`);
+    expect(body).toMatchObject([{ url: `mailto:${to}`, status: "delivered", last_status_code: 250 }]);
+  });
+
+  it("that does not get through does not hold the run", async () => {
+    const to = newAddress("full.test");
+    const tenant = await createTenant();
+    const { run_id } = await start(tenant, { blocks: [{ ...approval, recipients: [to] }] });
+    await vi.waitFor(async () => {
+      const { body } = await tenant.call("GET", `/v1/webhook-deliveries?run_id=${run_id}`);
+      expect(body).toMatchObject([{ status: "failed", last_error: expect.stringContaining("552") }]);
+    }, 5_000);
+    expect((await read(tenant, run_id, 0)).body.status).toBe("paused");
+    expect((await tenant.call("POST", `/v1/runs/${run_id}/approve`)).status).toBe(200);
+    expect((await read(tenant, run_id)).body.status).toBe("completed");
   });
 });
 

@@ -63,9 +63,17 @@ describe("a run with send_email", () => {
     expect(await mailsTo(to)).toMatchObject([{ user: "robot", secure: true }]);
   });
 
+  it("sends by the service's own server when it names none", async () => {
+    const to = newAddress();
+    const ended = await runBlocks(await createTenant(), [mail(to, { custom_smtp_host: null, custom_smtp_port: null })]);
+    expect(ended.failure_reason).toBeNull();
+    const [received] = await mailsTo(to);
+    expect(received?.from).toBe("service@example.test");
+    expect(received?.source).toContain("Reply-To: Robot <robot@example.test>\r\n");
+  });
+
   it.each([
     ["a server that may not be reached", { custom_smtp_host: "10.0.0.7", custom_smtp_port: 587 }, /10\.0\.0\.7 may not be reached/],
-    ["no server", { custom_smtp_host: null, custom_smtp_port: null }, /no mail server of its own/],
     ["a file that nobody has", { file_attachments: [`a_${"0".repeat(52)}`] }, /there is no artifact/],
     ["what is no file", { file_attachments: ["list.csv"] }, /"list\.csv" names no file/],
     ["a download that was not made", { file_attachments: ["SKYVERN_DOWNLOAD_DIRECTORY/x.csv"] }, /has downloaded no "x\.csv"/],

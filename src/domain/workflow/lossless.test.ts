@@ -5,7 +5,7 @@ import { blockCatalog, blockTypes } from "../../blocks/registry.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { parseYaml } from "../parse-document.ts";
 import { definitions } from "../testing/definitions.ts";
-import { withoutResponseFields, workflowResponse } from "../workflow-view.ts";
+import { withoutResponseFields, workflowResponse, type WorkflowFacts } from "../workflow-view.ts";
 import { checkDefinition, requireDefinition } from "./check-definition.ts";
 import { sanitizeNames } from "./sanitize.ts";
 
@@ -16,8 +16,17 @@ const generated = definitions(types, blockCatalog);
 function responseOf(posted: Json): JsonObject {
   const definition = withoutResponseFields(posted);
   if (!isJsonObject(definition)) throw new Error("it is an object");
-  const ids = { organizationId: "o", workflowPermanentId: "wpid", workflowId: "w", version: 1, isTemplate: false, createdAt: 0 };
-  return JSON.parse(JSON.stringify(workflowResponse({ ...ids, definition }))) as JsonObject;
+  const ids = {
+    organizationId: "o",
+    workflowPermanentId: "wpid",
+    workflowId: "w",
+    version: 1,
+    isTemplate: false,
+    createdAt: 0,
+    deletedAt: null,
+  };
+  const folderId = (definition.folder_id ?? null) as WorkflowFacts["folderId"]; // it is kept with the workflow
+  return JSON.parse(JSON.stringify(workflowResponse({ ...ids, definition, folderId }))) as JsonObject;
 }
 
 /** Fields that are valid only with others, which chance does not hit upon in every run. */
