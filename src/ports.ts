@@ -5,13 +5,14 @@
 import type { AdmissionAnswer, AdmissionCounts, AdmissionRequest, QueuePosition } from "./domain/admission.ts";
 import type { StoredArtifact } from "./domain/artifact.ts";
 import type {
-  BrowserState,
   BrowserTarget,
+  Cookies,
   Download,
   LoadState,
   PageAction,
   PageFindings,
   PageQuery,
+  PageState,
   PAPER_INCHES,
 } from "./domain/browser.ts";
 import type { ByteRange } from "./domain/byte-range.ts";
@@ -132,13 +133,13 @@ export type MailerFor = (allowedHosts: readonly string[]) => Mailer;
 export interface Browsers {
   /**
    * @param options.sessionId a browser to take up again, if it still lives and answers
-   * @param options.state what to restore in a new browser when there is none to take up
+   * @param options.cookies what a new browser begins with when there is none to take up
    * @param options.check says why an address may not be visited, or null; asked for every document, in frames and popups too, and for every redirect
    * @throws BrowserUnavailable when the platform has none to give just now
    */
   lease(options: {
     readonly sessionId: string | null;
-    readonly state: BrowserState | null;
+    readonly cookies: Cookies;
     readonly check: (url: string) => Fault | null;
     readonly signal: AbortSignal;
   }): Promise<BrowserLease>;
@@ -146,19 +147,39 @@ export interface Browsers {
   close(sessionId: string): Promise<void>;
 }
 
-/** A browser that is ours until `close`. */
+/** A browser that is ours until `close`. Its tabs share its cookies. */
 export interface BrowserLease {
   readonly sessionId: string;
-  readonly page: BrowserPage;
-  /** Was it taken up (true), or is it new, with the state restored (false)? */
+  /** Was it taken up (true), or is it new (false)? */
   readonly resumed: boolean;
-  /** False once the browser or its page is gone (crashed, closed, disconnected): lease again, with the last checkpoint. */
+  /** False once the browser is gone (crashed, closed, disconnected): lease again. */
   readonly alive: boolean;
-  /** Address, cookies and storage, enough to go on in another browser. */
-  checkpoint(): Promise<BrowserState>;
+  /**
+   * Opens a tab, or takes up one that was left open.
+   * @param options.tabId a tab of this browser to take up again, if it is still there, reacts, and stands where it may
+   * @param options.state what to restore in a new tab when there is none to take up; null for an empty page
+   * @throws PageError
+   */
+  openTab(options: { readonly tabId: string | null; readonly state: PageState | null; readonly signal: AbortSignal }): Promise<BrowserTab>;
+  /** Every cookie of the browser. */
+  cookies(): Promise<Cookies>;
   /** Lets go and leaves the browser running, to be taken up again by its session id until it idles out. */
   disconnect(): Promise<void>;
   /** Ends the browser. Never throws: a browser that cannot be closed is already gone or will idle out. */
+  close(): Promise<void>;
+}
+
+/** A tab of a leased browser. */
+export interface BrowserTab {
+  readonly tabId: string;
+  readonly page: BrowserPage;
+  /** Was it taken up (true), or is it new, with the state restored (false)? */
+  readonly resumed: boolean;
+  /** False once the tab is gone (crashed, closed) or its browser is: open it again, with its last checkpoint. */
+  readonly alive: boolean;
+  /** Address and storage, enough to go on in another tab. */
+  checkpoint(): Promise<PageState>;
+  /** Never throws. */
   close(): Promise<void>;
 }
 
@@ -715,7 +736,7 @@ export interface RunStart {
   readonly plan: PackedPlan;
   /** False when the organization's gate put it into the queue. */
   readonly admitted: boolean;
-  /** Where its page begins, as the run that it tries again left it; JSON text of a `BrowserState`. */
+  /** Where its pages begin, as the run that it tries again left them; JSON text of a `BrowserState`. */
   readonly browserState: string | null;
 }
 
@@ -766,7 +787,7 @@ export type RetrySource =
       readonly ok: true;
       readonly facts: RunFacts;
       readonly kept: NonNullable<RunFacts["retryOf"]>["kept"];
-      /** Where the page was after the last block that ended; JSON text of a `BrowserState`. */
+      /** Where the pages were after the last blocks that ended; JSON text of a `BrowserState`. */
       readonly browserState: string | null;
     }
   | { readonly ok: false; readonly reason: "unfinished" | "unknown_label" | "nothing_failed"; readonly labels: readonly string[] };

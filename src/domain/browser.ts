@@ -1,11 +1,24 @@
 import { z } from "zod";
 
-/** Where a page can be taken up again: what a checkpoint holds. Cookies are CDP's `Network.Cookie`, as they came. */
-export const browserStateSchema = z.object({
+/** Where one page can be taken up again: what a checkpoint holds of it. */
+export const pageStateSchema = z.object({
   url: z.string(),
-  cookies: z.array(z.record(z.string(), z.json())),
   /** Storage of the page's own origin. */
   storage: z.object({ origin: z.string(), local: z.record(z.string(), z.string()), session: z.record(z.string(), z.string()) }).nullable(),
+});
+export type PageState = z.infer<typeof pageStateSchema>;
+
+/** Every cookie of a browser; CDP's `Network.Cookie`, as they came. */
+export const cookiesSchema = z.array(z.record(z.string(), z.json()));
+export type Cookies = z.infer<typeof cookiesSchema>;
+
+/** All that another browser needs to go on where one was: its cookies, its pages, and where the blocks that ended left them. */
+export const browserStateSchema = z.object({
+  cookies: cookiesSchema,
+  /** By their names (`domain/pages.ts`); `owner` is the path of the block that used the page last. */
+  pages: z.record(z.string(), pageStateSchema.extend({ owner: z.string().nullable() })),
+  /** By the path of a block that has ended: which page it used, and where that was then. */
+  ends: z.record(z.string(), z.object({ page: z.string(), url: z.string() })),
 });
 export type BrowserState = z.infer<typeof browserStateSchema>;
 

@@ -1,7 +1,9 @@
-import { browserStateSchema } from "../domain/browser.ts";
+import { browserStateSchema, cookiesSchema, pageStateSchema, type BrowserState, type Cookies, type PageState } from "../domain/browser.ts";
 import type { Fault } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
-import type { BrowserLease, BrowserPage, Browsers, Log, Vault } from "../ports.ts";
+import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
+import type { Run } from "../domain/run.ts";
+import type { BrowserLease, BrowserPage, BrowserTab, Browsers, Log, Vault } from "../ports.ts";
 import type { BrowserRecord } from "./run-storage.ts";
 
 /** Where the record of the run's browser is kept between incarnations of the object. */
@@ -9,9 +11,22 @@ export interface BrowserRecordStore {
   browser: BrowserRecord | null;
 }
 
+const NOTHING: BrowserRecord = { sessionId: null, cookies: null, pages: {}, ends: {} };
+
+/** Of so many blocks is kept where they left their page: a block that forks from an older one begins on an empty page. */
+const ENDS_KEPT = 200;
+
+/** A page while an attempt has it. */
+export interface TakenPage {
+  readonly page: BrowserPage;
+  /** Lets the next attempt have it. Must be called. */
+  giveBack(): void;
+}
+
 /**
- * The one browser of a run: leased when a block first asks for its page, kept for the blocks after it, taken up again after an eviction, made
- * anew from the last checkpoint when it is gone, and given back at the end.
+ * The one browser of a run and its pages: leased when a block first asks for its page, kept for the blocks after it, taken up again after an
+ * eviction, made anew from the last checkpoints when it is gone, and given back at the end. Blocks that run side by side have pages of their
+ * own (`domain/pages.ts`), in tabs that share the browser's cookies.
  */
 export class RunBrowser {
   readonly #deps: { readonly browsers: Browsers; readonly vault: Vault; readonly log: Log };
@@ -19,8 +34,13 @@ export class RunBrowser {
   readonly #runId: RunId;
   readonly #check: (url: string) => Fault | null;
   #lease: Promise<BrowserLease> | null = null;
-  /** Resolves when the page is free. */
-  #turn: Promise<void> = Promise.resolve();
+  readonly #tabs = new Map<string, Promise<BrowserTab>>();
+  /** Resolves when a page is free. */
+  readonly #turns = new Map<string, Promise<void>>();
+  readonly #claims = new PageClaims({
+    pageOf: (path) => this.#record.ends[path]?.page,
+    ownerOf: (page) => this.#record.pages[page]?.owner ?? undefined,
+  });
 
   constructor(
     deps: { browsers: Browsers; vault: Vault; log: Log },
@@ -34,91 +54,253 @@ export class RunBrowser {
     this.#check = check;
   }
 
+  /** Decides which page a block works on. To be called when the block begins, in the order of the plan. */
+  claim(run: Run, path: string): void {
+    this.#claims.claim(run, path);
+  }
+
+  /** The block was skipped. */
+  unclaim(path: string): void {
+    this.#claims.release(path);
+  }
+
   /**
-   * The page, for one attempt at a time: blocks that run side by side take turns.
-   * @returns the page, and what must be called when the attempt is over
-   * @throws BrowserUnavailable
+   * The block's page, for one attempt at a time.
+   * @throws BrowserUnavailable, PageError
    */
-  async take(signal: AbortSignal): Promise<{ page: BrowserPage; giveBack: () => void }> {
-    const before = this.#turn;
+  async take(path: string, signal: AbortSignal): Promise<TakenPage> {
+    const name = this.#pageOf(path);
+    const before = this.#turns.get(name) ?? Promise.resolve();
     let giveBack = () => {};
-    this.#turn = new Promise((resolve) => (giveBack = resolve));
+    this.#turns.set(name, new Promise((resolve) => (giveBack = resolve)));
     try {
       await before;
       signal.throwIfAborted();
-      return { page: await this.#page(signal), giveBack };
+      return { page: (await this.#tab(name, signal)).page, giveBack };
     } catch (error) {
       giveBack();
       throw error;
     }
   }
 
-  async #page(signal: AbortSignal): Promise<BrowserPage> {
-    if (this.#lease !== null && !(await this.#lease).alive) await this.startOver(); // it died between two blocks
-    this.#lease ??= this.#open(signal);
+  /**
+   * Takes down where the block's page is. Writes nothing itself.
+   * @returns writes it, in the same commit as the end of the block; null when there is nothing to write
+   */
+  async checkpoint(run: Pick<Run, "plan">, path: string): Promise<(() => void) | null> {
+    const name = this.#pageOf(path);
+    const [leasing, opening] = [this.#lease, this.#tabs.get(name)];
+    if (leasing === null || opening === undefined) return null;
     try {
-      return (await this.#lease).page;
-    } catch (error) {
-      this.#lease = null; // the next block, or the next attempt, tries again
-      throw error;
-    }
-  }
-
-  /** Takes down where the page is. Writes nothing itself. @returns the record to be stored with the end of the block; null without a browser */
-  async checkpoint(): Promise<BrowserRecord | null> {
-    if (this.#lease === null) return null;
-    try {
-      const lease = await this.#lease;
-      return { sessionId: lease.sessionId, state: await this.#deps.vault.seal(this.#purpose, JSON.stringify(await lease.checkpoint())) };
+      const [lease, tab] = [await leasing, await opening];
+      const [cookies, state] = await Promise.all([lease.cookies(), tab.checkpoint()]);
+      const forks = run.plan.mode === "dependencies";
+      const [sealedCookies, sealedState, url] = await Promise.all([
+        this.#sealJson(cookies),
+        this.#sealJson(state),
+        forks ? this.#sealJson(state.url) : null,
+      ]);
+      return () => {
+        const { pages, ends } = this.#record;
+        this.#store.browser = {
+          sessionId: lease.sessionId,
+          cookies: sealedCookies,
+          pages: { ...pages, [name]: { tabId: tab.tabId, owner: path, state: sealedState } },
+          ends: url === null ? ends : this.#endsWith(path, name, url),
+        };
+      };
     } catch (error) {
       this.#deps.log.error("checkpoint failed; the one before it stays", error, { run_id: this.#runId });
       return null;
     }
   }
 
-  /** The browser broke: the next call of `page` opens another and restores the last checkpoint. */
-  async discard(): Promise<void> {
-    const lease = this.#lease;
-    this.#lease = null;
-    await lease?.then((held) => held.close()).catch(() => undefined); // it never opened: there is nothing to close
-  }
-
-  /** Where the page was after the last block that ended, as JSON text of a `BrowserState`; null when no page was used. */
-  async lastState(): Promise<string | null> {
-    const state = this.#store.browser?.state ?? null;
-    return state === null ? null : await this.#deps.vault.open(this.#purpose, state);
-  }
-
-  /** The same text, sealed for this run's record. */
-  async seal(state: string): Promise<string> {
-    return await this.#deps.vault.seal(this.#purpose, state);
-  }
-
   /**
-   * An attempt was cut off and left the page anywhere: the next call of `page` opens another browser, in which the page is where the last block
-   * that ended left it.
+   * An attempt left its page anywhere: the next one finds it where the last block that ended left it. Cookies and storage are put back too, in
+   * another browser, unless other pages of this one are in use.
    */
-  async startOver(): Promise<void> {
-    const record = this.#store.browser;
-    if (record?.sessionId != null) this.#store.browser = { ...record, sessionId: null };
-    if (this.#lease !== null) await this.discard();
-    else if (record?.sessionId != null) await this.#deps.browsers.close(record.sessionId);
+  async startOver(path: string): Promise<void> {
+    const name = this.#pageOf(path);
+    if ([...this.#tabs.keys()].every((other) => other === name)) return await this.startAllOver();
+    const opening = this.#tabs.get(name);
+    this.#tabs.delete(name);
+    this.#forgetTab(name);
+    await opening?.then((tab) => tab.close()).catch(() => undefined); // it never opened: there is nothing to close
+    await this.#discardIfDead();
+  }
+
+  /** Attempts were cut off and left pages anywhere: all begin again, in another browser, where the last blocks that ended left them. */
+  async startAllOver(): Promise<void> {
+    const { sessionId } = this.#record;
+    this.#forgetSession();
+    if (this.#lease !== null) await this.#discard();
+    else if (sessionId !== null) await this.#deps.browsers.close(sessionId);
+  }
+
+  /** Closes pages of iterations that are over. */
+  async tidy(run: Run): Promise<void> {
+    const names = new Set([...this.#tabs.keys(), ...Object.keys(this.#record.pages)]);
+    const over = [...names].filter((name) => name !== MAIN_PAGE && isOver(run, name));
+    if (over.length === 0) return;
+    const { pages } = this.#record;
+    if (over.some((name) => name in pages))
+      this.#store.browser = { ...this.#record, pages: Object.fromEntries(Object.entries(pages).filter(([name]) => !over.includes(name))) };
+    const tabs = over.flatMap((name) => this.#tabs.get(name) ?? []);
+    for (const name of over) {
+      this.#tabs.delete(name);
+      this.#turns.delete(name);
+      this.#claims.forget(name);
+    }
+    await Promise.all(tabs.map((opening) => opening.then((tab) => tab.close()).catch(() => undefined))); // it never opened
+  }
+
+  /** Where the pages were after the last blocks that ended, as JSON text of a `BrowserState`; null when no page was used. */
+  async lastState(): Promise<string | null> {
+    const { cookies, pages, ends } = this.#record;
+    if (cookies === null) return null;
+    const state: BrowserState = { cookies: cookiesSchema.parse(await this.#openJson(cookies)), pages: {}, ends: {} };
+    for (const [name, { owner, state: sealed }] of Object.entries(pages))
+      if (sealed !== null) state.pages[name] = { ...pageStateSchema.parse(await this.#openJson(sealed)), owner };
+    for (const [path, { page, url }] of Object.entries(ends)) state.ends[path] = { page, url: String(await this.#openJson(url)) };
+    return JSON.stringify(state);
+  }
+
+  /** The record for a run that begins where another was. @param text from `lastState` */
+  async recordOf(text: string): Promise<BrowserRecord> {
+    const { cookies, pages, ends } = browserStateSchema.parse(JSON.parse(text));
+    const record: BrowserRecord = { ...NOTHING, cookies: await this.#sealJson(cookies), pages: {}, ends: {} };
+    for (const [name, { owner, ...state }] of Object.entries(pages))
+      record.pages[name] = { tabId: null, owner, state: await this.#sealJson(state) };
+    for (const [path, { page, url }] of Object.entries(ends)) record.ends[path] = { page, url: await this.#sealJson(url) };
+    return record;
   }
 
   /** Gives the browser back, also one that only the record knows of. May be repeated. */
   async release(): Promise<void> {
-    const record = this.#store.browser;
-    if (this.#lease !== null) await this.discard();
-    else if (record?.sessionId) await this.#deps.browsers.close(record.sessionId);
-    if (record?.sessionId != null) this.#store.browser = { ...record, sessionId: null }; // the state stays, for another try at the run
+    const { sessionId } = this.#record;
+    if (this.#lease !== null) await this.#discard();
+    else if (sessionId !== null) await this.#deps.browsers.close(sessionId);
+    if (sessionId !== null) this.#forgetSession(); // the state stays, for another try at the run
+  }
+
+  // ------------------------------------------------------------------------------------------------- browser, tabs
+
+  async #tab(name: string, signal: AbortSignal): Promise<BrowserTab> {
+    await this.#discardIfDead(); // it died between two blocks
+    const known = await this.#tabs.get(name);
+    if (known?.alive === false) {
+      this.#tabs.delete(name);
+      this.#forgetTab(name);
+    }
+    if (!this.#tabs.has(name)) this.#tabs.set(name, this.#openTab(name, signal));
+    try {
+      return await this.#tabs.get(name)!;
+    } catch (error) {
+      this.#tabs.delete(name); // the next attempt tries again
+      throw error;
+    }
+  }
+
+  async #openTab(name: string, signal: AbortSignal): Promise<BrowserTab> {
+    const lease = await this.#leased(signal);
+    const { tabId = null, state = null } = this.#record.pages[name] ?? {};
+    const begin = state === null ? await this.#beginningOf(name) : pageStateSchema.parse(await this.#openJson(state));
+    const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state: begin, signal });
+    const { pages } = this.#record;
+    this.#store.browser = { ...this.#record, pages: { ...pages, [name]: { owner: null, state: null, ...pages[name], tabId: tab.tabId } } };
+    return tab;
+  }
+
+  /** Where a page begins that no block has ended on; null for an empty page. */
+  async #beginningOf(name: string): Promise<PageState | null> {
+    const from = this.#claims.originOf(name);
+    if (from === null) return null;
+    if ("block" in from) {
+      const end = this.#record.ends[from.block];
+      return end === undefined ? null : { url: String(await this.#openJson(end.url)), storage: null };
+    }
+    const open = await this.#tabs.get(from.page)?.catch(() => null);
+    if (open?.alive === true) return { url: open.page.url(), storage: null };
+    const sealed = this.#record.pages[from.page]?.state ?? null;
+    return sealed === null ? null : { ...pageStateSchema.parse(await this.#openJson(sealed)), storage: null };
+  }
+
+  async #leased(signal: AbortSignal): Promise<BrowserLease> {
+    for (;;) {
+      const isMine = this.#lease === null;
+      const leasing = (this.#lease ??= this.#open(signal));
+      try {
+        return await leasing;
+      } catch (error) {
+        if (this.#lease === leasing) this.#lease = null; // the next block, or the next attempt, tries again
+        if (isMine || signal.aborted) throw error; // another's attempt may have been aborted, and this one not
+      }
+    }
   }
 
   async #open(signal: AbortSignal): Promise<BrowserLease> {
-    const record = this.#store.browser;
-    const state = record?.state ? browserStateSchema.parse(JSON.parse(await this.#deps.vault.open(this.#purpose, record.state))) : null;
-    const lease = await this.#deps.browsers.lease({ sessionId: record?.sessionId ?? null, state, check: this.#check, signal });
-    this.#store.browser = { sessionId: lease.sessionId, state: record?.state ?? null };
+    const { sessionId, cookies: sealed } = this.#record;
+    const cookies: Cookies = sealed === null ? [] : cookiesSchema.parse(await this.#openJson(sealed));
+    const lease = await this.#deps.browsers.lease({ sessionId, cookies, check: this.#check, signal });
+    this.#store.browser = { ...this.#record, sessionId: lease.sessionId };
     return lease;
+  }
+
+  async #discardIfDead(): Promise<void> {
+    const leasing = this.#lease;
+    const lease = await leasing?.catch(() => null);
+    if (lease?.alive !== false || this.#lease !== leasing) return; // it lives, or another was leased meanwhile
+    this.#forgetSession();
+    await this.#discard();
+  }
+
+  async #discard(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = null;
+    this.#tabs.clear();
+    await lease?.then((held) => held.close()).catch(() => undefined); // it never opened: there is nothing to close
+  }
+
+  // --------------------------------------------------------------------------------------------------------- record
+
+  get #record(): BrowserRecord {
+    return this.#store.browser ?? NOTHING;
+  }
+
+  #pageOf(path: string): string {
+    return this.#claims.pageOf(path) ?? MAIN_PAGE;
+  }
+
+  /** The loops around a block have ended so far where it did. */
+  #endsWith(path: string, name: string, url: string): BrowserRecord["ends"] {
+    const ends = Object.entries(this.#record.ends).filter(([of]) => of !== path);
+    const around = loopsAround(path).flatMap((loop): [string, BrowserRecord["ends"][string]][] => {
+      const page = this.#pageOf(loop);
+      const known = page === name ? { page, url } : this.#record.ends[loop];
+      return known === undefined ? [] : [[loop, known]];
+    });
+    return Object.fromEntries([...ends, ...around, [path, { page: name, url }] as const].slice(-ENDS_KEPT));
+  }
+
+  #forgetTab(name: string): void {
+    const { pages } = this.#record;
+    const page = pages[name];
+    if (page !== undefined && page.tabId !== null)
+      this.#store.browser = { ...this.#record, pages: { ...pages, [name]: { ...page, tabId: null } } };
+  }
+
+  #forgetSession(): void {
+    if (this.#store.browser === null) return;
+    const pages = Object.fromEntries(Object.entries(this.#record.pages).map(([name, page]) => [name, { ...page, tabId: null }]));
+    this.#store.browser = { ...this.#record, sessionId: null, pages };
+  }
+
+  async #sealJson(value: unknown): Promise<string> {
+    return await this.#deps.vault.seal(this.#purpose, JSON.stringify(value));
+  }
+
+  async #openJson(sealed: string): Promise<unknown> {
+    return JSON.parse(await this.#deps.vault.open(this.#purpose, sealed)) as unknown;
   }
 
   get #purpose(): string {

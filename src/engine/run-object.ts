@@ -20,10 +20,10 @@ import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEv
 import { AlarmClock } from "./alarm-clock.ts";
 import { type Answer, childOutput, executeBlock, isTrue } from "./execute-block.ts";
 import { withOwnFiles } from "./own-files.ts";
-import { RunBrowser } from "./run-browser.ts";
+import { RunBrowser, type TakenPage } from "./run-browser.ts";
 import { conditionScopeOf, scopeOf } from "./run-scope.ts";
 import { AttemptSecrets } from "./run-secrets.ts";
-import { RunStorage, ValueTooLarge } from "./run-storage.ts";
+import { type BrowserRecord, RunStorage, ValueTooLarge } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
 
 /** While blocks run, an alarm is always set at most this far ahead: if this incarnation dies, the next begins then. */
@@ -76,19 +76,19 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   async start({ facts, plan, admitted, browserState }: RunStart, waitMs: number): Promise<RunReport> {
     if (this.#run === null) {
       for (const { output } of Object.values(facts.retryOf?.kept ?? {})) await this.#storage.prepare(output, facts);
-      const sealed = browserState === null ? null : await this.#browserFor(facts.runId, facts.allowedHosts).seal(browserState);
-      if (this.#run === null) this.#begin(facts, unpackPlan(plan), admitted, sealed);
+      const browser = browserState === null ? null : await this.#browserFor(facts.runId, facts.allowedHosts).recordOf(browserState);
+      if (this.#run === null) this.#begin(facts, unpackPlan(plan), admitted, browser);
     }
     return this.#reportOf(await this.#settled(waitMs));
   }
 
-  #begin(facts: RunStart["facts"], plan: Plan, admitted: boolean, browserState: string | null): void {
+  #begin(facts: RunStart["facts"], plan: Plan, admitted: boolean, browser: BrowserRecord | null): void {
     const at = this.#deps.clock.now();
     const created: RunEvent = { type: "run_created", at, facts, plan };
     const step = advance(createRun(created), { type: admitted ? "run_started" : "run_queued", at });
     if (!step.ok) throw new Error(`a new run refused its first event: ${step.reason}`);
     this.#storage.create();
-    if (browserState !== null) this.#storage.browser = { sessionId: null, state: browserState };
+    if (browser !== null) this.#storage.browser = browser;
     this.#commit(step.run, [created, ...step.events]);
     if (!admitted) this.ctx.waitUntil(this.#askGate());
   }
@@ -236,7 +236,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     const now = this.#deps.clock.now();
     for (const { path, attempt } of runningBlocks(this.#run)) {
       if (this.#live.has(path)) continue;
-      this.ctx.waitUntil(this.#browserOf(this.#run).startOver());
+      this.ctx.waitUntil(this.#browserOf(this.#run).startAllOver());
       this.#apply({ type: "block_interrupted", at: now, path, attempt });
     }
     for (const event of whatIsDue(this.#run, now)) this.#apply(event);
@@ -265,13 +265,14 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     const node = run?.plan.nodes[labelOf(path)];
     if (run === null || node === undefined || block?.status !== "running" || signal.aborted) return;
     const blockType = findBlockType(node.blockType);
-    let taken: ReturnType<RunBrowser["take"]> | null = null;
+    if (blockType?.category === "browser") this.#browserOf(run).claim(run, path);
+    let taken: Promise<TakenPage> | null = null;
     const context: BlockContext = {
       signal,
       attempt,
       idempotencyKey: `${run.facts.runId}/${path}`,
       now: () => this.#deps.clock.now(),
-      page: async () => (await (taken ??= this.#browserOf(run).take(signal))).page,
+      page: async () => (await (taken ??= this.#browserOf(run).take(path, signal))).page,
       http: withOwnFiles(this.#deps.httpFor(run.facts.allowedHosts), this.#deps, run.facts),
       mailer: this.#deps.mailerFor(run.facts.allowedHosts),
       openArtifact: async (artifactId) =>
@@ -298,8 +299,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
           type: "failed",
           failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` },
         };
-    if (taken !== null) await this.#keepPage(run, answer, signal, taken);
+    if (taken !== null) await this.#keepPage(run, path, answer, signal, taken);
+    else if (answer.type === "skipped") this.#browserOf(run).unclaim(path);
     if (!signal.aborted) await this.#answer(answer, { at: this.#deps.clock.now(), path, attempt });
+    if (taken !== null && this.#run !== null) await this.#browserOf(run).tidy(this.#run);
   }
 
   /** Null, and no work, for a run without credentials and for blocks that are given none. */
@@ -438,17 +441,17 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     return this.#browser;
   }
 
-  /** Stores where the page is, in the same turn, and so in the same commit, as the answer that follows. */
-  async #keepPage(run: Run, answer: Answer, signal: AbortSignal, taken: ReturnType<RunBrowser["take"]>): Promise<void> {
+  /** Stores where the block's page is, in the same turn, and so in the same commit, as the answer that follows. */
+  async #keepPage(run: Run, path: string, answer: Answer, signal: AbortSignal, taking: Promise<TakenPage>): Promise<void> {
     const browser = this.#browserOf(run);
-    const page = await taken.catch(() => null); // it was not to be had, which the answer says
-    if (page === null) return;
+    const taken = await taking.catch(() => null); // it was not to be had, which the answer says
+    if (taken === null) return;
     try {
-      if (signal.aborted || answer.type === "failed") return await browser.startOver(); // another attempt begins where this one did
-      const record = await browser.checkpoint();
-      if (record !== null && this.#run !== null && !isFinal(this.#run)) this.#storage.browser = record;
+      if (signal.aborted || answer.type === "failed") return await browser.startOver(path); // another attempt begins where this one did
+      const write = await browser.checkpoint(run, path);
+      if (this.#run !== null && !isFinal(this.#run)) write?.();
     } finally {
-      page.giveBack();
+      taken.giveBack();
     }
   }
 

@@ -107,7 +107,7 @@ export class RunStorage {
     this.#set("acknowledged", String(seq));
   }
 
-  /** The browser that the run holds, and where its page was after the last block that ended. */
+  /** The browser that the run holds, and where its pages were after the last blocks that ended. */
   get browser(): BrowserRecord | null {
     const text = this.#read("browser");
     return text === null ? null : browserRecordSchema.parse(JSON.parse(text));
@@ -179,10 +179,24 @@ export class RunStorage {
 }
 
 const browserRecordSchema = z.object({
-  /** Null when the browser is gone and only the state is left. */
+  /** Null when the browser is gone and only what it held is left. */
   sessionId: z.string().nullable(),
-  /** Sealed `BrowserState`; null before the first checkpoint. */
-  state: z.string().nullable(),
+  /** Sealed `Cookies`; null before the first checkpoint. */
+  cookies: z.string().nullable(),
+  /** By their names. */
+  pages: z.record(
+    z.string(),
+    z.object({
+      /** The tab that shows it; null when that is gone. */
+      tabId: z.string().nullable(),
+      /** The path of the block that used it last, of those that have ended. */
+      owner: z.string().nullable(),
+      /** Sealed `PageState`; null before the first checkpoint. */
+      state: z.string().nullable(),
+    }),
+  ),
+  /** By the path of a block that has ended: its page, and the address (sealed) at which it left it. */
+  ends: z.record(z.string(), z.object({ page: z.string(), url: z.string() })),
 });
 export type BrowserRecord = z.infer<typeof browserRecordSchema>;
 

@@ -1,38 +1,57 @@
-import type { BrowserState } from "../../src/domain/browser.ts";
-import type { BrowserLease, BrowserPage, Browsers } from "../../src/ports.ts";
+import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../src/ports.ts";
 
 /** Browsers in memory, which outlive the objects that lease them as the real ones do. They know as much of pages as the sweep's blocks ask for. */
 export interface FakeBrowsers extends Browsers {
-  /** Addresses of the browsers that are open, by session id. */
-  readonly open: ReadonlyMap<string, string>;
+  /** Addresses of the tabs of the browsers that are open, by session id and the tab's. */
+  readonly open: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** How often actions were done on a page. */
   readonly performed: () => number;
 }
 
 export function createFakeBrowsers(): FakeBrowsers {
-  const open = new Map<string, string>();
+  const open = new Map<string, Map<string, string>>();
   let performed = 0;
-  const lease: Browsers["lease"] = async ({ sessionId, state }) => {
-    const resumed = sessionId !== null && open.has(sessionId);
-    const id = resumed ? sessionId : crypto.randomUUID();
-    if (!resumed) open.set(id, state?.url ?? "about:blank");
+
+  function tabOf(tabs: Map<string, string>, tabId: string, resumed: boolean, isOpen: () => boolean): BrowserTab {
     const page: Pick<BrowserPage, "url" | "where" | "goto" | "perform"> = {
-      url: () => open.get(id) ?? "",
-      where: async () => ({ url: open.get(id) ?? "", title: "" }),
+      url: () => tabs.get(tabId) ?? "",
+      where: async () => ({ url: tabs.get(tabId) ?? "", title: "" }),
       goto: async (url) => {
-        open.set(id, url);
+        tabs.set(tabId, url);
         return { url, status: 200, title: "" };
       },
       perform: async () => void performed++,
     };
+    return {
+      tabId,
+      page: page as BrowserPage, // the blocks of the sweep call nothing else
+      resumed,
+      get alive() {
+        return isOpen() && tabs.has(tabId);
+      },
+      checkpoint: async () => ({ url: page.url(), storage: null }),
+      close: async () => void tabs.delete(tabId),
+    };
+  }
+
+  const lease: Browsers["lease"] = async ({ sessionId }) => {
+    const resumed = sessionId !== null && open.has(sessionId);
+    const id = resumed ? sessionId : crypto.randomUUID();
+    if (!resumed) open.set(id, new Map());
+    const tabs = open.get(id)!;
     const held: BrowserLease = {
       sessionId: id,
-      page: page as BrowserPage, // the blocks of the sweep call nothing else
       resumed,
       get alive() {
         return open.has(id);
       },
-      checkpoint: async (): Promise<BrowserState> => ({ url: page.url(), cookies: [], storage: null }),
+      async openTab({ tabId, state }) {
+        const isThere = tabId !== null && tabs.has(tabId);
+        const tab = isThere ? tabId : crypto.randomUUID();
+        if (!isThere) tabs.set(tab, state?.url ?? "about:blank");
+        return tabOf(tabs, tab, isThere, () => open.has(id));
+      },
+      cookies: async () => [],
       disconnect: async () => {},
       close: async () => void open.delete(id),
     };

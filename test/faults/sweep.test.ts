@@ -121,6 +121,20 @@ const SCENARIOS: Scenario[] = [
     ends: ["completed", "failed"],
     once: ["order"],
   },
+  {
+    name: "a browser with two pages",
+    definition: () =>
+      definition(
+        [
+          { block_type: "goto_url", label: "open", url: "https://shop.example/", ...RETRY },
+          { block_type: "goto_url", label: "left", url: "https://shop.example/left", depends_on: ["open"], ...RETRY },
+          { block_type: "actions", label: "order", depends_on: ["open"], steps: [{ action: "click", target: "#order" }] },
+        ],
+        { version: 3 },
+      ),
+    ends: ["completed", "failed"],
+    once: ["order"],
+  },
 ];
 
 /** Takes runs through the fault at every point, until a run has no such point. */

@@ -50,7 +50,23 @@ export function engineIn({ injector, browsers }: World, deps: EngineDeps, kill: 
       {
         lease: async (...options: Parameters<typeof browsers.lease>) => {
           const lease = await browsers.lease(...options);
-          return { ...gatedPoints(lease, "lease"), page: { ...gatedPoints(lease.page, "page"), url: () => lease.page.url() } };
+          const leasePoints = gatedPoints(lease, "lease");
+          return {
+            ...leasePoints,
+            get alive() {
+              return lease.alive;
+            },
+            openTab: async (...tabOptions: Parameters<typeof lease.openTab>) => {
+              const tab = await leasePoints.openTab(...tabOptions);
+              return {
+                ...gatedPoints(tab, "tab"),
+                get alive() {
+                  return tab.alive;
+                },
+                page: { ...gatedPoints(tab.page, "page"), url: () => tab.page.url() },
+              };
+            },
+          };
         },
         close: (sessionId: string) => browsers.close(sessionId),
       },

@@ -1,5 +1,5 @@
 import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
-import { type BrowserState, BrowserUnavailable, PageError } from "../../domain/browser.ts";
+import { BrowserUnavailable, type Cookies, PageError } from "../../domain/browser.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { BrowserLease, Browsers } from "../../ports.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
@@ -23,10 +23,10 @@ const CLOSE_MS = 10_000;
 /** Browser Rendering, by way of its binding. */
 export function createBrowsers(binding: BrowserWorker): Browsers {
   return {
-    async lease({ sessionId, state, check, signal }) {
+    async lease({ sessionId, cookies, check, signal }) {
       signal.throwIfAborted();
       const taken = sessionId === null ? null : await takeUp(binding, sessionId, check, signal);
-      return taken ?? (await launch(binding, state, check, signal));
+      return taken ?? (await launch(binding, cookies, check, signal));
     },
     close: (sessionId) => end(binding, sessionId),
   };
@@ -56,29 +56,21 @@ async function takeUp(
 /** @throws BrowserUnavailable, PageError, or the signal's reason; then nothing is left running */
 async function launch(
   binding: BrowserWorker,
-  state: BrowserState | null,
+  cookies: Cookies,
   check: (url: string) => Fault | null,
   signal: AbortSignal,
 ): Promise<BrowserLease> {
   const deadline = new Deadline(LAUNCH_MS, signal);
   const sessionId = await acquire(binding, deadline);
-  let lease: Lease;
   try {
     const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
-    lease = await Lease.open(browser, { check, resumed: false, end: endOf(binding, browser) }, deadline);
+    const lease = await Lease.open(browser, { check, resumed: false, end: endOf(binding, browser) }, deadline);
+    await lease.setCookies(cookies, deadline);
+    return lease;
   } catch (error) {
     await end(binding, sessionId);
     if (signal.aborted || error instanceof PageError) throw error;
     throw new PageError("a new browser was started but could not be reached", { errorClass: "temporary", cause: error });
-  }
-  try {
-    if (state !== null) await lease.restore(state, signal);
-    return lease;
-  } catch (error) {
-    await lease.close();
-    throw error instanceof TimeUp
-      ? new PageError("the browser's last state could not be restored in time", { errorClass: "temporary", cause: error })
-      : error;
   }
 }
 

@@ -1,19 +1,19 @@
 import type { CDPSession, CookieParam } from "@cloudflare/puppeteer";
-import type { BrowserState } from "../../domain/browser.ts";
+import type { Cookies, PageState } from "../../domain/browser.ts";
 
-/** Every cookie of the browser, in the form of `BrowserState`. */
-export async function readCookies(browser: CDPSession): Promise<BrowserState["cookies"]> {
+/** Every cookie of the browser, as a checkpoint holds them. */
+export async function readCookies(browser: CDPSession): Promise<Cookies> {
   const { cookies } = await browser.send("Storage.getCookies");
-  return cookies as unknown as BrowserState["cookies"]; // CDP's JSON
+  return cookies as unknown as Cookies; // CDP's JSON
 }
 
 /** Puts cookies back as they were. */
-export async function restoreCookies(browser: CDPSession, cookies: BrowserState["cookies"]): Promise<void> {
+export async function restoreCookies(browser: CDPSession, cookies: Cookies): Promise<void> {
   if (cookies.length > 0) await browser.send("Storage.setCookies", { cookies: cookies.map(toCookieParam) });
 }
 
 /** `Storage.setCookies` refuses what `Storage.getCookies` adds; a cookie of the session has no expiry. */
-function toCookieParam(cookie: BrowserState["cookies"][number]): CookieParam {
+function toCookieParam(cookie: Cookies[number]): CookieParam {
   const { size: _size, session, expires, sourcePort: _port, ...kept } = cookie;
   return { ...kept, ...(session === true ? {} : { expires }) } as unknown as CookieParam;
 }
@@ -22,7 +22,7 @@ function toCookieParam(cookie: BrowserState["cookies"][number]): CookieParam {
  * A script that puts the storage of an origin back. To be run before the page's own scripts; it leaves alone what is there already, so that a
  * page which reloads itself keeps what it has written since.
  */
-export function storageScript({ origin, local, session }: NonNullable<BrowserState["storage"]>): string {
+export function storageScript({ origin, local, session }: NonNullable<PageState["storage"]>): string {
   return `(() => {
   if (window !== window.top || location.origin !== ${JSON.stringify(origin)}) return;
   const put = (storage, entries) => {

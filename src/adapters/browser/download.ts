@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { CDPSession } from "@cloudflare/puppeteer";
 import { type Download, PageError } from "../../domain/browser.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Guard, PausedRequest } from "./guard.ts";
+import type { PausedRequest, TabGuard } from "./guard.ts";
 import type { Tab } from "./tab.ts";
 
 /** The largest file that is taken: it is held in memory, for a moment as Base64 too. */
@@ -21,7 +21,7 @@ const KEPT = 'Symbol.for("pilotfish.blobs")';
  * itself (`blob:`, `data:`) is taken from the page.
  * @throws TimeUp when no download has begun, PageError when it has failed or is too large
  */
-export async function catchDownload(tab: Tab, guard: Guard, deadline: Deadline, begin: () => Promise<void>): Promise<Download> {
+export async function catchDownload(tab: Tab, guard: TabGuard, deadline: Deadline, begin: () => Promise<void>): Promise<Download> {
   const caught = Promise.withResolvers<Download>();
   caught.promise.catch(() => undefined); // it is waited for below, after the click
   const stopListening = guard.onDownload(({ url, suggestedFilename }) => {

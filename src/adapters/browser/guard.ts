@@ -1,8 +1,14 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
 import type { Fault } from "../../domain/error.ts";
+import type { Tab } from "./tab.ts";
 
 export type PausedRequest = CDPEvents["Fetch.requestPaused"];
 export type DownloadBegun = CDPEvents["Browser.downloadWillBegin"];
+
+interface FrameTree {
+  readonly frame: { readonly id: string };
+  readonly childFrames?: readonly FrameTree[];
+}
 
 /**
  * Looks at the answer to a document request, by way of the session that has paused it.
@@ -17,15 +23,13 @@ export interface Refusal {
 }
 
 /**
- * Decides on every document that the browser is about to fetch: in the page, in its frames and popups, each redirect anew. It listens on the
+ * Decides on every document that the browser is about to fetch: in its tabs, in their frames and popups, each redirect anew. It listens on the
  * browser's own session, so that there is no moment in which a new tab is unwatched; nothing but documents is held up.
  */
 export class Guard {
   readonly #browser: CDPSession;
   readonly #check: (url: string) => Fault | null;
-  readonly #refusals = new Map<string, Refusal>();
-  #mainFrameId: string | null = null;
-  #onResponse: ResponseHandler | null = null;
+  readonly #tabs = new Set<TabGuard>();
 
   constructor(browser: CDPSession, check: (url: string) => Fault | null) {
     this.#browser = browser;
@@ -35,37 +39,15 @@ export class Guard {
 
   /** Begins to watch. From now on the browser saves no download either. */
   async enable(): Promise<void> {
-    await Promise.all([
-      this.#watch(["Request"]),
-      this.#browser.send("Browser.setDownloadBehavior", { behavior: "deny", eventsEnabled: true }),
-    ]);
+    await Promise.all([this.#watch(), this.#browser.send("Browser.setDownloadBehavior", { behavior: "deny", eventsEnabled: true })]);
   }
 
-  /** Names the frame whose next document begins a new page: what was refused to the frames of the page before is forgotten then. */
-  follow(mainFrameId: string): void {
-    this.#mainFrameId = mainFrameId;
-  }
-
-  /** Tells of every download that begins; the returned function ends that. */
-  onDownload(listener: (download: DownloadBegun) => void): () => void {
-    this.#browser.on("Browser.downloadWillBegin", listener);
-    return () => this.#browser.off("Browser.downloadWillBegin", listener);
-  }
-
-  /** Shows the answers to document requests as well, until the returned function is called. */
-  async watchResponses(onResponse: ResponseHandler): Promise<() => Promise<void>> {
-    this.#onResponse = onResponse;
-    await this.#watch(["Request", "Response"]);
-    return async () => {
-      this.#onResponse = null;
-      await this.#watch(["Request"]);
-    };
-  }
-
-  async #watch(stages: readonly ("Request" | "Response")[]): Promise<void> {
-    await this.#browser.send("Fetch.enable", {
-      patterns: stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })),
-    });
+  /** Keeps what concerns one tab for it, until it is gone. */
+  follow(tab: Tab): TabGuard {
+    const followed = new TabGuard(tab, this.#browser, { check: (url) => this.check(url), watch: () => this.#watch() });
+    this.#tabs.add(followed);
+    tab.onGone(() => this.#tabs.delete(followed));
+    return followed;
   }
 
   /** Why this address may not be visited, or null. */
@@ -74,10 +56,75 @@ export class Guard {
     return fault === null ? null : { url, reason: fault.message };
   }
 
-  /** What was refused to this frame since it was last asked about. */
-  takeRefusal(frameId: string): Refusal | null {
-    const refusal = this.#refusals.get(frameId) ?? null;
-    this.#refusals.delete(frameId);
+  /** Answers are shown only while somebody looks at them: each costs a round trip. */
+  async #watch(): Promise<void> {
+    const stages = [...this.#tabs].some((tab) => tab.onResponse !== null) ? (["Request", "Response"] as const) : (["Request"] as const);
+    await this.#browser.send("Fetch.enable", {
+      patterns: stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })),
+    });
+  }
+
+  async #decide(paused: PausedRequest): Promise<void> {
+    const { requestId, frameId, request, responseStatusCode, responseErrorReason } = paused;
+    const tab = [...this.#tabs].find(({ frames }) => frames.has(frameId));
+    if (responseStatusCode !== undefined || responseErrorReason !== undefined) {
+      const concerned = tab ?? (await this.#openerOf(frameId)); // a link to a file may open a window for it
+      const isDealtWith = (await concerned?.onResponse?.(paused, this.#browser)) ?? false;
+      if (!isDealtWith) await this.#browser.send("Fetch.continueRequest", { requestId });
+      return;
+    }
+    const refusal = this.check(request.url);
+    if (refusal === null) {
+      tab?.letThrough(frameId);
+      await this.#browser.send("Fetch.continueRequest", { requestId });
+    } else {
+      tab?.refuse(frameId, refusal);
+      await this.#browser.send("Fetch.failRequest", { requestId, errorReason: "Aborted" }); // the page stays where it is
+    }
+  }
+
+  /** The tab that has opened the window with this main frame. */
+  async #openerOf(frameId: string): Promise<TabGuard | undefined> {
+    const { targetInfos } = await this.#browser.send("Target.getTargets");
+    const openerId = targetInfos.find(({ targetId }) => targetId === frameId)?.openerId;
+    return [...this.#tabs].find(({ frames }) => openerId !== undefined && frames.has(openerId));
+  }
+}
+
+/** The guard as one tab sees it: what was refused to its own frames, and its own downloads. */
+export class TabGuard {
+  /** The main frame and those inside it, as far as the tab tells of them. */
+  readonly frames: Set<string>;
+  /** Who looks at the answers to document requests at present. */
+  onResponse: ResponseHandler | null = null;
+  readonly #mainFrameId: string;
+  readonly #browser: CDPSession;
+  readonly #guard: { readonly check: (url: string) => Refusal | null; readonly watch: () => Promise<void> };
+  readonly #refusals = new Map<string, Refusal>();
+
+  constructor(tab: Tab, browser: CDPSession, guard: { check: (url: string) => Refusal | null; watch: () => Promise<void> }) {
+    this.#mainFrameId = tab.id;
+    this.#browser = browser;
+    this.#guard = guard;
+    this.frames = new Set([tab.id]);
+    tab.cdp.on("Page.frameAttached", ({ frameId }) => this.frames.add(frameId));
+    tab.cdp.on("Page.frameDetached", ({ frameId, reason }) => reason === "remove" && this.frames.delete(frameId));
+  }
+
+  /** The frames that are there already. */
+  know({ frame, childFrames = [] }: FrameTree): void {
+    this.frames.add(frame.id);
+    for (const child of childFrames) this.know(child);
+  }
+
+  check(url: string): Refusal | null {
+    return this.#guard.check(url);
+  }
+
+  /** What was refused to the page itself since it was last asked about. */
+  takeRefusal(): Refusal | null {
+    const refusal = this.#refusals.get(this.#mainFrameId) ?? null;
+    this.#refusals.delete(this.#mainFrameId);
     return refusal;
   }
 
@@ -86,21 +133,30 @@ export class Guard {
     return [...this.#refusals].flatMap(([frameId, refusal]) => (frameId === this.#mainFrameId ? [] : [refusal]));
   }
 
-  async #decide(paused: PausedRequest): Promise<void> {
-    const { requestId, frameId, request, responseStatusCode, responseErrorReason } = paused;
-    if (responseStatusCode !== undefined || responseErrorReason !== undefined) {
-      const isDealtWith = (await this.#onResponse?.(paused, this.#browser)) ?? false;
-      if (!isDealtWith) await this.#browser.send("Fetch.continueRequest", { requestId });
-      return;
-    }
-    const refusal = this.check(request.url);
-    if (refusal === null) {
-      if (frameId === this.#mainFrameId) this.#refusals.clear();
-      await this.#browser.send("Fetch.continueRequest", { requestId });
-    } else {
-      this.#refusals.set(frameId, refusal);
-      await this.#browser.send("Fetch.failRequest", { requestId, errorReason: "Aborted" }); // the page stays where it is
-    }
+  refuse(frameId: string, refusal: Refusal): void {
+    this.#refusals.set(frameId, refusal);
+  }
+
+  /** The next document of the main frame begins a new page: what was refused to the page before is forgotten then. */
+  letThrough(frameId: string): void {
+    if (frameId === this.#mainFrameId) this.#refusals.clear();
+  }
+
+  /** Tells of every download that begins; the returned function ends that. */
+  onDownload(listener: (download: DownloadBegun) => void): () => void {
+    const ours = (download: DownloadBegun) => this.frames.has(download.frameId) && listener(download);
+    this.#browser.on("Browser.downloadWillBegin", ours);
+    return () => this.#browser.off("Browser.downloadWillBegin", ours);
+  }
+
+  /** Shows the answers to document requests as well, until the returned function is called. */
+  async watchResponses(onResponse: ResponseHandler): Promise<() => Promise<void>> {
+    this.onResponse = onResponse;
+    await this.#guard.watch();
+    return async () => {
+      this.onResponse = null;
+      await this.#guard.watch();
+    };
   }
 }
 

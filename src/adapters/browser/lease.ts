@@ -1,51 +1,56 @@
-import { type Browser, type CDPSession, type Target, TargetType } from "@cloudflare/puppeteer";
-import { type BrowserState, PageError } from "../../domain/browser.ts";
+import type { Browser, CDPSession } from "@cloudflare/puppeteer";
+import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
 import type { Fault } from "../../domain/error.ts";
-import type { BrowserLease } from "../../ports.ts";
-import { readCookies, restoreCookies, storageScript } from "./checkpoint.ts";
-import { Deadline, TimeUp } from "./deadline.ts";
+import type { BrowserLease, BrowserTab } from "../../ports.ts";
+import { readCookies, restoreCookies } from "./checkpoint.ts";
+import { Deadline } from "./deadline.ts";
+import { watchPopups } from "./dialogs.ts";
 import { Guard } from "./guard.ts";
-import { Navigation } from "./navigation.ts";
-import { CdpPage } from "./page.ts";
-import { type Connection, Tab } from "./tab.ts";
+import { OpenTab } from "./open-tab.ts";
+import type { Connection } from "./tab.ts";
 
-/** What pages are laid out for: a common laptop. */
-const VIEWPORT = { width: 1280, height: 800, deviceScaleFactor: 1, mobile: false };
+/** A tab opens in a moment; a browser that takes longer will not do. */
+const OPEN_TAB_MS = 15_000;
 
-/** A checkpoint is taken between blocks: a page that is busy does not hold up the run for longer. */
-const CHECKPOINT_MS = 3000;
+/** Cookies are the browser's own to tell. */
+const COOKIES_MS = 5_000;
 
-/** A page that says nothing for so long will not do. */
-const REACT_MS = 5000;
+const NEVER = new AbortController().signal;
 
-/** How long going back to the address of a checkpoint may take. */
-const RESTORE_MS = 60_000;
-
-/** A browser whose page is ours. */
+/** A browser that is ours. */
 export class Lease implements BrowserLease {
   readonly sessionId: string;
   readonly resumed: boolean;
-  readonly page: CdpPage;
   readonly #browser: Browser;
   readonly #root: CDPSession;
-  readonly #tab: Tab;
+  readonly #connection: Connection;
+  readonly #guard: Guard;
   readonly #end: () => Promise<void>;
-  #storage: BrowserState["storage"] = null;
+  readonly #tabs = new Set<OpenTab>();
+  /** The empty page that a new browser comes with, until it is taken. */
+  #spareTarget: string | null = null;
+  #over = false;
 
-  private constructor(parts: { browser: Browser; root: CDPSession; tab: Tab; page: CdpPage; resumed: boolean; end: () => Promise<void> }) {
+  private constructor(parts: {
+    browser: Browser;
+    root: CDPSession;
+    connection: Connection;
+    guard: Guard;
+    resumed: boolean;
+    end: () => Promise<void>;
+  }) {
     this.sessionId = parts.browser.sessionId();
     this.resumed = parts.resumed;
-    this.page = parts.page;
     this.#browser = parts.browser;
     this.#root = parts.root;
-    this.#tab = parts.tab;
+    this.#connection = parts.connection;
+    this.#guard = parts.guard;
     this.#end = parts.end;
   }
 
   /**
-   * Makes the page of a connected browser ready: guard first, then the tab.
+   * Makes a connected browser ready: the guard first, so that nothing is visited without it.
    * @param options.end ends the browser for good
-   * @throws PageError when the page does not react or stands at an address that may not be visited
    */
   static async open(
     browser: Browser,
@@ -57,107 +62,93 @@ export class Lease implements BrowserLease {
     if (connection === undefined) throw new PageError("the connection to the browser was lost", { errorClass: "temporary" });
     const guard = new Guard(root, options.check);
     await deadline.wait(guard.enable());
-    const target = await deadline.wait(findPage(connection));
-    const tab = new Tab(target.targetId, await deadline.wait(connection.createSession(target)), browser);
-    guard.follow(tab.id);
-    const navigation = await prepareTab(tab, deadline);
     watchPopups(browser);
-    const refusal = options.resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
-    if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
-    return new Lease({ browser, root, tab, page: new CdpPage(tab, navigation, guard), resumed: options.resumed, end: options.end });
+    const lease = new Lease({ browser, root, connection, guard, resumed: options.resumed, end: options.end });
+    if (!options.resumed) lease.#spareTarget = await deadline.wait(lease.#findSpare());
+    return lease;
   }
 
   get alive(): boolean {
-    return this.#tab.gone === null;
+    return !this.#over && this.#browser.connected;
   }
 
-  /**
-   * Goes on where a checkpoint was taken: cookies, then the address, with the storage in place before the page's scripts run.
-   * @throws PageError when the address cannot be opened, TimeUp
-   */
-  async restore(state: BrowserState, signal: AbortSignal): Promise<void> {
-    const deadline = new Deadline(RESTORE_MS, signal);
-    await this.#tab.wait(restoreCookies(this.#root, state.cookies), deadline);
-    if (!/^https?:/.test(state.url)) return;
-    const goto = () => this.page.goto(state.url, { waitUntil: "load", timeoutMs: deadline.remainingMs, signal });
-    if (state.storage === null) return void (await goto());
-    const source = storageScript(state.storage);
-    const { identifier } = await this.#tab.wait(this.#tab.cdp.send("Page.addScriptToEvaluateOnNewDocument", { source }), deadline);
-    await goto();
-    await this.#tab.wait(this.#tab.cdp.send("Page.removeScriptToEvaluateOnNewDocument", { identifier }), deadline);
+  async openTab({
+    tabId,
+    state,
+    signal,
+  }: {
+    readonly tabId: string | null;
+    readonly state: PageState | null;
+    readonly signal: AbortSignal;
+  }): Promise<BrowserTab> {
+    const taken = tabId === null ? null : await this.#takeUp(tabId, signal);
+    if (taken !== null) return taken;
+    const deadline = new Deadline(OPEN_TAB_MS, signal);
+    const tab = await this.#attach(await this.#newTarget(deadline), false, deadline);
+    try {
+      if (state !== null) await tab.restore(state, signal);
+      return tab;
+    } catch (error) {
+      await tab.close();
+      throw error;
+    }
   }
 
-  async checkpoint(): Promise<BrowserState> {
-    const deadline = new Deadline(CHECKPOINT_MS, new AbortController().signal);
-    const [cookies, storage] = await Promise.all([this.#tab.wait(readCookies(this.#root), deadline), this.page.storage(deadline)]);
-    if (storage !== undefined) this.#storage = storage;
-    const url = this.page.url();
-    const isOfThisPage = this.#storage !== null && URL.canParse(url) && new URL(url).origin === this.#storage.origin;
-    return { url, cookies, storage: isOfThisPage ? this.#storage : null };
+  async cookies(): Promise<Cookies> {
+    return await new Deadline(COOKIES_MS, NEVER).wait(readCookies(this.#root));
+  }
+
+  async setCookies(cookies: Cookies, deadline: Deadline): Promise<void> {
+    await deadline.wait(restoreCookies(this.#root, cookies));
   }
 
   async disconnect(): Promise<void> {
-    this.#tab.lose("the browser was let go");
+    this.#giveUp("the browser was let go");
     await this.#browser.disconnect();
   }
 
   async close(): Promise<void> {
-    this.#tab.lose("the browser was closed");
+    this.#giveUp("the browser was closed");
     await this.#end();
   }
-}
 
-/** The page that the run began in: the one that no other page has opened. */
-async function findPage(connection: Connection) {
-  const find = async () => {
-    const { targetInfos } = await connection.send("Target.getTargets");
-    return targetInfos.find(({ type, openerId, url }) => type === "page" && openerId === undefined && !url.startsWith("devtools:"));
-  };
-  const page = await find();
-  if (page !== undefined) return page;
-  await connection.send("Target.createTarget", { url: "about:blank" });
-  const created = await find();
-  if (created === undefined) throw new PageError("the browser opens no page", { errorClass: "temporary" });
-  return created;
-}
-
-/** Everything in one round trip. Dialogs are answered from here on: an open one would hold up every call. */
-async function prepareTab(tab: Tab, deadline: Deadline): Promise<Navigation> {
-  const { cdp } = tab;
-  answerDialogs(cdp);
-  const frame = cdp.send("Page.getFrameTree").then(({ frameTree }) => frameTree.frame);
-  const ready = Promise.all([
-    cdp.send("Page.enable"),
-    frame,
-    cdp.send("Emulation.setDeviceMetricsOverride", VIEWPORT),
-    cdp.send("Emulation.setFocusEmulationEnabled", { enabled: true }),
-  ]);
-  try {
-    const [, mainFrame] = await tab.wait(ready, deadline.atMost(REACT_MS));
-    const navigation = new Navigation(tab, mainFrame);
-    await tab.wait(cdp.send("Page.setLifecycleEventsEnabled", { enabled: true }), deadline); // tells of what has been reached already
-    return navigation;
-  } catch (error) {
-    throw error instanceof TimeUp ? tab.lose("the page does not react") : error;
+  #giveUp(reason: string): void {
+    this.#over = true;
+    for (const tab of this.#tabs) tab.letGo(reason);
   }
-}
 
-/** Dismisses; but a page that asks whether it may be left is told yes. */
-function answerDialogs(cdp: CDPSession): void {
-  cdp.on("Page.javascriptDialogOpening", ({ type }) => {
-    cdp.send("Page.handleJavaScriptDialog", { accept: type === "beforeunload" }).catch(() => undefined); // it was closed meanwhile
-  });
-}
+  /** @returns null when that tab is gone, or of no use any more; then it is closed */
+  async #takeUp(tabId: string, signal: AbortSignal): Promise<BrowserTab | null> {
+    const { targetInfos } = await this.#connection.send("Target.getTargets");
+    if (!targetInfos.some(({ type, targetId }) => type === "page" && targetId === tabId)) return null;
+    try {
+      return await this.#attach(tabId, true, new Deadline(OPEN_TAB_MS, signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof PageError) return null;
+      throw error;
+    }
+  }
 
-/** A dialog in a window that the page has opened would hold up the page too, when they share a process. */
-function watchPopups(browser: Browser): void {
-  const watch = async (target: Target) => {
-    if (target.type() !== TargetType.PAGE || target.opener() === undefined) return;
-    const cdp = await target.createCDPSession();
-    answerDialogs(cdp);
-    await cdp.send("Page.enable");
-  };
-  const watchAny = (target: Target) => void watch(target).catch(() => undefined); // closed already
-  browser.on("targetcreated", watchAny);
-  browser.targets().forEach(watchAny); // those of a browser that is taken up again
+  async #attach(targetId: string, resumed: boolean, deadline: Deadline): Promise<OpenTab> {
+    const parts = { browser: this.#browser, connection: this.#connection, guard: this.#guard };
+    const tab = await OpenTab.attach(parts, targetId, resumed, deadline);
+    this.#tabs.add(tab);
+    tab.onGone(() => this.#tabs.delete(tab));
+    return tab;
+  }
+
+  async #newTarget(deadline: Deadline): Promise<string> {
+    const spare = this.#spareTarget;
+    this.#spareTarget = null;
+    if (spare !== null) return spare;
+    return (await deadline.wait(this.#connection.send("Target.createTarget", { url: "about:blank" }))).targetId;
+  }
+
+  async #findSpare(): Promise<string | null> {
+    const { targetInfos } = await this.#connection.send("Target.getTargets");
+    return (
+      targetInfos.find(({ type, openerId, url }) => type === "page" && openerId === undefined && url === "about:blank")?.targetId ?? null
+    );
+  }
 }

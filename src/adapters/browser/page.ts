@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import {
-  type BrowserState,
   type BrowserTarget,
   type Download,
   type LoadState,
@@ -10,6 +9,7 @@ import {
   type PageFindings,
   type PageQuery,
   PAPER_INCHES,
+  type PageState,
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { BrowserPage, PageOptions, PrintOptions } from "../../ports.ts";
@@ -17,7 +17,7 @@ import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { catchDownload, readStream } from "./download.ts";
 import { matchesGlob } from "./glob.ts";
-import { describeRefusal, type Guard } from "./guard.ts";
+import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box } from "./in-page/protocol.ts";
 import { clickAt, moveTo, pressKeys } from "./input.ts";
 import { type KeyPress, keysFor, parseChord } from "./keys.ts";
@@ -40,10 +40,10 @@ const MAX_PICTURE_PX = 16_384;
 export class CdpPage implements BrowserPage {
   readonly #tab: Tab;
   readonly #navigation: Navigation;
-  readonly #guard: Guard;
+  readonly #guard: TabGuard;
   readonly #renderer: Renderer;
 
-  constructor(tab: Tab, navigation: Navigation, guard: Guard) {
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
@@ -177,9 +177,9 @@ export class CdpPage implements BrowserPage {
     const refused = this.#guard.check(url);
     if (refused !== null) throw new PageError(describeRefusal(refused), { errorClass: "block" });
     await this.#renderer.free(deadline);
-    this.#guard.takeRefusal(this.#tab.id);
+    this.#guard.takeRefusal();
     const { errorText } = await this.#tab.wait(this.#tab.cdp.send("Page.navigate", { url }), deadline);
-    const refusal = this.#guard.takeRefusal(this.#tab.id);
+    const refusal = this.#guard.takeRefusal();
     if (refusal !== null) throw new PageError(`${url} redirects to ${describeRefusal(refusal)}`, { errorClass: "block" });
     if (errorText === undefined) throw new NoDownload(`${url} is a page and no file`, { errorClass: "block" });
     if (errorText !== "net::ERR_ABORTED")
@@ -187,7 +187,7 @@ export class CdpPage implements BrowserPage {
   }
 
   /** Storage of the page's origin; null where it has none, undefined when a busy page does not tell in time. */
-  async storage(deadline: Deadline): Promise<BrowserState["storage"] | undefined> {
+  async storage(deadline: Deadline): Promise<PageState["storage"] | undefined> {
     try {
       return await this.#renderer.callGently("storage", [], deadline);
     } catch (error) {
@@ -200,9 +200,9 @@ export class CdpPage implements BrowserPage {
 
   /** @throws TimeUp */
   async #navigate(url: string, waitUntil: LoadState, deadline: Deadline): Promise<void> {
-    this.#guard.takeRefusal(this.#tab.id);
+    this.#guard.takeRefusal();
     const { loaderId, errorText } = await this.#tab.wait(this.#tab.cdp.send("Page.navigate", { url }), deadline);
-    const refusal = this.#guard.takeRefusal(this.#tab.id);
+    const refusal = this.#guard.takeRefusal();
     if (refusal !== null) throw new PageError(`${url} redirects to ${describeRefusal(refusal)}`, { errorClass: "block" });
     if (errorText === "net::ERR_ABORTED") {
       throw new PageError(`${url} is a download or has no content; for a file use a download step or http_request`, {
@@ -222,7 +222,7 @@ export class CdpPage implements BrowserPage {
   async #arrive(mark: NavigationMark, deadline: Deadline): Promise<void> {
     if (!this.#navigation.hasBegun(mark)) return;
     await this.#navigation.settled(mark, deadline);
-    const refusal = this.#guard.takeRefusal(this.#tab.id);
+    const refusal = this.#guard.takeRefusal();
     if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
   }
 

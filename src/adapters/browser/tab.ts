@@ -24,15 +24,30 @@ export class Tab {
   readonly cdp: CDPSession;
   #gone: PageError | null = null;
   readonly #lost = Promise.withResolvers<never>();
+  readonly #whenGone: (() => void)[] = [];
 
   constructor(id: string, cdp: CDPSession, browser: Browser) {
     this.id = id;
     this.cdp = cdp;
     this.#lost.promise.catch(() => undefined); // it is also told to whoever waits
-    browser.on("disconnected", () => this.lose("the connection to the browser was lost"));
+    const disconnected = () => this.lose("the connection to the browser was lost");
+    const crashed = ({ targetId }: { targetId: string }) => targetId === id && this.lose("the page crashed");
+    const destroyed = ({ targetId }: { targetId: string }) => targetId === id && this.lose("the page was closed");
     const connection = cdp.connection();
-    connection?.on("Target.targetCrashed", ({ targetId }) => targetId === id && this.lose("the page crashed"));
-    connection?.on("Target.targetDestroyed", ({ targetId }) => targetId === id && this.lose("the page was closed"));
+    browser.on("disconnected", disconnected);
+    connection?.on("Target.targetCrashed", crashed);
+    connection?.on("Target.targetDestroyed", destroyed);
+    this.onGone(() => {
+      browser.off("disconnected", disconnected);
+      connection?.off("Target.targetCrashed", crashed);
+      connection?.off("Target.targetDestroyed", destroyed);
+    });
+  }
+
+  /** Calls back once, when the tab is gone. */
+  onGone(listener: () => void): void {
+    if (this.#gone === null) this.#whenGone.push(listener);
+    else listener();
   }
 
   /** Why there is nothing to be had from this tab any more; null while it lives. */
@@ -44,6 +59,7 @@ export class Tab {
   lose(reason: string): PageError {
     this.#gone ??= new PageError(reason, { errorClass: "temporary" });
     this.#lost.reject(this.#gone);
+    for (const listener of this.#whenGone.splice(0)) listener();
     return this.#gone;
   }
 

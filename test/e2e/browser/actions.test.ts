@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserLease, BrowserPage } from "../../../src/ports.ts";
-import { at, evaluate, html, leaseBrowser, runBlock, show } from "./harness.ts";
+import type { BrowserPage } from "../../../src/ports.ts";
+import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show } from "./harness.ts";
 
-let lease: BrowserLease;
+let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
   lease = await leaseBrowser();

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { extraction } from "../../../src/blocks/extraction.ts";
 import { screenshot } from "../../../src/blocks/screenshot.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserLease, BrowserPage } from "../../../src/ports.ts";
-import { at, leaseBrowser, NEVER, runBlock, show, SOON } from "./harness.ts";
+import type { BrowserPage } from "../../../src/ports.ts";
+import { type OneTab, at, leaseBrowser, NEVER, runBlock, show, SOON } from "./harness.ts";
 
-let lease: BrowserLease;
+let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
   lease = await leaseBrowser();

@@ -4,9 +4,9 @@ import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
 import type { BlockType, NewArtifact } from "../../../src/blocks/block.ts";
 import { Sleep } from "../../../src/blocks/block.ts";
 import { contextWith } from "../../../src/blocks/testing/context.ts";
-import type { PageAction } from "../../../src/domain/browser.ts";
+import type { Cookies, PageAction, PageState } from "../../../src/domain/browser.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserLease, BrowserPage, Browsers } from "../../../src/ports.ts";
+import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../../src/ports.ts";
 
 /** A signal that never aborts. */
 export const NEVER = new AbortController().signal;
@@ -26,9 +26,41 @@ export function html(markup: string): string {
   return at(`/html?html=${encodeURIComponent(markup)}`);
 }
 
-/** Leases a new browser that may go anywhere. */
-export function leaseBrowser(options: Partial<Parameters<Browsers["lease"]>[0]> = {}): Promise<BrowserLease> {
-  return browsers.lease({ sessionId: null, state: null, check: () => null, signal: NEVER, ...options });
+/** A browser with the one tab that most tests need. */
+export interface OneTab
+  extends Pick<BrowserLease, "sessionId" | "disconnect" | "close">, Pick<BrowserTab, "tabId" | "page" | "alive" | "resumed"> {
+  readonly lease: BrowserLease;
+  checkpoint(): Promise<TabState>;
+}
+
+/** What a run keeps of a browser with one page. */
+export type TabState = PageState & { readonly cookies: Cookies };
+
+/** Leases a browser that may go anywhere, and opens a tab in it. */
+export async function leaseBrowser({
+  tabId = null,
+  state = null,
+  ...options
+}: Partial<Omit<Parameters<Browsers["lease"]>[0], "cookies">> & { tabId?: string | null; state?: TabState | null } = {}): Promise<OneTab> {
+  const signal = options.signal ?? NEVER;
+  const lease = await browsers.lease({ sessionId: null, cookies: state?.cookies ?? [], check: () => null, signal, ...options });
+  const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state, signal }).catch(async (error: unknown) => {
+    await lease.close();
+    throw error;
+  });
+  return {
+    lease,
+    sessionId: lease.sessionId,
+    tabId: tab.tabId,
+    page: tab.page,
+    resumed: tab.resumed,
+    get alive() {
+      return tab.alive;
+    },
+    checkpoint: async () => ({ ...(await tab.checkpoint()), cookies: await lease.cookies() }),
+    disconnect: () => lease.disconnect(),
+    close: () => lease.close(),
+  };
 }
 
 /** Opens a page with this HTML. */

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gotoUrl } from "../../../src/blocks/goto-url.ts";
 import type { Fault } from "../../../src/domain/error.ts";
-import type { BrowserLease, BrowserPage } from "../../../src/ports.ts";
-import { at, evaluate, hang, html, leaseBrowser, NEVER, perform, runBlock, show, SOON } from "./harness.ts";
+import type { BrowserPage } from "../../../src/ports.ts";
+import { type OneTab, at, evaluate, hang, html, leaseBrowser, NEVER, perform, runBlock, show, SOON } from "./harness.ts";
 
 /** The guard of these tests: nobody may go to the pages under `/status`. */
 const check = (url: string): Fault | null =>
   url.includes("/status") ? { path: "", message: "it is private", code: "forbidden_address" } : null;
 
-let lease: BrowserLease;
+let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
   lease = await leaseBrowser({ check });

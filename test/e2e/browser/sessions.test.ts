@@ -2,22 +2,29 @@ import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
-import type { BrowserLease } from "../../../src/ports.ts";
-import { at, browsers, evaluate, hang, html, leaseBrowser, perform, show, SOON } from "./harness.ts";
+import { at, browsers, evaluate, hang, html, leaseBrowser, type OneTab, perform, show, SOON } from "./harness.ts";
 
 vi.setConfig({ testTimeout: 20_000 }); // browsers start, hang and die here
 
-const opened: BrowserLease[] = [];
+const opened: OneTab[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((lease) => lease.close())));
 
-async function lease(...options: Parameters<typeof leaseBrowser>): Promise<BrowserLease> {
+async function lease(...options: Parameters<typeof leaseBrowser>): Promise<OneTab> {
   const leased = await leaseBrowser(...options);
   opened.push(leased);
   return leased;
 }
 
-const goto = ({ page }: BrowserLease, url: string) => page.goto(url, { ...SOON, waitUntil: "load" });
+const goto = ({ page }: OneTab, url: string) => page.goto(url, { ...SOON, waitUntil: "load" });
 const isRunning = async (sessionId: string) => (await puppeteer.sessions(env.BROWSER)).some((session) => session.sessionId === sessionId);
+
+/** Chromium's ids of the pages of a browser. */
+async function tabsOf(sessionId: string): Promise<string[]> {
+  const browser = await puppeteer.connect(env.BROWSER, sessionId);
+  const root = await browser.target().createCDPSession();
+  const { targetInfos } = await root.send("Target.getTargets");
+  return targetInfos.filter(({ type }) => type === "page").map(({ targetId }) => targetId);
+}
 
 /** Ends the browser as a crash would. */
 async function kill(sessionId: string): Promise<void> {
@@ -51,7 +58,7 @@ describe("a browser that was let go", () => {
     await first.disconnect();
     expect(first.alive).toBe(false);
 
-    const second = await lease({ sessionId: first.sessionId });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId });
     expect(second).toMatchObject({ resumed: true, sessionId: first.sessionId, alive: true });
     expect(await evaluate(second.page, "document.getElementById('a').value")).toBe("typed");
     await perform(second.page, { do: "fill", target: "#a", value: "again" });
@@ -63,34 +70,40 @@ describe("a browser that was let go", () => {
     await show(first.page, "<title>Own</title><a target=_blank href='/list'>Open</a>");
     await perform(first.page, { do: "click", target: "a" });
     await first.disconnect();
-    const second = await lease({ sessionId: first.sessionId });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId });
     expect((await second.page.where(SOON)).title).toBe("Own");
   });
 
-  it("is replaced when its page does not react any more", async () => {
+  it("has its page replaced when that does not react any more", async () => {
     const first = await lease();
     await show(first.page, "<title>Busy</title>");
     await hang(first.page);
     await first.disconnect();
-    const second = await lease({ sessionId: first.sessionId });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId });
     expect(second.resumed).toBe(false);
-    await expect.poll(() => isRunning(first.sessionId), { timeout: 10_000 }).toBe(false);
+    await expect(goto(second, at("/list"))).resolves.toMatchObject({ status: 200 });
+    await expect.poll(() => tabsOf(first.sessionId), { timeout: 10_000 }).toEqual([second.tabId]);
   });
 
-  it("is replaced when its page has gone where it may not", async () => {
+  it("has its page replaced when that has gone where it may not", async () => {
     const first = await lease();
     await goto(first, at("/list"));
     await first.disconnect();
     const check = (url: string) => (url.includes("/list") ? ({ path: "", message: "private", code: "forbidden_address" } as const) : null);
-    const second = await lease({ sessionId: first.sessionId, check });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId, check });
     expect(second.resumed).toBe(false);
     expect(second.page.url()).toBe("about:blank");
+    await expect.poll(() => tabsOf(first.sessionId)).toEqual([second.tabId]);
   });
 
   it("is guarded anew", async () => {
     const first = await lease();
     await first.disconnect();
-    const second = await lease({ sessionId: first.sessionId, check: () => ({ path: "", message: "private", code: "forbidden_address" }) });
+    const second = await lease({
+      sessionId: first.sessionId,
+      tabId: first.tabId,
+      check: () => ({ path: "", message: "private", code: "forbidden_address" }),
+    });
     expect(second.resumed).toBe(true);
     await expect(goto(second, at("/list"))).rejects.toThrow("may not be visited: private");
   });
@@ -106,7 +119,7 @@ describe("a browser that is gone", () => {
     await kill(first.sessionId);
     await expect.poll(() => first.alive).toBe(false);
 
-    const second = await lease({ sessionId: first.sessionId, state });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId, state });
     expect(second.resumed).toBe(false);
     expect(second.page.url()).toBe(MEMORY);
     expect(await evaluate(second.page, "window.before")).toEqual(["desk", "3"]);
@@ -147,7 +160,7 @@ describe("a browser that is gone", () => {
     await crashPage(first.sessionId);
     await failed;
     expect(first.alive).toBe(false);
-    const second = await lease({ sessionId: first.sessionId });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId });
     await expect(goto(second, at("/list"))).resolves.toMatchObject({ status: 200 });
   });
 });
@@ -212,7 +225,7 @@ describe("leasing", () => {
       },
     });
     const abort = new AbortController();
-    const leasing = watched.lease({ sessionId: null, state: null, check: () => null, signal: abort.signal });
+    const leasing = watched.lease({ sessionId: null, cookies: [], check: () => null, signal: abort.signal });
     const abortedAt = Date.now();
     abort.abort(new Error("canceled"));
     await expect(leasing).rejects.toThrow("canceled");
@@ -233,7 +246,7 @@ describe("leasing", () => {
             })
           : new Response("Rate limit exceeded", { status: 429 }),
     });
-    const leasing = full.lease({ sessionId: null, state: null, check: () => null, signal: SOON.signal });
+    const leasing = full.lease({ sessionId: null, cookies: [], check: () => null, signal: SOON.signal });
     await expect(leasing).rejects.toMatchObject({
       name: "BrowserUnavailable",
       retryAfterMs: 4000,
@@ -243,7 +256,7 @@ describe("leasing", () => {
 
   it("fails as something that may pass when the browser does not start", async () => {
     const broken = createBrowsers({ fetch: async () => new Response("no such file", { status: 500 }) });
-    const leasing = broken.lease({ sessionId: null, state: null, check: () => null, signal: SOON.signal });
+    const leasing = broken.lease({ sessionId: null, cookies: [], check: () => null, signal: SOON.signal });
     await expect(leasing).rejects.toMatchObject({
       name: "PageError",
       errorClass: "temporary",

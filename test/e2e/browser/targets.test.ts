@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BrowserTarget } from "../../../src/domain/browser.ts";
-import type { BrowserLease, BrowserPage } from "../../../src/ports.ts";
-import { evaluate, leaseBrowser, perform, show } from "./harness.ts";
+import type { BrowserPage } from "../../../src/ports.ts";
+import { type OneTab, evaluate, leaseBrowser, perform, show } from "./harness.ts";
 
-let lease: BrowserLease;
+let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
   lease = await leaseBrowser();
