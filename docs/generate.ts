@@ -6,9 +6,15 @@ import { z } from "zod";
 import type { BlockType } from "../src/blocks/block.ts";
 import { blockTypes } from "../src/blocks/registry.ts";
 import { expressionsPage } from "./expressions-page.ts";
+import { FAULT_CODES } from "../src/domain/error.ts";
 import { blockSchema, workflowSchema } from "../src/domain/workflow/schema.ts";
+import { PROBLEMS, problemType } from "../src/http/problem.ts";
 
-const documents: Record<string, string> = { "expressions.md": expressionsPage(), "blocks.md": blocksPage() };
+const documents: Record<string, string> = {
+  "blocks.md": blocksPage(),
+  "errors.md": errorsPage(),
+  "expressions.md": expressionsPage(),
+};
 
 const stale: string[] = [];
 for (const [name, text] of Object.entries(documents)) {
@@ -41,6 +47,28 @@ function blocksPage(): string {
     "## Fields of every block",
     fieldsTable(z.toJSONSchema(blockSchema, { io: "input", unrepresentable: "any" }) as Schema),
     ...sections,
+    "",
+  ]
+    .join("\n\n")
+    .trimEnd()
+    .concat("\n");
+}
+
+function errorsPage(): string {
+  const problems = Object.entries(PROBLEMS).map(([code, { status, title, when, remedy }]) => [
+    `### \`${code}\``,
+    `**${status}** ${title}. ${when}`,
+    `What to do: ${remedy}`,
+  ]);
+  const faults = Object.entries(FAULT_CODES).map(([code, meaning]) => `| \`${code}\` | ${escape(meaning)} |`);
+  return [
+    "# Errors",
+    "<!-- Generated from src/http/problem.ts and src/domain/error.ts by `npm run docs`; do not edit. -->",
+    `A refusal is a problem document (RFC 9457), \`application/problem+json\`: \`type\` is \`${problemType("not_found").replace("not_found", "")}\` and one of the codes below, \`title\` the code in words, \`status\` the HTTP status, \`detail\` one sentence with the first faults, \`errors\` every fault that was found (\`path\`, \`message\`, \`code\`), \`request_id\` the request. The lists are closed: there are no other codes.`,
+    "## Codes of refusals",
+    ...problems.flat(),
+    "## Codes of faults",
+    ["| code | meaning |", "| --- | --- |", ...faults].join("\n"),
     "",
   ]
     .join("\n\n")

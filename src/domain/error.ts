@@ -8,30 +8,29 @@ export interface Fault {
   readonly code: FaultCode;
 }
 
-export type FaultCode =
-  | "required"
-  | "invalid_type"
-  | "invalid_value"
-  | "unknown_field"
-  | "unknown_block_type"
-  | "duplicate"
-  | "undefined_name"
-  | "unknown_label"
-  | "cycle"
-  | "unreachable_block"
-  | "invalid_expression"
-  | "too_large"
-  | "too_deep"
-  | "forbidden_address"
-  | "malformed"
-  /** A block type that this service refuses. */
-  | "not_supported"
-  /** Of a warning: the field is kept and does nothing. */
-  | "no_effect"
-  /** Of a warning: a run fails where it reaches the block, which needs what this service does not have. */
-  | "unavailable"
-  /** Of a warning: the name in the YAML was none that expressions can use, and was changed. */
-  | "renamed";
+/** Every code that a fault may have, and what it means. `docs/errors.md` and the OpenAPI document list them. */
+export const FAULT_CODES = {
+  required: "Something that has to be there is missing.",
+  invalid_type: "The value is of another type than was wanted.",
+  invalid_value: "The type is right and the value is not: out of range, of another form, not one of the choices.",
+  unknown_field: "There is no such field, parameter or query parameter. The message names the nearest one.",
+  unknown_block_type: "There is no such block type. The message names the nearest one.",
+  duplicate: "The name is taken by another block or parameter.",
+  undefined_name: "An expression uses a name that is not defined where it stands. The message names the nearest one.",
+  unknown_label: "There is no block of this label where one is named.",
+  cycle: "Blocks wait for each other, or lead to each other, in a circle.",
+  unreachable_block: "Nothing leads to the block.",
+  invalid_expression: "The expression cannot be read.",
+  too_large: "The value has more characters, items or keys than are allowed, or asks for too much at once.",
+  too_deep: "The value is nested too deeply.",
+  forbidden_address: "The address may not be reached: it is private, or not http(s).",
+  malformed: "The text cannot be read as JSON or YAML. The message says the line and the column.",
+  not_supported: "A block type or parameter type that this service refuses. The message says what to use instead.",
+  no_effect: "Of a warning: the field is kept and returned, and does nothing.",
+  unavailable: "Of a warning: a run fails where it reaches the block, which needs what this service does not have.",
+  renamed: "Of a warning: the name in the YAML was none that expressions can use, and was changed.",
+} as const satisfies Readonly<Record<string, string>>;
+export type FaultCode = keyof typeof FAULT_CODES;
 
 /** Why a request was refused. HTTP statuses are looked up in `http/problem.ts`. */
 export type ErrorCode =

@@ -36,7 +36,7 @@ const keySchema = z
 const inputSchema = z.strictObject({
   parameter_type: z.literal("workflow"),
   key: keySchema,
-  description: z.string().nullish(),
+  description: z.string().nullish().describe("For people."),
   workflow_parameter_type: z
     .enum(PARAMETER_TYPES)
     .describe(
@@ -52,7 +52,7 @@ const credentialIdSchema = z.string().min(1).max(100);
 const credentialSchema = z.strictObject({
   parameter_type: z.literal("credential"),
   key: keySchema,
-  description: z.string().nullish(),
+  description: z.string().nullish().describe("For people."),
   credential_id: credentialIdSchema.nullish().describe("The stored credential. Expressions read its fields as `{{ key.password }}`."),
   credential_ids: z.array(credentialIdSchema).max(100).nullish().describe("Skyvern's choice of several: the first is used."),
   selection_strategy: z.string().nullish().describe("Kept, and without effect."),
@@ -65,7 +65,7 @@ export type CredentialParameter = z.infer<typeof credentialSchema>;
 const contextSchema = z.strictObject({
   parameter_type: z.literal("context"),
   key: keySchema,
-  description: z.string().nullish(),
+  description: z.string().nullish().describe("For people."),
   source_parameter_key: z
     .string()
     .describe(

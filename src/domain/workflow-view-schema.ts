@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FAULT_CODES, type FaultCode } from "./error.ts";
 import { DEFINITION_LIMITS } from "./workflow/limits.ts";
 import { absent, anyObject, createdAt, instant, modifiedAt } from "./view-field.ts";
 import type { JsonObject } from "./json.ts";
@@ -70,7 +71,7 @@ export const faultSchema = z
   .strictObject({
     path: z.string().describe("Where it is, from the root of the input: `workflow_definition.blocks[2].url`. Empty for the whole."),
     message: z.string().describe("What is wrong and what was wanted."),
-    code: z.string().describe("A stable word for programs."),
+    code: z.enum(Object.keys(FAULT_CODES) as FaultCode[]).describe("A stable word for programs."),
   })
   .meta({ id: "Fault" });
 

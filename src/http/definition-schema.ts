@@ -3,7 +3,7 @@ import { blockTypes } from "../blocks/registry.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { parameterSchema } from "../domain/parameter.ts";
 import { blockSchema, workflowSchema } from "../domain/workflow/schema.ts";
-import { toJsonSchemas } from "./json-schema.ts";
+import { COMPONENTS, toJsonSchemas } from "./json-schema.ts";
 
 type Fields = Readonly<Record<string, JsonObject>>;
 
@@ -15,52 +15,48 @@ export function definitionComponents(): Record<string, JsonObject> {
   const { schemaOf, components } = toJsonSchemas([workflowSchema, blockSchema, parameterSchema, ...blockTypes.map(({ config }) => config)]);
   const workflow = schemaOf(workflowSchema);
   const { workflow_definition: definition = {}, ...settings } = workflow.properties as Fields;
-  const { block_type: _, ...common } = schemaOf(blockSchema).properties as Fields;
   const names = Object.fromEntries(blockTypes.map(({ type }) => [type, `${pascalCase(type)}Block`]));
+  const common = schemaOf(blockSchema);
   const blocks = blockTypes.map(({ type, summary, config, example }) => {
-    const { properties, required = [] } = schemaOf(config) as { properties?: Fields; required?: readonly string[] };
-    return [
-      names[type],
-      {
-        type: "object",
-        description: summary,
-        properties: {
-          block_type: { const: type },
-          ...common,
-          ...Object.fromEntries(Object.entries(properties ?? {}).map(([name, field]) => [name, orExpression(field)])),
-        },
-        required: ["block_type", "label", ...required],
-        example,
-      },
-    ] as const;
+    const { properties = {}, required = [] } = schemaOf(config) as { properties?: Fields; required?: readonly string[] };
+    const own = Object.fromEntries(Object.entries(properties).map(([name, field]) => [name, orExpression(field)]));
+    const fields = { type: "object", properties: { block_type: { const: type }, ...own }, required: ["block_type", ...required] };
+    return [names[type], { description: summary, allOf: [{ $ref: `${COMPONENTS}BlockFields` }, fields], example }] as const;
   });
-  const loop = { loop_blocks: { type: "array", items: { $ref: "#/components/schemas/Block" }, description: "Of a loop: its blocks." } };
   return {
     ...components,
     WorkflowInput: {
       ...workflow,
       additionalProperties: true,
       description: "A workflow as it is sent. Fields of Skyvern's that have no effect here are taken, and named in a warning.",
-      properties: { ...settings, workflow_definition: { $ref: "#/components/schemas/WorkflowDefinition" } },
+      properties: { ...settings, workflow_definition: { $ref: `${COMPONENTS}WorkflowDefinition` } },
     },
     WorkflowDefinition: {
       ...definition,
       properties: {
         ...(definition.properties as Fields),
-        parameters: { type: "array", items: { $ref: "#/components/schemas/WorkflowParameter" }, description: "The inputs of a run." },
-        blocks: { type: "array", minItems: 1, items: { $ref: "#/components/schemas/Block" }, description: "The steps." },
+        parameters: { type: "array", items: { $ref: `${COMPONENTS}WorkflowParameter` }, description: "The inputs of a run." },
+        blocks: { type: "array", minItems: 1, items: { $ref: `${COMPONENTS}Block` }, description: "The steps." },
       },
     },
     WorkflowParameter: schemaOf(parameterSchema),
     Block: {
       description: "A step. `block_type` says which fields it has besides those that every block has.",
-      oneOf: Object.values(names).map((name) => ({ $ref: `#/components/schemas/${name}` })),
+      oneOf: Object.values(names).map((name) => ({ $ref: COMPONENTS + name })),
       discriminator: {
         propertyName: "block_type",
-        mapping: Object.fromEntries(Object.entries(names).map(([type, name]) => [type, `#/components/schemas/${name}`])),
+        mapping: Object.fromEntries(Object.entries(names).map(([type, name]) => [type, COMPONENTS + name])),
       },
     },
-    ...Object.fromEntries(blocks.map(([name, block]) => [name, { ...block, properties: { ...block.properties, ...loop } }])),
+    BlockFields: {
+      ...common,
+      description: "The fields that every block has.",
+      properties: {
+        ...(common.properties as Fields),
+        loop_blocks: { type: "array", items: { $ref: `${COMPONENTS}Block` }, description: "Of a loop: its blocks." },
+      },
+    },
+    ...Object.fromEntries(blocks),
   };
 }
 

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 
-const COMPONENTS = "#/components/schemas/";
+/** Where a reference to a component begins. */
+export const COMPONENTS = "#/components/schemas/";
 
 /**
  * Converts schemas together, as what a caller may send: `z.strictObject` for what is closed. Those with a name (`.meta({ id })`) become

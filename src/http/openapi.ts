@@ -62,6 +62,14 @@ export function openApiDocument(routes: readonly { readonly description: RouteDe
     paths,
     components: {
       schemas: { ...components, ...definitionComponents() },
+      responses: Object.fromEntries(
+        descriptions
+          .flatMap((route) => [...refusals(impliedErrors(route)).values()])
+          .map((group) => [refusalName(group), refusalComponent(group, schemaOf)]),
+      ),
+      examples: Object.fromEntries(
+        (Object.keys(PROBLEMS) as Code[]).map((code) => [code, { summary: PROBLEMS[code].title, value: problemExample(code) }]),
+      ),
       securitySchemes: {
         apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "The organization's API key." },
         bearer: { type: "http", scheme: "bearer", description: "The same key as `Authorization: Bearer …`." },
@@ -78,6 +86,7 @@ export function openApiDocument(routes: readonly { readonly description: RouteDe
   };
 }
 
+type Code = keyof typeof PROBLEMS;
 type SchemaOf = (schema: z.ZodType) => JsonObject;
 
 function operation(route: RouteDescription, operationId: string, path: string, schemaOf: SchemaOf): JsonObject {
@@ -91,7 +100,9 @@ function operation(route: RouteDescription, operationId: string, path: string, s
     ...(route.body === undefined ? {} : { requestBody: requestBody(route.body, schemaOf) }),
     responses: {
       ...Object.fromEntries(Object.entries(route.responses).map(([status, response]) => [status, answer(response, schemaOf)])),
-      ...problems(impliedErrors(route), schemaOf),
+      ...Object.fromEntries(
+        [...refusals(impliedErrors(route))].map(([status, group]) => [status, { $ref: `#/components/responses/${refusalName(group)}` }]),
+      ),
     },
   };
 }
@@ -128,11 +139,11 @@ function requestBody(
   { schema, example, required, maxBytes, types = ["application/json", "application/x-yaml"] }: BodySpec<unknown>,
   schemaOf: SchemaOf,
 ): JsonObject {
-  const media = { schema: schemaOf(schema), example };
+  const media = { schema: schemaOf(schema) };
   return {
     description: `At most ${maxBytes} bytes.`,
     required,
-    content: Object.fromEntries(types.map((type) => [type, media])),
+    content: Object.fromEntries(types.map((type, index) => [type, index === 0 ? { ...media, example } : media])),
   };
 }
 
@@ -154,25 +165,28 @@ function answer({ description, headers, content }: ResponseSpec, schemaOf: Schem
   };
 }
 
-/** The refusals by status; where several share one, `type` says which it is. */
-function problems(codes: readonly ErrorCode[], schemaOf: SchemaOf): JsonObject {
-  const all = [...new Set<ErrorCode | "internal">([...codes, "internal"])];
-  const byStatus = Object.groupBy(all, (code) => String(PROBLEMS[code].status));
-  return Object.fromEntries(
-    Object.entries(byStatus).map(([status, group = []]) => [
-      status,
-      {
-        description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(" "),
-        ...(status === "429" ? { headers: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } } } : {}),
-        content: {
-          "application/problem+json": {
-            schema: { allOf: [schemaOf(problemSchema), { properties: { type: { enum: group.map(problemType) } } }] },
-            examples: Object.fromEntries(group.map((code) => [code, { value: problemExample(code) }])),
-          },
-        },
+/** The refusals by status; where several share one, `type` says which it is. Each set of codes is a component that routes refer to. */
+function refusals(codes: readonly ErrorCode[]): Map<string, Code[]> {
+  const byStatus = Object.groupBy(new Set<Code>([...codes, "internal"]), (code) => String(PROBLEMS[code].status));
+  return new Map(Object.entries(byStatus).map(([status, group = []]) => [status, group.toSorted()]));
+}
+
+function refusalName(group: readonly Code[]): string {
+  return group.join("-or-");
+}
+
+function refusalComponent(group: readonly Code[], schemaOf: SchemaOf): JsonObject {
+  const hasWait = group.includes("limit_exceeded");
+  return {
+    description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(" "),
+    ...(hasWait ? { headers: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } } } : {}),
+    content: {
+      "application/problem+json": {
+        schema: { allOf: [schemaOf(problemSchema), { properties: { type: { enum: group.map(problemType) } } }] },
+        examples: Object.fromEntries(group.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
       },
-    ]),
-  );
+    },
+  };
 }
 
 function schemasIn({ query, headers = {}, body, responses }: RouteDescription): z.ZodType[] {

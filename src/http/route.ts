@@ -204,7 +204,8 @@ export function mountRoutes<Deps>(
   }
 }
 
-function comparePaths(a: string, b: string): number {
+/** The order in which paths are tried. */
+export function comparePaths(a: string, b: string): number {
   const [first, second] = [a, b].map((path) => path.replaceAll(/\{\w+\}/g, "~")) as [string, string]; // after every letter
   return first === second ? 0 : first < second ? -1 : 1;
 }

@@ -1,8 +1,11 @@
+import { z } from "zod";
+import type { JsonObject } from "../domain/json.ts";
 import type { DecisionTokens, Log, Organizations, Vault } from "../ports.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
 import type { TotpCodeDeps } from "../services/totp-codes.ts";
 import { openApiDocument } from "./openapi.ts";
-import { json, routeFor, type Route } from "./route.ts";
+import { referencePage } from "./pages/reference.ts";
+import { content, json, routeFor, type Route } from "./route.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
 import { type ArtifactRouteDeps, artifactRoutes } from "./routes/artifacts.ts";
 import { credentialRoutes } from "./routes/credentials.ts";
@@ -19,7 +22,6 @@ import { scheduleRoutes, type ScheduleRouteDeps } from "./routes/schedules.ts";
 import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
 import { totpCodeRoutes } from "./routes/totp-codes.ts";
 import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
-import { z } from "zod";
 
 export interface RouteDeps
   extends
@@ -45,26 +47,45 @@ export interface RouteDeps
 const route = routeFor<unknown>();
 
 /** Made when it is first asked for. */
-let document: string | undefined;
+let document: JsonObject | undefined;
+const readDocument = () => (document ??= openApiDocument(routes));
 
-const openApiRoute = route(
-  {
-    method: "get",
-    paths: { readOpenApiDocument: "/openapi.json" },
-    tag: "Service",
-    summary: "This document",
-    caller: "anyone",
-    responses: {
-      200: json("The document, OpenAPI 3.1.", z.looseObject({ openapi: z.string().describe("Its version.") }), { openapi: "3.1.1" }),
+/** What the API says of itself. */
+const documentRoutes = [
+  route(
+    {
+      method: "get",
+      paths: { readOpenApiDocument: "/openapi.json" },
+      tag: "Service",
+      summary: "This document, for programs",
+      caller: "anyone",
+      responses: {
+        200: json("The document, OpenAPI 3.1.", z.looseObject({ openapi: z.string().describe("Its version.") }), { openapi: "3.1.1" }),
+      },
     },
-  },
-  (_, { c }) => c.body((document ??= JSON.stringify(openApiDocument(routes))), 200, { "content-type": "application/json" }),
-);
+    (_, { c }) => c.json(readDocument()),
+  ),
+  route(
+    {
+      method: "get",
+      paths: { readReference: "/docs" },
+      tag: "Service",
+      summary: "This document, for people",
+      caller: "anyone",
+      responses: { 200: content("A page.", "text/html") },
+    },
+    (_, { c }) => {
+      const nonce = crypto.randomUUID();
+      c.header("content-security-policy", `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`);
+      return c.html(referencePage(readDocument(), { origin: new URL(c.req.url).origin, nonce }));
+    },
+  ),
+];
 
 /** Every route there is. A new file of `routes/` is a line here. */
 export const routes: readonly Route<RouteDeps>[] = [
   ...healthRoutes,
-  openApiRoute,
+  ...documentRoutes,
   ...workflowRoutes,
   ...runRoutes,
   ...runListRoutes,

@@ -59,9 +59,9 @@ export const blockSchema = z.looseObject({
     .union([
       z.string(),
       z.strictObject({
-        criteria_type: z.enum(CRITERIA_TYPES).nullish(),
-        expression: z.string(),
-        description: z.string().nullish(),
+        criteria_type: z.enum(CRITERIA_TYPES).nullish().describe("How it is judged."),
+        expression: z.string().describe("The expression."),
+        description: z.string().nullish().describe("For people."),
       }),
     ])
     .optional()
