@@ -8,22 +8,27 @@ import { readTotpSecret, totpCode } from "../domain/totp.ts";
 import type { Clock, CredentialFilter, Credentials, IdempotencyKeys, Ids, Page, StoredCredential, Vault } from "../ports.ts";
 import { once } from "./idempotency.ts";
 
+const KEPT = "Skyvern's: kept and returned; has no effect here.";
+
 /** Skyvern's fields beside the content. Those for browser profiles and proxies are kept and returned, and have no effect. */
 const settingsFields = {
-  vault_type: z.literal("skyvern", "must be skyvern: this service keeps credentials itself and reads no outside vault").nullish(),
-  proxy_location: z.json().optional(),
-  proxy_session_id: z.string().nullish(),
-  rotate_proxy_session_id: z.boolean().nullish(),
-  browser_profile_id: z.string().nullish(),
-  auto_profile_disabled: z.boolean().nullish(),
-  pin_saved_session_ip: z.boolean().nullish(),
-  tested_url: z.string().nullish(),
+  vault_type: z
+    .literal("skyvern", "must be skyvern: this service keeps credentials itself and reads no outside vault")
+    .nullish()
+    .describe("This service keeps it itself."),
+  proxy_location: z.json().optional().describe(KEPT),
+  proxy_session_id: z.string().nullish().describe(KEPT),
+  rotate_proxy_session_id: z.boolean().nullish().describe(KEPT),
+  browser_profile_id: z.string().nullish().describe(KEPT),
+  auto_profile_disabled: z.boolean().nullish().describe(KEPT),
+  pin_saved_session_ip: z.boolean().nullish().describe(KEPT),
+  tested_url: z.string().nullish().describe(KEPT),
 } as const;
 const nameField = z.string().trim().min(1, "must not be empty").max(200).describe("What people call it.");
 
 export const credentialRequestSchema = z.strictObject({
   name: nameField,
-  credential_type: z.enum(CREDENTIAL_TYPES),
+  credential_type: z.enum(CREDENTIAL_TYPES).describe("What it holds."),
   credential: z
     .record(z.string(), z.json())
     .describe(

@@ -32,7 +32,7 @@ export const totpCodeRequestSchema = z.strictObject({
     .datetime({ offset: true, local: true })
     .nullish()
     .describe("Until when it holds, if that is less than ten minutes; without a zone it is UTC."),
-  type: z.string().max(100).nullish(),
+  type: z.string().max(100).nullish().describe("Skyvern's: what kind of code it is; kept and returned."),
 });
 
 export interface TotpCodeDeps {

@@ -1,15 +1,19 @@
 import { env, exports } from "cloudflare:workers";
+import { requireDescribed } from "./conformance.ts";
 
 /** An answer of the service, read to its end. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** The parsed JSON; null for an empty body. */
+  /** The parsed JSON, or the text where it is none; null for an empty body. */
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape
   readonly body: any;
 }
 
-/** Sends a request to the Worker under test. A body that is no text, bytes or stream is sent as JSON. */
+/**
+ * Sends a request to the Worker under test, and holds the answer to the OpenAPI document. A body that is no text, bytes or stream is sent as
+ * JSON.
+ */
 export async function send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
   const request = new Request(`https://pilotfish.test${path}`, {
     method,
@@ -18,7 +22,14 @@ export async function send(method: string, path: string, body?: unknown, headers
   });
   const response = await exports.default.fetch(request);
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+  const isJson = /[/+]json\b/.test(response.headers.get("content-type") ?? "");
+  const answer: Answer = {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? null : isJson ? JSON.parse(text) : text,
+  };
+  requireDescribed(method, path, answer);
+  return answer;
 }
 
 function isRaw(body: unknown): body is string | Uint8Array | ReadableStream {

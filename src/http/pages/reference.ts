@@ -157,7 +157,8 @@ function joinAliases(entries: readonly Entry[]): (Entry & { readonly aliases: re
 }
 
 function operationView({ method, path, operation, aliases }: Entry & { readonly aliases: readonly string[] }, origin: string): Html {
-  const [media] = Object.values(operation.requestBody?.content ?? {});
+  const types = Object.keys(operation.requestBody?.content ?? {});
+  const media = operation.requestBody?.content[types[0] ?? ""];
   const answers = Object.entries(operation.responses).flatMap(([status, answer]) => ("$ref" in answer ? [] : [{ status, answer }]));
   const refusals = Object.entries(operation.responses).flatMap(([status, answer]) =>
     "$ref" in answer ? [{ status, codes: codesOf(answer) }] : [],
@@ -197,7 +198,8 @@ function operationView({ method, path, operation, aliases }: Entry & { readonly 
           ? ""
           : html`<h4>Body</h4>
               <p>
-                ${typeView(media.schema)} as JSON or YAML${operation.requestBody?.required === true ? "" : "; may be left out"}.
+                ${typeView(media.schema)} as
+                ${types.map((type, index) => html`${index === 0 ? "" : " or "}<code>${type}</code>`)}${operation.requestBody?.required === true ? "" : "; may be left out"}.
                 ${operation.requestBody?.description}
               </p>
               ${fieldsView(media.schema)}`
@@ -231,6 +233,7 @@ function answerView(status: string, { description, headers = {}, content = {} }:
 
 function callerOf({ security }: Operation): string {
   const names = new Set(security.flatMap((requirement) => Object.keys(requirement)));
+  if (names.has("fileLink")) return "Needs an API key, or a link that is signed.";
   if (names.has("apiKey")) return "Needs an API key.";
   return names.has("adminToken") ? "Needs the admin token." : "Open to everyone.";
 }
@@ -240,11 +243,18 @@ function curlOf(method: string, path: string, { security, requestBody }: Operati
   const lines = [
     `curl ${method === "GET" ? "" : `-X ${method} `}'${origin}${path}'`,
     ...(security.length === 0 ? [] : [`-H "x-api-key: ${key}"`]),
-    ...(requestBody === undefined
-      ? []
-      : ["-H 'content-type: application/json'", `-d '${JSON.stringify(example, null, 2).replaceAll("'", String.raw`'\''`)}'`]),
+    ...(requestBody === undefined ? [] : bodyOf(Object.keys(requestBody.content)[0] ?? "", example ?? null)),
   ];
   return lines.join(" \\\n  ");
+}
+
+function bodyOf(type: string, example: Json): string[] {
+  const quote = (text: string) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const text = (value: Json) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+  if (type === "multipart/form-data" && isJsonObject(example)) {
+    return Object.entries(example).map(([name, value]) => `-F ${quote(`${name}=${text(value)}`)}`);
+  }
+  return [`-H ${quote(`content-type: ${type}`)}`, `--data-binary ${quote(text(example))}`];
 }
 
 /** The fields of an object, or of the objects in a list; nothing for what has a section of its own. */

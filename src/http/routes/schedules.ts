@@ -36,7 +36,7 @@ const totalCount = z.int().min(0).describe("How many there are.");
 
 const organizationListSchema = z
   .strictObject({
-    schedules: z.array(scheduleItemSchema),
+    schedules: z.array(scheduleItemSchema).describe("A page of them."),
     total_count: totalCount,
     page: z.int().min(1).describe("As it was asked for."),
     page_size: z.int().min(1).describe("As it was asked for."),
@@ -44,7 +44,7 @@ const organizationListSchema = z
   .meta({ id: "ScheduleList" });
 
 const workflowListSchema = z
-  .strictObject({ schedules: z.array(scheduleItemSchema), total_count: totalCount })
+  .strictObject({ schedules: z.array(scheduleItemSchema).describe("All of them."), total_count: totalCount })
   .meta({ id: "WorkflowScheduleList" });
 
 const requestExample: Json = {

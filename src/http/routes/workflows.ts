@@ -195,7 +195,11 @@ export const workflowRoutes = [
       tag: "Workflows",
       summary: "The versions of a workflow, the newest first",
       caller: "api_key",
-      query: z.strictObject({ ...pageFields, page_size: pageFields.page_size.removeDefault().default(100), template: templateField }),
+      query: z.strictObject({
+        ...pageFields,
+        page_size: pageFields.page_size.removeDefault().default(100).describe("How many a page has."),
+        template: templateField,
+      }),
       responses: { 200: json("A page of them.", z.array(workflowResponseSchema), [workflowResponseExample]) },
       errors: ["unknown_template"],
     },
