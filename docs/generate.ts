@@ -8,12 +8,15 @@ import { blockTypes } from "../src/blocks/registry.ts";
 import { expressionsPage } from "./expressions-page.ts";
 import { FAULT_CODES } from "../src/domain/error.ts";
 import { blockSchema, workflowSchema } from "../src/domain/workflow/schema.ts";
+import { openApiDocument } from "../src/http/openapi.ts";
 import { PROBLEMS, problemType } from "../src/http/problem.ts";
+import { routes } from "../src/http/routes.ts";
 
 const documents: Record<string, string> = {
   "blocks.md": blocksPage(),
   "errors.md": errorsPage(),
   "expressions.md": expressionsPage(),
+  "openapi.json": `${JSON.stringify(openApiDocument(routes), null, 2)}\n`,
 };
 
 const stale: string[] = [];

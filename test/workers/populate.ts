@@ -29,7 +29,7 @@ export async function populate(tenant: Tenant, marker: string): Promise<Things> 
   const run_id = await made("/v1/run/workflows", { workflow_id, webhook_url: (await openBox()).url }, "run_id");
   const artifact_id = artifactIdOf(run_id as RunId, createIds(() => Date.now()).next("artifact"));
   await createArtifacts(env.ARTIFACTS, () => Date.now()).save(
-    { organizationId: tenant.organizationId as OrganizationId, runId: run_id as RunId },
+    { organizationId: tenant.organizationId as OrganizationId, runId: run_id as RunId, path: "first" },
     {
       artifactId: artifact_id,
       type: "download",
