@@ -14,11 +14,11 @@ export const code = defineRefusedBlock({
     steps: z
       .array(
         z.strictObject({
-          title: z.string().nullish(),
-          description: z.string().nullish(),
-          action_type: z.string().nullish(),
-          line_start: z.int().nullish(),
-          line_end: z.int().nullish(),
+          title: z.string().nullish().describe("What the step is called."),
+          description: z.string().nullish().describe("What it does."),
+          action_type: z.string().nullish().describe("What kind of step it is."),
+          line_start: z.int().nullish().describe("Its first line."),
+          line_end: z.int().nullish().describe("Its last line."),
         }),
       )
       .nullish()

@@ -82,6 +82,10 @@ it("can do everything", { timeout: 60_000 }, async () => {
   expect((await ok(client.GET("/v1/webhook-secret"))).secret).toMatch(/^whsec_/);
 
   for (const noun of ["workflows", "agents"] as const) await driveWorkflows(client, noun);
+  await driveFolders(client);
+  const own = await ok(client.POST("/v1/templates/{workflow_id}/workflows", { ...ofTemplate, body: { title: "My own" } }));
+  expect(own.title).toBe("My own");
+  await ok(admin.DELETE("/v1/admin/templates/{workflow_permanent_id}", { params: { path: { workflow_permanent_id: template } } }));
   await driveRuns(client);
   await driveDecisions(client, anyone);
   await driveCredentials(client);
@@ -114,6 +118,11 @@ async function driveWorkflows(client: Client<paths>, noun: "workflows" | "agents
   );
   expect(restored.version).toBe(3);
 
+  const { folder_id } = await ok(client.POST("/v1/folders", { body: { title: noun } }));
+  expect((await ok(client.PUT(`/v1/${noun}/{workflow_id}/folder`, { params, body: { folder_id } }))).folder_id).toBe(folder_id);
+  await ok(client.PUT(`/v1/${noun}/{workflow_id}/template`, { params: { ...params, query: { is_template: true } } }));
+  await driveSchedules(client, noun, workflow_id);
+
   const request = { workflow_id, parameters: { count: 2 } };
   const path = noun === "workflows" ? "/v1/run/workflows" : "/v1/run/agents";
   const run = await ok(client.POST(path, { body: request, params: { header: { Prefer: "wait=20" } } }));
@@ -132,6 +141,30 @@ async function driveWorkflows(client: Client<paths>, noun: "workflows" | "agents
   await ok(client.POST(`/v1/${noun}/{workflow_id}/delete`, { params }));
   const { workflow_permanent_id: another } = await ok(client.POST(`/v1/${noun}`, { body }));
   await ok(client.DELETE(`/v1/${noun}/{workflow_id}`, { params: { path: { workflow_id: another } } }));
+}
+
+async function driveSchedules(client: Client<paths>, noun: "workflows" | "agents", workflow_id: string): Promise<void> {
+  const of = `/v1/${noun}/{workflow_id}/schedules` as const;
+  const weekly = { cron_expression: "0 8 * * MON", timezone: "Europe/Berlin", parameters: { count: 1 } };
+  const { schedule, next_runs } = await ok(client.POST(of, { params: { path: { workflow_id } }, body: weekly }));
+  expect(next_runs).toHaveLength(5);
+  const params = { path: { workflow_id, schedule_id: schedule.workflow_schedule_id } };
+  await ok(client.GET(of, { params: { path: { workflow_id } } }));
+  await ok(client.GET(`${of}/{schedule_id}`, { params }));
+  await ok(client.PUT(`${of}/{schedule_id}`, { params, body: { ...weekly, cron_expression: "0 9 * * MON" } }));
+  expect((await ok(client.POST(`${of}/{schedule_id}/disable`, { params }))).schedule.enabled).toBe(false);
+  expect((await ok(client.POST(`${of}/{schedule_id}/enable`, { params }))).schedule.enabled).toBe(true);
+  expect((await ok(client.GET("/v1/schedules"))).total_count).toBeGreaterThan(0);
+  await ok(client.DELETE(`${of}/{schedule_id}`, { params }));
+}
+
+async function driveFolders(client: Client<paths>): Promise<void> {
+  const { folder_id } = await ok(client.POST("/v1/folders", { body: { title: "Invoices" } }));
+  const params = { path: { folder_id } };
+  expect((await ok(client.GET("/v1/folders"))).length).toBeGreaterThan(0);
+  expect((await ok(client.GET("/v1/folders/{folder_id}", { params }))).workflow_count).toBe(0);
+  expect((await ok(client.PUT("/v1/folders/{folder_id}", { params, body: { title: "Bills" } }))).title).toBe("Bills");
+  expect((await ok(client.DELETE("/v1/folders/{folder_id}", { params }))).workflows_deleted).toBe(0);
 }
 
 /** What a run can be told, and what it leaves behind. */

@@ -74,6 +74,7 @@ export function faultsIn(value: unknown, schema: Schema): string[] {
     dereference(schema, lookup, new URL(`${BASE}/${prepared.size}`));
     prepared.add(schema);
   }
+  if (validate(value, schema, "2020-12", lookup, true).valid) return []; // much quicker than with all its errors, where there are unions
   const { valid, errors } = validate(value, schema, "2020-12", lookup, false);
   return valid ? [] : errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }

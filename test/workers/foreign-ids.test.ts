@@ -6,13 +6,16 @@ import { populate, type Things } from "./populate.ts";
 /** Parameters of paths that name nothing of an organization's own: numbers of versions, labels, templates, which all organizations share. */
 const NOT_OWNED: Readonly<Record<string, string>> = { before: "1", after: "1", version: "1" };
 
+/** What a route wants in its query before it looks for anything. */
+const QUERIES: Readonly<Record<string, string>> = { markTemplate: "?is_template=true", markAgentTemplate: "?is_template=true" };
+
 /** Every path that names something of an organization, under each of its names. */
 const paths = routes.flatMap(({ description }) =>
   description.caller !== "api_key"
     ? []
-    : Object.values(description.paths).flatMap((path) =>
+    : Object.entries(description.paths).flatMap(([operationId, path]) =>
         path.includes("{") && !path.startsWith("/v1/templates")
-          ? [{ name: `${description.method.toUpperCase()} ${path}`, path, description }]
+          ? [{ name: `${description.method.toUpperCase()} ${path}`, path: path + (QUERIES[operationId] ?? ""), description }]
           : [],
       ),
 );

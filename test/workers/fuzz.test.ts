@@ -212,23 +212,22 @@ function bodyOf(body: BodyCase, example: unknown): string | undefined {
 /** Grow by themselves while runs go on, and keep what was tried: the history of runs, and its deliveries. */
 const MOVING = /^(runs|run_|webhook_deliveries|d1_|sqlite_|_cf)/;
 
-let fingerprint: D1PreparedStatement;
+let fingerprint: D1PreparedStatement[];
 
-async function prepareFingerprint(): Promise<D1PreparedStatement> {
+async function prepareFingerprint(): Promise<D1PreparedStatement[]> {
   const { results } = await env.DB.prepare("select name from sqlite_master where type = 'table'").all<{ name: string }>();
   const tables = results.map(({ name }) => name).filter((name) => !MOVING.test(name));
   const columns = await env.DB.batch<{ name: string }>(tables.map((table) => env.DB.prepare(`pragma table_info("${table}")`)));
-  const parts = tables.map((table, index) => {
-    const text = columns[index]!.results.map(
+  return tables.map((table, index) => {
+    const parts = columns[index]!.results.map(
       ({ name }) => `coalesce(length("${name}"), 0) * ${name.length} + coalesce(unicode("${name}"), 0)`,
     );
-    return `select '${table}' as name, count(*) as n, total(${text.join(" + ")}) as sum from "${table}"`;
+    return env.DB.prepare(`select '${table}' as name, count(*) as n, total(${parts.join(" + ")}) as sum from "${table}"`);
   });
-  return env.DB.prepare(parts.join(" union all "));
 }
 
 async function storeNow(): Promise<string> {
-  return JSON.stringify((await fingerprint.all()).results);
+  return JSON.stringify((await env.DB.batch(fingerprint)).map(({ results }) => results));
 }
 
 // ------------------------------------------------------------------------------------------------------------ tests
@@ -263,12 +262,9 @@ describe(`${CASES} requests that no client of ours would send`, () => {
       before = answer.status < 400 ? await storeNow() : after;
     });
     await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: true });
-    console.log(
-      `answers by status: ${[...counts]
-        .toSorted(([a], [b]) => a - b)
-        .map(([status, count]) => `${status}: ${count}`)
-        .join(", ")}`,
-    );
+    const refused = [...counts].reduce((sum, [status, count]) => sum + (status >= 400 ? count : 0), 0);
+    expect(refused, `of ${CASES}, the others were taken`).toBeGreaterThan(CASES / 4); // else it has lost its teeth
+    expect(refused).toBeLessThan((CASES * 9) / 10);
   }, 600_000);
 });
 

@@ -43,5 +43,22 @@ export async function populate(tenant: Tenant, marker: string): Promise<Things> 
     expect(body.length).toBeGreaterThan(0);
     return body as { delivery_id: string }[];
   }, 10_000);
-  return { workflow_id, run_id, artifact_id, delivery_id: deliveries[0]!.delivery_id };
+  const schedule = await call("POST", `/v1/workflows/${workflow_id}/schedules`, { cron_expression: "0 0 1 1 *", name: marker });
+  const credential = { name: marker, credential_type: "password", credential: { username: marker, password: marker } };
+  const form = new FormData();
+  form.append("file", new File([marker], `${marker}.txt`));
+  const upload = new Response(form);
+  const file = await call("POST", "/v1/upload_file", new Uint8Array(await upload.clone().arrayBuffer()), {
+    "content-type": upload.headers.get("content-type")!,
+  });
+  return {
+    workflow_id,
+    run_id,
+    artifact_id,
+    delivery_id: deliveries[0]!.delivery_id,
+    folder_id: await made("/v1/folders", { title: marker, description: marker }, "folder_id"),
+    schedule_id: schedule.body.schedule.workflow_schedule_id,
+    credential_id: await made("/v1/credentials", credential, "credential_id"),
+    file_id: file.body.file_id,
+  };
 }

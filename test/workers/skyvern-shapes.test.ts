@@ -16,7 +16,8 @@ const RUN =
   ai_fallback script_id browser_seed_source run_request`);
 const OUR_RUN =
   fields(`workflow_permanent_id workflow_id version workflow_title parameters webhook_callback_url retried_from_workflow_run_id
-  retried_by_workflow_run_id parent_workflow_run_id trigger_type warnings`);
+  retried_by_workflow_run_id parent_workflow_run_id trigger_type warnings
+  workflow_schedule_id`);
 const RUN_REQUEST =
   fields(`workflow_id parameters title proxy_location webhook_url totp_url totp_identifier browser_session_id reuse_browser_session
   browser_profile_id start_fresh_browser max_screenshot_scrolls max_elapsed_time_minutes extra_http_headers cdp_connect_headers browser_address ai_fallback

@@ -238,7 +238,7 @@ describe("upload", () => {
       { action: "scroll", to: "bottom" },
       { action: "upload", target: "#a", files: [{ url: at("/status?code=404") }] },
     ];
-    await expect(run(...steps)).rejects.toThrow(`steps[1] upload #a: ${at("/status?code=404")} answered with status 404`);
+    await expect(run(...steps)).rejects.toThrow(`steps[1] upload #a: ${at("/status")} answered with status 404`);
   });
 
   it("refuses several files where one is wanted", async () => {

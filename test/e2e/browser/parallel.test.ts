@@ -43,7 +43,7 @@ describe("browser blocks that run side by side", () => {
           block_type: "actions",
           label: "bills",
           depends_on: ["shop"],
-          steps: [readTitle, goto(at("/cookies")), { ...readTitle, name: "then" }],
+          steps: [readTitle, goto(at("/cookies")), { ...readTitle, name: "cookies" }],
         },
         { block_type: "extraction", label: "read", depends_on: ["bills"], selectors: { cookies: "#cookies" } },
         title("meet", { depends_on: ["orders", "bills"] }),
@@ -51,7 +51,7 @@ describe("browser blocks that run side by side", () => {
     });
     expect(status).toBe("completed");
     expect(output.orders_output.seen).toBe("Orders");
-    expect(output.bills_output).toMatchObject({ seen: "Shop", then: "Cookies" });
+    expect(output.bills_output).toMatchObject({ seen: "Shop", cookies: "Cookies" });
     expect(output.read_output.extracted_information.cookies).toBe("visitor=ann; kept=ann");
     expect(output.meet_output.seen).toBe("Orders");
   });
@@ -120,7 +120,7 @@ describe("iterations that run side by side", () => {
           max_concurrency: 4,
           loop_blocks: [
             title("begins"),
-            { block_type: "actions", label: "opens", steps: [goto(at("/html?html=<title>{{ current_value }}</title>")), readTitle] },
+            { block_type: "actions", label: "opens", steps: [goto(`${at("/html")}?html=<title>{{ current_value }}</title>`), readTitle] },
             title("stays"),
           ],
         },
