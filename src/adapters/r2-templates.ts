@@ -76,6 +76,7 @@ export function createTemplates(bucket: R2Bucket, now: () => number): Templates 
       if (ids.includes(workflowId) === listed) return false;
       const changed = listed ? [...ids, workflowId] : ids.filter((id) => id !== workflowId);
       if (await replace(LIST_KEY, known, changed.map((id) => `${id}\n`).join(""))) return true;
+      await pause(attempt);
     }
     throw tooBusy(workflowId);
   }
@@ -112,13 +113,19 @@ export function createTemplates(bucket: R2Bucket, now: () => number): Templates 
         if (written !== null) ours = next.version;
         // The file may be there already: its writer was faster, or died before the index named it. Whoever finds it finishes that first.
         const published = written === null ? await readVersion(workflowId, next.version) : next;
-        if (published !== null) await replace(indexKey(workflowId), known, JSON.stringify(indexOf(published, index)));
+        const isNamed = published !== null && (await replace(indexKey(workflowId), known, JSON.stringify(indexOf(published, index))));
+        if (!isNamed) await pause(attempt);
       }
       throw tooBusy(workflowId);
     },
 
     unpublish: (workflowId) => list(workflowId, false),
   };
+}
+
+/** Lets others finish, the longer the more often they were in the way; by chance, so that those who wait do not meet again. */
+async function pause(attempt: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * attempt * 20));
 }
 
 function parseIndex(text: string): TemplateIndex {

@@ -17,12 +17,13 @@ export interface PushedTemplate {
 /** Puts every workflow of docs/examples into the service's bucket of templates. Pushing the same content twice changes nothing. */
 export async function pushTemplates(admin: ServiceClient, folder = EXAMPLES): Promise<PushedTemplate[]> {
   const files = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json")).toSorted();
-  return Promise.all(
-    files.map(async (name) => {
-      const definition: unknown = JSON.parse(await readFile(join(folder, name), "utf8"));
-      return admin.call<PushedTemplate>("PUT", `/v1/admin/templates/${templateId(name)}`, definition);
-    }),
-  );
+  const pushed: PushedTemplate[] = [];
+  // One after the other: all are written into the same list, and would be in each other's way.
+  for (const name of files) {
+    const definition: unknown = JSON.parse(await readFile(join(folder, name), "utf8"));
+    pushed.push(await admin.call<PushedTemplate>("PUT", `/v1/admin/templates/${templateId(name)}`, definition));
+  }
+  return pushed;
 }
 
 /** `shop-order.json` is `wpid_template_shop_order`. */
