@@ -4,34 +4,20 @@ import {
   type BlockContext,
   BlockError,
   type BlockType,
-  type ChildRequest,
   OpenLoop,
   Sleep,
   TakeBranch,
   Terminate,
 } from "../blocks/block.ts";
-import type { Wait } from "../domain/block-state.ts";
 import { describeFaults } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, fillIn, hasExpression, isFalse, parseExpression } from "../domain/expression.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
 import type { PlanNode } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
+import type { Answer } from "./answer.ts";
+import type { Lookup } from "./run-scope.ts";
 import type { AttemptSecrets } from "./run-secrets.ts";
-
-/** What came of one attempt at a block. */
-export type Answer =
-  | { readonly type: "completed"; readonly output: Json; readonly branch?: number }
-  | { readonly type: "slept"; readonly until: number; readonly output: Json }
-  | { readonly type: "opened"; readonly items: readonly Json[] | null }
-  | { readonly type: "waiting"; readonly wait: Wait & { for: "decision" } }
-  | { readonly type: "child"; readonly request: ChildRequest }
-  | { readonly type: "skipped"; readonly reason: string }
-  | { readonly type: "terminated"; readonly reason: string }
-  | { readonly type: "failed"; readonly failure: BlockFailure };
-
-/** The value of a name as expressions see it; undefined when there is none. */
-export type Lookup = (name: string) => Json | undefined;
 
 /**
  * One attempt at a block: its condition, its fields filled in and checked, then its work. A failure is an answer; nothing is thrown.

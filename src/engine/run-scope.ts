@@ -5,7 +5,9 @@ import { blockValueIn, type LoopAround, outputIn, passedByValue, surroundings } 
 import { contextValue } from "../domain/parameter.ts";
 import type { Run } from "../domain/run.ts";
 import { systemValues } from "../domain/run-view.ts";
-import type { Lookup } from "./execute-block.ts";
+
+/** The value of a name as expressions see it; undefined when there is none. */
+export type Lookup = (name: string) => Json | undefined;
 
 /**
  * The values that a block's expressions may name, where it stands: parameters, its loops' current values, system values, then outputs and blocks

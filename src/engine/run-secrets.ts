@@ -10,7 +10,7 @@ import type { RunCredentials, RunFacts } from "../domain/run.ts";
 import { readVerificationCode } from "../domain/totp-message.ts";
 import { MIN_SECONDS_LEFT, readTotpSecret, totpCode, totpCodePurpose } from "../domain/totp.ts";
 import type { Clock, Credentials, HttpClientFor, Ids, Organizations, SignWebhook, StoredCredential, TotpCodes, Vault } from "../ports.ts";
-import type { Lookup } from "./execute-block.ts";
+import type { Lookup } from "./run-scope.ts";
 import { SecretMask } from "./secret-mask.ts";
 
 /** How often a run that waits for a one-time code looks for it, and how often it asks another server. */

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from "../domain/json.ts";
-import type { Answer } from "./execute-block.ts";
+import type { Answer } from "./answer.ts";
 
 /** What stands where a secret was. */
 export const MASK = "***";
