@@ -27,28 +27,23 @@ import { createVault } from "./adapters/vault.ts";
 import { signWebhook } from "./adapters/webhook-signature.ts";
 import { readSettings } from "./env.ts";
 import { createApp } from "./http/app.ts";
-import type {
-  Artifacts,
-  Browsers,
-  ChildRuns,
-  Clock,
-  Credentials,
-  DecisionTokens,
-  FileLinks,
-  Files,
-  Gates,
-  HttpClientFor,
-  Ids,
-  LargeValues,
-  Log,
-  MailerFor,
-  Organizations,
-  RunNewsQueue,
-  RunObjects,
-  SignWebhook,
-  TotpCodes,
-  Vault,
-} from "./ports.ts";
+import type { Artifacts } from "./ports/artifacts.ts";
+import type { Browsers } from "./ports/browser.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Credentials } from "./ports/credentials.ts";
+import type { DecisionTokens } from "./ports/decision-tokens.ts";
+import type { SignWebhook } from "./ports/deliveries.ts";
+import type { FileLinks, Files } from "./ports/files.ts";
+import type { Gates } from "./ports/gates.ts";
+import type { HttpClientFor } from "./ports/http.ts";
+import type { Ids } from "./ports/ids.ts";
+import type { LargeValues } from "./ports/large-values.ts";
+import type { Log } from "./ports/log.ts";
+import type { MailerFor } from "./ports/mail.ts";
+import type { Organizations } from "./ports/organizations.ts";
+import type { ChildRuns, RunNewsQueue, RunObjects } from "./ports/run-objects.ts";
+import type { TotpCodes } from "./ports/totp-codes.ts";
+import type { Vault } from "./ports/vault.ts";
 import { consumeDeadDeliveries, consumeDeliveries, sweepDeliveries } from "./services/deliveries.ts";
 import { purgeFiles } from "./services/files.ts";
 import { purgeIdempotencyKeys } from "./services/idempotency.ts";

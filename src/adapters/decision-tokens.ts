@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Decision, DecisionTokens } from "../ports.ts";
+import type { Decision, DecisionTokens } from "../ports/decision-tokens.ts";
 
 const decisionSchema = z.object({
   organizationId: z.templateLiteral(["o_", z.string()]),

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { isId, type OrganizationId } from "../domain/id.ts";
-import type { FileLinks } from "../ports.ts";
+import type { FileLinks } from "../ports/files.ts";
 
 const REMEMBERED_KEYS = 1_000;
 

@@ -1,5 +1,5 @@
 import { checkOutboundUrl, isSecretHeader, OutboundError } from "../domain/outbound.ts";
-import type { HttpClient, HttpRequest } from "../ports.ts";
+import type { HttpClient, HttpRequest } from "../ports/http.ts";
 
 export const MAX_RESPONSE_BYTES = 5 * 1024 * 1024;
 const MAX_REDIRECTS = 5;

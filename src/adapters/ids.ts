@@ -1,6 +1,6 @@
 import { monotonicFactory } from "ulid";
 import { ID_PREFIXES, type IdTypes } from "../domain/id.ts";
-import type { Ids } from "../ports.ts";
+import type { Ids } from "../ports/ids.ts";
 
 /**
  * Ids from one generator sort in the order in which they were made, also within a millisecond. They are unique, not secret.

@@ -1,4 +1,4 @@
-import type { Log } from "../ports.ts";
+import type { Log } from "../ports/log.ts";
 
 /** One line of JSON a message, on the console, where Workers Logs reads it. */
 export function createLog(level: "info" | "error"): Log {

@@ -1,5 +1,5 @@
 import type { DeliveryMessage } from "../domain/delivery.ts";
-import type { DeliveryQueue } from "../ports.ts";
+import type { DeliveryQueue } from "../ports/deliveries.ts";
 
 /** What one `sendBatch` takes. */
 const MAX_BATCH = 100;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type ArtifactId, type OrganizationId, type RunId, runOfArtifact } from "../domain/id.ts";
 import type { StoredArtifact } from "../domain/artifact.ts";
-import type { Artifacts } from "../ports.ts";
+import type { Artifacts } from "../ports/artifacts.ts";
 
 /** What is kept beside the bytes; R2 holds size and checksum itself. */
 const metadataSchema = z.object({ type: z.string(), name: z.string(), created_at: z.coerce.number(), block: z.string().optional() });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { StoredFile } from "../domain/file.ts";
 import type { FileId, OrganizationId } from "../domain/id.ts";
-import type { Files } from "../ports.ts";
+import type { Files } from "../ports/files.ts";
 
 /** What is kept beside the bytes; R2 holds size and checksum itself. */
 const metadataSchema = z.object({ name: z.string(), created_at: z.coerce.number(), expires_at: z.coerce.number().optional() });

@@ -9,7 +9,7 @@ import {
   type TemplateVersion,
 } from "../domain/template.ts";
 import { titleOf } from "../domain/workflow-view.ts";
-import type { Templates } from "../ports.ts";
+import type { Templates } from "../ports/templates.ts";
 
 const LIST_KEY = "global_workflows.txt";
 const indexKey = (workflowId: WorkflowId) => `templates/${workflowId}/index.json`;

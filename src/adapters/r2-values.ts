@@ -1,4 +1,4 @@
-import type { LargeValues } from "../ports.ts";
+import type { LargeValues } from "../ports/large-values.ts";
 
 /** Large outputs in R2, by their hash: storing the same one again changes nothing. Beside the artifacts, under a prefix of their own. */
 export function createLargeValues(bucket: R2Bucket): LargeValues {

@@ -1,4 +1,5 @@
-import type { Gates, RunNews, RunNewsQueue, RunObject, RunObjects, Gate } from "../ports.ts";
+import type { Gates, Gate } from "../ports/gates.ts";
+import type { RunNews, RunNewsQueue, RunObject, RunObjects } from "../ports/run-objects.ts";
 
 /** Runs by their objects. The name holds the organization: with another's run id one finds an empty object. */
 export function createRunObjects(namespace: DurableObjectNamespace): RunObjects {

@@ -8,7 +8,7 @@ import MailComposer from "nodemailer/lib/mail-composer";
 import SMTPConnection, { type SentMessageInfo } from "nodemailer/lib/smtp-connection";
 import { bareAddress, type Mail, MailError, type MailServer } from "../domain/mail.ts";
 import { checkMailServer, isPrivateHost } from "../domain/outbound.ts";
-import type { Mailer, SentMail } from "../ports.ts";
+import type { Mailer, SentMail } from "../ports/mail.ts";
 
 /**
  * Mail over SMTP, by nodemailer on the platform's own sockets. A server of the public internet must encrypt: mail and password are never sent there

@@ -1,4 +1,4 @@
-import type { Vault } from "../ports.ts";
+import type { Vault } from "../ports/vault.ts";
 
 /** The scheme that a ciphertext was made by: the first part of `v1.<nonce>.<ciphertext>`, both base64url. */
 const SCHEME = "v1";

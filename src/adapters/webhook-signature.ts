@@ -1,4 +1,4 @@
-import type { SignWebhook } from "../ports.ts";
+import type { SignWebhook } from "../ports/deliveries.ts";
 
 const SECRET_PREFIX = "whsec_";
 

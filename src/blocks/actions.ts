@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { describeTarget, type Download, PageError, type PageAction } from "../domain/browser.ts";
 import type { Json } from "../domain/json.ts";
-import type { BrowserPage } from "../ports.ts";
+import type { BrowserPage } from "../ports/browser.ts";
 import { fetchFile } from "./actions/fetch-file.ts";
 import { onlyReads, type Step, stepsSchema } from "./actions/steps.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";

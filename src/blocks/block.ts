@@ -2,7 +2,10 @@ import type { z } from "zod";
 import type { QuestionMail } from "../domain/block-state.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { BlockRole } from "../domain/plan.ts";
-import type { BrowserPage, HttpClient, Mailer, SavedArtifact } from "../ports.ts";
+import type { SavedArtifact } from "../ports/artifacts.ts";
+import type { BrowserPage } from "../ports/browser.ts";
+import type { HttpClient } from "../ports/http.ts";
+import type { Mailer } from "../ports/mail.ts";
 
 /** What kind of block it is, for the documentation. */
 export type BlockCategory = "browser" | "data" | "control";

@@ -1,4 +1,4 @@
-import type { HttpResponse } from "../ports.ts";
+import type { HttpResponse } from "../ports/http.ts";
 
 const MAX_FILE_NAME_LENGTH = 150;
 

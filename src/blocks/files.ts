@@ -1,7 +1,8 @@
 import { isId } from "../domain/id.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
 import { OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
-import type { HttpResponse, SavedArtifact } from "../ports.ts";
+import type { SavedArtifact } from "../ports/artifacts.ts";
+import type { HttpResponse } from "../ports/http.ts";
 import { type BlockContext, BlockError, type BlockErrorClass } from "./block.ts";
 import { fileName } from "./file-name.ts";
 

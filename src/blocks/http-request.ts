@@ -3,7 +3,7 @@ import { jsonValue } from "../domain/json-value.ts";
 import { isJsonObject, type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
 import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
-import type { HttpResponse } from "../ports.ts";
+import type { HttpResponse } from "../ports/http.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";
 import { fileName } from "./file-name.ts";
 import { asBlockError } from "./files.ts";

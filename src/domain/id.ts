@@ -1,6 +1,6 @@
 /**
  * Ids are a prefix, `_` and a ULID: unique, sortable by time, and telling what they name. The prefixes are Skyvern's
- * where it has one. (`ports.ts` has the generator: making an id needs chance.)
+ * where it has one. (`ports/ids.ts` has the generator: making an id needs chance.)
  */
 export interface IdTypes {
   organization: `o_${string}`;

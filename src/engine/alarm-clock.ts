@@ -1,4 +1,4 @@
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
 
 /** The one alarm of an object, with as few writes as its purpose allows: setting an alarm is a write. */
 export class AlarmClock {

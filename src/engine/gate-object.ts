@@ -9,7 +9,7 @@ import {
   type QueuePosition,
 } from "../domain/admission.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
-import type { Gate } from "../ports.ts";
+import type { Gate } from "../ports/gates.ts";
 
 /** A slot is held this long before it is asked whether its run is still live, and as long again each time. */
 const LEASE_MS = 120_000;

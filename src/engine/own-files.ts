@@ -1,7 +1,9 @@
 import type { RunFacts } from "../domain/run.ts";
 import { isId } from "../domain/id.ts";
 import { OutboundError } from "../domain/outbound.ts";
-import type { Artifacts, Files, HttpClient, HttpResponse } from "../ports.ts";
+import type { Artifacts } from "../ports/artifacts.ts";
+import type { Files } from "../ports/files.ts";
+import type { HttpClient, HttpResponse } from "../ports/http.ts";
 
 /** The largest stored file that a block may read by its address: it is held in memory. */
 const MAX_BYTES = 25 * 1024 * 1024;

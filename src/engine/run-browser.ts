@@ -3,7 +3,9 @@ import type { Fault } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
 import type { Run } from "../domain/run.ts";
-import type { BrowserLease, BrowserPage, BrowserTab, Browsers, Log, Vault } from "../ports.ts";
+import type { BrowserLease, BrowserPage, BrowserTab, Browsers } from "../ports/browser.ts";
+import type { Log } from "../ports/log.ts";
+import type { Vault } from "../ports/vault.ts";
 import type { BrowserRecord } from "./run-storage.ts";
 
 /** Where the record of the run's browser is kept between incarnations of the object. */

@@ -16,7 +16,7 @@ import { generationOf, pendingChecks, questionOf, runningBlocks } from "../domai
 import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../domain/run-view.ts";
-import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports.ts";
+import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
 import { AlarmClock } from "./alarm-clock.ts";
 import type { Answer } from "./answer.ts";
 import { childOutput, executeBlock, isTrue } from "./execute-block.ts";

@@ -9,7 +9,14 @@ import { OutboundError } from "../domain/outbound.ts";
 import type { RunCredentials, RunFacts } from "../domain/run.ts";
 import { readVerificationCode } from "../domain/totp-message.ts";
 import { MIN_SECONDS_LEFT, readTotpSecret, totpCode, totpCodePurpose } from "../domain/totp.ts";
-import type { Clock, Credentials, HttpClientFor, Ids, Organizations, SignWebhook, StoredCredential, TotpCodes, Vault } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Credentials, StoredCredential } from "../ports/credentials.ts";
+import type { SignWebhook } from "../ports/deliveries.ts";
+import type { HttpClientFor } from "../ports/http.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Organizations } from "../ports/organizations.ts";
+import type { TotpCodes } from "../ports/totp-codes.ts";
+import type { Vault } from "../ports/vault.ts";
 import type { Lookup } from "./run-scope.ts";
 import { SecretMask } from "./secret-mask.ts";
 

@@ -5,7 +5,7 @@ import { isJsonObject, type Json } from "../domain/json.ts";
 import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts";
 import { replay } from "../domain/run-transition.ts";
 import type { Run, RunEvent, RunFacts } from "../domain/run.ts";
-import type { LargeValues } from "../ports.ts";
+import type { LargeValues } from "../ports/large-values.ts";
 
 /** Characters of JSON from which on a value is stored outside the journal. A row may have 2 MB. */
 const LARGE = 64_000;

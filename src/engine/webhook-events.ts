@@ -4,7 +4,8 @@ import { mailtoUrl, type ServiceMail } from "../domain/mail.ts";
 import { replay } from "../domain/run-transition.ts";
 import type { Run, RunEvent } from "../domain/run.ts";
 import { runResponse, type RunTraces, webhookFields } from "../domain/run-view.ts";
-import type { DecisionTokens, RunWebhookEvent } from "../ports.ts";
+import type { DecisionTokens } from "../ports/decision-tokens.ts";
+import type { RunWebhookEvent } from "../ports/run-objects.ts";
 
 /**
  * The events of a journal that a run's webhook is told of, each with the run as it was at that moment, and the mails that ask people.

@@ -2,7 +2,8 @@ import type { Context, MiddlewareHandler } from "hono";
 import { ServiceError } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import type { Organization } from "../domain/organization.ts";
-import type { Clock, FileLinks } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FileLinks } from "../ports/files.ts";
 import { isSameSecret, type Authenticate } from "../services/api-keys.ts";
 
 /** What middleware tells the handlers. `organization` is there behind `requireApiKey`, `fileOwner` behind `requireFileAccess`. */

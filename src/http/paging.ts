@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { isId, type IdTypes } from "../domain/id.ts";
-import type { Position } from "../ports.ts";
+import type { Position } from "../ports/page.ts";
 import { COUNT_LIMIT, type FoundPage, type PageRequest } from "../services/paging.ts";
 import type { AppEnv } from "./auth.ts";
 

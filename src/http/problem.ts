@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ServiceError, type ErrorCode } from "../domain/error.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { faultSchema } from "../domain/workflow-view-schema.ts";
-import type { Log } from "../ports.ts";
+import type { Log } from "../ports/log.ts";
 import type { AppEnv } from "./auth.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type IdTypes, ID_PREFIXES, isId } from "../domain/id.ts";
-import type { Page } from "../ports.ts";
+import type { Page } from "../ports/page.ts";
 
 /** For a route that refuses every query parameter. */
 export const noQuery = z.strictObject({});

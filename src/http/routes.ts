@@ -1,6 +1,9 @@
 import { z } from "zod";
 import type { JsonObject } from "../domain/json.ts";
-import type { DecisionTokens, Log, Organizations, Vault } from "../ports.ts";
+import type { DecisionTokens } from "../ports/decision-tokens.ts";
+import type { Log } from "../ports/log.ts";
+import type { Organizations } from "../ports/organizations.ts";
+import type { Vault } from "../ports/vault.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
 import type { TotpCodeDeps } from "../services/totp-codes.ts";
 import { openApiDocument } from "./openapi.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Organization } from "../domain/organization.ts";
-import type { ApiKeys, Organizations, StoredApiKey } from "../ports.ts";
+import type { ApiKeys, StoredApiKey } from "../ports/api-keys.ts";
+import type { Organizations } from "../ports/organizations.ts";
 import { API_KEY_CACHE_MS, createAuthenticate, isSameSecret, issueApiKey } from "./api-keys.ts";
 
 const organization: Organization = {

@@ -3,7 +3,10 @@ import { BoundedCache } from "../domain/bounded-cache.ts";
 import { ServiceError } from "../domain/error.ts";
 import type { ApiKeyId, OrganizationId } from "../domain/id.ts";
 import type { Organization } from "../domain/organization.ts";
-import type { ApiKeys, Clock, Ids, Organizations } from "../ports.ts";
+import type { ApiKeys } from "../ports/api-keys.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Organizations } from "../ports/organizations.ts";
 import { requireOrganization } from "./organizations.ts";
 
 /** How long a revoked key may still be accepted: an isolate asks again after this. */

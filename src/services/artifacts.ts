@@ -3,7 +3,8 @@ import type { ByteRange } from "../domain/byte-range.ts";
 import { ServiceError } from "../domain/error.ts";
 import { isId, type OrganizationId } from "../domain/id.ts";
 import type { Organization } from "../domain/organization.ts";
-import type { Artifacts, RunObjects } from "../ports.ts";
+import type { Artifacts } from "../ports/artifacts.ts";
+import type { RunObjects } from "../ports/run-objects.ts";
 import { getTimeline } from "./runs.ts";
 
 /** The files of a run, oldest first. @param types only of these; null for all @throws ServiceError not_found */

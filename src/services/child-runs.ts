@@ -3,7 +3,11 @@ import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import type { RunFacts } from "../domain/run.ts";
-import type { ChildRuns, Clock, Credentials, Organizations, RunIndex, RunObjects } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Credentials } from "../ports/credentials.ts";
+import type { Organizations } from "../ports/organizations.ts";
+import type { RunIndex } from "../ports/run-index.ts";
+import type { ChildRuns, RunObjects } from "../ports/run-objects.ts";
 import { makeFacts } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 

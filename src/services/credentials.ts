@@ -5,7 +5,12 @@ import { type CredentialId, isId, type OrganizationId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 import { readTotpSecret, totpCode } from "../domain/totp.ts";
-import type { Clock, CredentialFilter, Credentials, IdempotencyKeys, Ids, Page, StoredCredential, Vault } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { CredentialFilter, Credentials, StoredCredential } from "../ports/credentials.ts";
+import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Page } from "../ports/page.ts";
+import type { Vault } from "../ports/vault.ts";
 import { once } from "./idempotency.ts";
 
 const KEPT = "Skyvern's: kept and returned; has no effect here.";

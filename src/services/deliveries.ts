@@ -13,21 +13,14 @@ import { isMailto, MailError, serviceMailSchema } from "../domain/mail.ts";
 import { webhookSecretPurpose } from "../domain/organization.ts";
 import { OutboundError } from "../domain/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
-import type {
-  Clock,
-  Deliveries,
-  DeliveryQueue,
-  HttpClientFor,
-  HttpResponse,
-  Log,
-  MailerFor,
-  Organizations,
-  Page,
-  QueueMessage,
-  SignWebhook,
-  StoredOrganization,
-  Vault,
-} from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Deliveries, DeliveryQueue, QueueMessage, SignWebhook } from "../ports/deliveries.ts";
+import type { HttpClientFor, HttpResponse } from "../ports/http.ts";
+import type { Log } from "../ports/log.ts";
+import type { MailerFor } from "../ports/mail.ts";
+import type { Organizations, StoredOrganization } from "../ports/organizations.ts";
+import type { Page } from "../ports/page.ts";
+import type { Vault } from "../ports/vault.ts";
 
 /** What recording deliveries takes. */
 export interface RecordDeliveriesDeps {

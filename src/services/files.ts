@@ -2,7 +2,9 @@ import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import type { ByteRange } from "../domain/byte-range.ts";
 import { fileExpiry, MAX_FILE_BYTES, type StoredFile } from "../domain/file.ts";
 import { isId, type OrganizationId } from "../domain/id.ts";
-import type { Clock, FileExpiries, Files, Ids } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FileExpiries, Files } from "../ports/files.ts";
+import type { Ids } from "../ports/ids.ts";
 
 /** Files that one purge deletes at most; the next purge goes on. */
 const PURGE_LIMIT = 500;

@@ -1,6 +1,9 @@
 import { ServiceError, type Fault } from "../domain/error.ts";
 import { isId, type FolderId, type OrganizationId } from "../domain/id.ts";
-import type { Clock, Folder, Folders, IdempotencyKeys, Ids } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Folder, Folders } from "../ports/folders.ts";
+import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
+import type { Ids } from "../ports/ids.ts";
 import { once } from "./idempotency.ts";
 import { cutPage, toKeysetPage, type FoundPage, type PageRequest } from "./paging.ts";
 

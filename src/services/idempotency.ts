@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import type { Json } from "../domain/json.ts";
-import type { Clock, IdempotencyKeys } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
 
 /** After this a key is free again. */
 export const IDEMPOTENCY_KEY_LIFETIME_MS = 24 * 60 * 60 * 1000;

@@ -2,7 +2,10 @@ import { randomBytes } from "node:crypto";
 import { ServiceError } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { webhookSecretPurpose, type Organization, type OrganizationSettings } from "../domain/organization.ts";
-import type { Clock, Ids, OrganizationChanges, Organizations, StoredOrganization, Vault } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { OrganizationChanges, Organizations, StoredOrganization } from "../ports/organizations.ts";
+import type { Vault } from "../ports/vault.ts";
 
 /** An organization, and the secret that its webhooks are signed with. */
 export interface OpenedOrganization {

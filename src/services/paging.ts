@@ -1,4 +1,4 @@
-import type { KeysetPage, Position } from "../ports.ts";
+import type { KeysetPage, Position } from "../ports/page.ts";
 
 /** How far a list is counted. */
 export const COUNT_LIMIT = 10_000;

@@ -2,7 +2,10 @@ import { webhookBody } from "../domain/delivery.ts";
 import { deliveryIdOf, eventIdOf, type RunId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { isMailto } from "../domain/mail.ts";
-import type { Log, QueueMessage, RunIndex, RunNews, RunObjects, RunWebhookEvent } from "../ports.ts";
+import type { QueueMessage } from "../ports/deliveries.ts";
+import type { Log } from "../ports/log.ts";
+import type { RunIndex } from "../ports/run-index.ts";
+import type { RunNews, RunObjects, RunWebhookEvent } from "../ports/run-objects.ts";
 import { type DeliveryDeps, recordDeliveries } from "./deliveries.ts";
 
 interface ProjectionDeps extends Pick<DeliveryDeps, "deliveries" | "deliveryQueue" | "clock" | "log"> {

@@ -6,7 +6,9 @@ import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
 import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
-import type { Clock, Credentials, RunIndex } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Credentials } from "../ports/credentials.ts";
+import type { RunIndex } from "../ports/run-index.ts";
 import type { Runnable } from "./workflows.ts";
 
 /** What a caller says of a run, beside which workflow. */

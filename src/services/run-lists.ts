@@ -3,19 +3,14 @@ import { isId, type OrganizationId, type RunId, type WorkflowId } from "../domai
 import type { JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import type { TemplateVersion } from "../domain/template.ts";
-import type {
-  Deliveries,
-  Gates,
-  KeysetPage,
-  ListedRun,
-  Log,
-  RunFilter,
-  RunIndex,
-  RunObjects,
-  Templates,
-  WorkflowInState,
-  Workflows,
-} from "../ports.ts";
+import type { Deliveries } from "../ports/deliveries.ts";
+import type { Gates } from "../ports/gates.ts";
+import type { Log } from "../ports/log.ts";
+import type { KeysetPage } from "../ports/page.ts";
+import type { ListedRun, RunFilter, RunIndex } from "../ports/run-index.ts";
+import type { RunObjects } from "../ports/run-objects.ts";
+import type { Templates } from "../ports/templates.ts";
+import type { WorkflowInState, Workflows } from "../ports/workflows.ts";
 import { cutPage, toKeysetPage, type FoundPage, type PageRequest } from "./paging.ts";
 import { cancelRun, getRun, requireRunId } from "./runs.ts";
 

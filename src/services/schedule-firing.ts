@@ -2,7 +2,9 @@ import { ServiceError } from "../domain/error.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
 import { planFirings, runIdOfFiring, type Schedule } from "../domain/schedule.ts";
 import { formatInstant } from "../domain/time.ts";
-import type { Log, Organizations, Schedules, StoredOrganization } from "../ports.ts";
+import type { Log } from "../ports/log.ts";
+import type { Organizations, StoredOrganization } from "../ports/organizations.ts";
+import type { Schedules } from "../ports/schedules.ts";
 import { requireOrganization } from "./organizations.ts";
 import { type StartDeps, startFiring } from "./runs.ts";
 

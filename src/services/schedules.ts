@@ -6,7 +6,11 @@ import type { Json } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { resolveParameters } from "../domain/parameter.ts";
 import { MISSED_POLICIES, nextFiring, SCHEDULE_LIMITS, type Schedule } from "../domain/schedule.ts";
-import type { Clock, IdempotencyKeys, Ids, Page, ScheduleFilter, Schedules } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Page } from "../ports/page.ts";
+import type { ScheduleFilter, Schedules } from "../ports/schedules.ts";
 import { once } from "./idempotency.ts";
 import { findRunnable, type FindRunnableDeps, type Runnable } from "./workflows.ts";
 

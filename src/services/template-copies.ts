@@ -1,5 +1,5 @@
 import type { Organization } from "../domain/organization.ts";
-import type { Templates } from "../ports.ts";
+import type { Templates } from "../ports/templates.ts";
 import { readTemplate } from "./templates.ts";
 import { type CreateWorkflowDeps, createWorkflowOnce, type SavedWorkflow } from "./workflows.ts";
 

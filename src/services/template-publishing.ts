@@ -1,6 +1,8 @@
 import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
 import { isId, type WorkflowId } from "../domain/id.ts";
-import type { Clock, Ids, Templates } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Templates } from "../ports/templates.ts";
 import { hashRequest } from "./idempotency.ts";
 import { checkInput, type DefinitionInput } from "./workflows.ts";
 

@@ -1,7 +1,8 @@
 import { ServiceError } from "../domain/error.ts";
 import type { WorkflowId } from "../domain/id.ts";
 import type { TemplateIndex, TemplateVersion } from "../domain/template.ts";
-import type { Page, Templates } from "../ports.ts";
+import type { Page } from "../ports/page.ts";
+import type { Templates } from "../ports/templates.ts";
 
 /** Finds a template that may be used. @throws ServiceError `unknown_template`, which names it */
 async function requireTemplate(deps: { templates: Templates }, id: string): Promise<{ workflowId: WorkflowId; index: TemplateIndex }> {

@@ -3,7 +3,12 @@ import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { findTotpCode, MAX_MESSAGE_LENGTH } from "../domain/totp-message.ts";
 import { totpCodePurpose } from "../domain/totp.ts";
-import type { Clock, IdempotencyKeys, Ids, Page, StoredTotpCode, TotpCodes, Vault } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Page } from "../ports/page.ts";
+import type { StoredTotpCode, TotpCodes } from "../ports/totp-codes.ts";
+import type { Vault } from "../ports/vault.ts";
 import { once } from "./idempotency.ts";
 
 /** Skyvern's: a code that was sent in is good for ten minutes. */

@@ -6,7 +6,11 @@ import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl, OutboundError } from "../domain/outbound.ts";
 import { isFinalStatus } from "../domain/run.ts";
 import { webhookFields } from "../domain/run-view.ts";
-import type { Gates, Ids, RunIndex, RunObjects, StoredOrganization } from "../ports.ts";
+import type { Gates } from "../ports/gates.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { StoredOrganization } from "../ports/organizations.ts";
+import type { RunIndex } from "../ports/run-index.ts";
+import type { RunObjects } from "../ports/run-objects.ts";
 import { sendSigned, type SendWebhookDeps } from "./deliveries.ts";
 import { getRun } from "./runs.ts";
 

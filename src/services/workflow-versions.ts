@@ -2,7 +2,10 @@ import type { Organization } from "../domain/organization.ts";
 import { diffJson, type PatchOperation } from "../domain/json-patch.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { settingsOf } from "../domain/workflow-view.ts";
-import type { Clock, Folders, Ids, Workflows } from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Folders } from "../ports/folders.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Workflows } from "../ports/workflows.ts";
 import { readWorkflow, type SavedWorkflow, updateWorkflow } from "./workflows.ts";
 
 /**

@@ -9,18 +9,13 @@ import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
 import { sanitizeNames } from "../domain/workflow/sanitize.ts";
 import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow/check-definition.ts";
-import type {
-  Clock,
-  Folders,
-  IdempotencyKeys,
-  Ids,
-  Page,
-  StoredWorkflow,
-  Templates,
-  WorkflowFilter,
-  WorkflowInState,
-  Workflows,
-} from "../ports.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Folders } from "../ports/folders.ts";
+import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Page } from "../ports/page.ts";
+import type { Templates } from "../ports/templates.ts";
+import type { StoredWorkflow, WorkflowFilter, WorkflowInState, Workflows } from "../ports/workflows.ts";
 import { requireFolder } from "./folders.ts";
 import { type KeyedRequest, once } from "./idempotency.ts";
 import { cutPage, toKeysetPage, type FoundPage, type PageRequest } from "./paging.ts";

@@ -1,4 +1,4 @@
-import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../src/ports.ts";
+import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../src/ports/browser.ts";
 
 /** Browsers in memory, which outlive the objects that lease them as the real ones do. They know as much of pages as the sweep's blocks ask for. */
 export interface FakeBrowsers extends Browsers {

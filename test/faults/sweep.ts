@@ -9,7 +9,7 @@ import type { JsonObject } from "../../src/domain/json.ts";
 import { packPlan } from "../../src/domain/packed-plan.ts";
 import { FINAL_STATUSES, type FinalStatus, type RunEvent } from "../../src/domain/run.ts";
 import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";
-import type { RunReport } from "../../src/ports.ts";
+import type { RunReport } from "../../src/ports/run-objects.ts";
 import { launch } from "../../src/services/runs.ts";
 import type { ReceivedRequest } from "../workers/receiver.ts";
 import { openBox } from "../workers/receiver-client.ts";

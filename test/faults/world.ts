@@ -1,6 +1,6 @@
 import type { EngineDeps } from "../../src/compose.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
-import type { Log } from "../../src/ports.ts";
+import type { Log } from "../../src/ports/log.ts";
 import type { FakeBrowsers } from "./fake-browsers.ts";
 import { type Injector, type Kill, withPoints } from "./injector.ts";
 

@@ -13,7 +13,7 @@ import { signWebhook } from "../../src/adapters/webhook-signature.ts";
 import { type NewDelivery, webhookBody } from "../../src/domain/delivery.ts";
 import type { DeliveryId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import { mailtoUrl } from "../../src/domain/mail.ts";
-import type { QueueMessage } from "../../src/ports.ts";
+import type { QueueMessage } from "../../src/ports/deliveries.ts";
 import {
   consumeDeadDeliveries,
   consumeDeliveries,

@@ -6,7 +6,7 @@ import type { WorkflowRun } from "../../src/engine/run-object.ts";
 import type { RunEvent } from "../../src/domain/run.ts";
 import { packPlan } from "../../src/domain/packed-plan.ts";
 import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";
-import type { RunReport, RunStart } from "../../src/ports.ts";
+import type { RunReport, RunStart } from "../../src/ports/run-objects.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 
 const ids = createIds(Date.now);

@@ -6,7 +6,7 @@ import type { AdmissionRequest } from "../../src/domain/admission.ts";
 import type { RunId } from "../../src/domain/id.ts";
 import { composeEngine, type EngineDeps } from "../../src/compose.ts";
 import type { OrganizationGate } from "../../src/engine/gate-object.ts";
-import type { RunObject } from "../../src/ports.ts";
+import type { RunObject } from "../../src/ports/run-objects.ts";
 
 const ids = createIds(Date.now);
 const LEASE_MS = 120_000;

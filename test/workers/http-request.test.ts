@@ -4,7 +4,7 @@ import { httpRequest } from "../../src/blocks/http-request.ts";
 import { contextWith } from "../../src/blocks/testing/context.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import { checkOutboundUrl } from "../../src/domain/outbound.ts";
-import type { HttpRequest, HttpResponse } from "../../src/ports.ts";
+import type { HttpRequest, HttpResponse } from "../../src/ports/http.ts";
 import { openBox } from "./receiver-client.ts";
 
 const client = createHttpClient({ fetch, allowedHosts: ["127.0.0.1"] });

@@ -15,7 +15,9 @@ import { createIds } from "../../src/adapters/ids.ts";
 import type { FolderId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
 import type { Schedule } from "../../src/domain/schedule.ts";
-import type { KeysetPage, RunFilter, WorkflowFilter } from "../../src/ports.ts";
+import type { KeysetPage } from "../../src/ports/page.ts";
+import type { RunFilter } from "../../src/ports/run-index.ts";
+import type { WorkflowFilter } from "../../src/ports/workflows.ts";
 import { claim, IDEMPOTENCY_KEY_LIFETIME_MS, purgeIdempotencyKeys } from "../../src/services/idempotency.ts";
 
 const ids = createIds(Date.now);

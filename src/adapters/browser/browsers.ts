@@ -1,7 +1,7 @@
 import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
 import { BrowserUnavailable, type Cookies, PageError } from "../../domain/browser.ts";
 import type { Fault } from "../../domain/error.ts";
-import type { BrowserLease, Browsers } from "../../ports.ts";
+import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { Lease } from "./lease.ts";
 import { readRefusal } from "./unavailable.ts";

@@ -1,7 +1,7 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
 import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
 import type { Fault } from "../../domain/error.ts";
-import type { BrowserLease, BrowserTab } from "../../ports.ts";
+import type { BrowserLease, BrowserTab } from "../../ports/browser.ts";
 import { readCookies, restoreCookies } from "./checkpoint.ts";
 import { Deadline } from "./deadline.ts";
 import { watchPopups } from "./dialogs.ts";

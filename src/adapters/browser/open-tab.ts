@@ -1,6 +1,6 @@
 import type { Browser } from "@cloudflare/puppeteer";
 import { PageError, type PageState } from "../../domain/browser.ts";
-import type { BrowserTab } from "../../ports.ts";
+import type { BrowserTab } from "../../ports/browser.ts";
 import { storageScript } from "./checkpoint.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { answerDialogs } from "./dialogs.ts";

@@ -12,7 +12,7 @@ import {
   type PageState,
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { BrowserPage, PageOptions, PrintOptions } from "../../ports.ts";
+import type { BrowserPage, PageOptions, PrintOptions } from "../../ports/browser.ts";
 import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { catchDownload, readStream } from "./download.ts";

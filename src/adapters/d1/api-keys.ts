@@ -1,5 +1,5 @@
 import { and, eq, getTableColumns, isNull } from "drizzle-orm";
-import type { ApiKeys } from "../../ports.ts";
+import type { ApiKeys } from "../../ports/api-keys.ts";
 import type { Database } from "./database.ts";
 import { apiKeys, organizations } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 import { and, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { CredentialId, OrganizationId } from "../../domain/id.ts";
-import type { Credentials } from "../../ports.ts";
+import type { Credentials } from "../../ports/credentials.ts";
 import type { Database } from "./database.ts";
 import { credentials } from "./schema.ts";
 

@@ -2,7 +2,7 @@ import { and, asc, desc, eq, getTableColumns, isNull, lt, lte, or, sql, type SQL
 import type { BatchItem } from "drizzle-orm/batch";
 import type { NewDelivery, Settlement } from "../../domain/delivery.ts";
 import type { DeliveryId, OrganizationId } from "../../domain/id.ts";
-import type { Deliveries } from "../../ports.ts";
+import type { Deliveries } from "../../ports/deliveries.ts";
 import type { Database } from "./database.ts";
 import { webhookDeliveries } from "./schema.ts";
 

@@ -1,5 +1,5 @@
 import { asc, inArray, lte, sql } from "drizzle-orm";
-import type { FileExpiries } from "../../ports.ts";
+import type { FileExpiries } from "../../ports/files.ts";
 import type { Database } from "./database.ts";
 import { fileExpiries } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 import { and, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import type { FolderId, OrganizationId } from "../../domain/id.ts";
-import type { Folders } from "../../ports.ts";
+import type { Folders } from "../../ports/folders.ts";
 import type { Database } from "./database.ts";
 import { countOf, mergedSource, newestFirst } from "./keyset.ts";
 import { deleteSchedulesOf } from "./schedules.ts";

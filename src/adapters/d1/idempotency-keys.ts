@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray, lt, sql } from "drizzle-orm";
-import type { IdempotencyKeys } from "../../ports.ts";
+import type { IdempotencyKeys } from "../../ports/idempotency-keys.ts";
 import type { Database } from "./database.ts";
 import { idempotencyKeys } from "./schema.ts";
 

@@ -4,7 +4,7 @@
  */
 import { and, desc, sql, type SQL } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
-import type { KeysetPage, Position } from "../../ports.ts";
+import type { KeysetPage, Position } from "../../ports/page.ts";
 
 /** The columns of a place in a list. */
 export interface Place {

@@ -1,5 +1,5 @@
 import { eq } from "drizzle-orm";
-import type { Organizations } from "../../ports.ts";
+import type { Organizations } from "../../ports/organizations.ts";
 import type { Database } from "./database.ts";
 import { organizations } from "./schema.ts";
 

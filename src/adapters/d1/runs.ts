@@ -1,7 +1,8 @@
 import { and, asc, desc, eq, getTableColumns, gte, isNotNull, isNull, lt, lte, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { OrganizationId, RunId, WorkflowId } from "../../domain/id.ts";
 import type { RunIndexRow } from "../../domain/run-view.ts";
-import type { Position, RunFilter, RunIndex } from "../../ports.ts";
+import type { Position } from "../../ports/page.ts";
+import type { RunFilter, RunIndex } from "../../ports/run-index.ts";
 import type { Database } from "./database.ts";
 import { countOf, isBehind, listed, mergedSource, newestFirst, rowidOf, type Source } from "./keyset.ts";
 import { runErrorCodes, runs, runTitles, workflows } from "./schema.ts";

@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, or, sql } from "drizzle-orm";
-import type { TotpCodes } from "../../ports.ts";
+import type { TotpCodes } from "../../ports/totp-codes.ts";
 import type { Database } from "./database.ts";
 import { totpCodes } from "./schema.ts";
 

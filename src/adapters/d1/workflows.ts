@@ -3,7 +3,7 @@ import { BoundedCache } from "../../domain/bounded-cache.ts";
 import type { FolderId, OrganizationId, WorkflowId } from "../../domain/id.ts";
 import { statusOf } from "../../domain/workflow-status.ts";
 import { titleOf } from "../../domain/workflow-view.ts";
-import type { StoredWorkflow, WorkflowFilter, Workflows } from "../../ports.ts";
+import type { StoredWorkflow, WorkflowFilter, Workflows } from "../../ports/workflows.ts";
 import type { Database } from "./database.ts";
 import { countOf, mergedSource, newestFirst, type Source } from "./keyset.ts";
 import { deleteSchedulesOf } from "./schedules.ts";

@@ -5,7 +5,10 @@ import { artifactExample, artifactSchema } from "../../domain/artifact-view-sche
 import type { OrganizationId } from "../../domain/id.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { instant } from "../../domain/view-field.ts";
-import type { Artifacts, Clock, FileLinks, RunObjects } from "../../ports.ts";
+import type { Artifacts } from "../../ports/artifacts.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { FileLinks } from "../../ports/files.ts";
+import type { RunObjects } from "../../ports/run-objects.ts";
 import { listArtifacts, openArtifact, readArtifact } from "../../services/artifacts.ts";
 import type { AppEnv } from "../auth.ts";
 import { FILE_HEADERS, FILE_RESPONSES, fileResponse } from "../file-response.ts";

@@ -3,7 +3,7 @@ import { CREDENTIAL_TYPES } from "../../domain/credential.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { createdAt, modifiedAt } from "../../domain/view-field.ts";
-import type { StoredCredential } from "../../ports.ts";
+import type { StoredCredential } from "../../ports/credentials.ts";
 import {
   changeCredential,
   createCredential,

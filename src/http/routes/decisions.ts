@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
-import type { DecisionTokens, RunObjects } from "../../ports.ts";
+import type { DecisionTokens } from "../../ports/decision-tokens.ts";
+import type { RunObjects } from "../../ports/run-objects.ts";
 import { decideByToken, readToken } from "../../services/run-control.ts";
 import type { AppEnv } from "../auth.ts";
 import { content, routeFor } from "../route.ts";

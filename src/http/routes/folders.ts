@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { folderExample, folderResponse, folderSchema } from "../../domain/folder-view.ts";
-import type { Clock, Folders, IdempotencyKeys, Ids } from "../../ports.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Folders } from "../../ports/folders.ts";
+import type { IdempotencyKeys } from "../../ports/idempotency-keys.ts";
+import type { Ids } from "../../ports/ids.ts";
 import { createFolder, deleteFolder, listFolders, requireFolder, updateFolder } from "../../services/folders.ts";
 import { cursorField, describePage, pageHeaders, pageRequest } from "../paging.ts";
 import { flag, noQuery, pageFields } from "../query.ts";

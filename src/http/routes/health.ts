@@ -1,6 +1,6 @@
 import { z } from "zod";
 import manifest from "../../../package.json" with { type: "json" };
-import type { Log } from "../../ports.ts";
+import type { Log } from "../../ports/log.ts";
 import { json, routeFor } from "../route.ts";
 
 export interface HealthDeps {

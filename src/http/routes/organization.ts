@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Organizations, Vault } from "../../ports.ts";
+import type { Organizations } from "../../ports/organizations.ts";
+import type { Vault } from "../../ports/vault.ts";
 import { readOrganization } from "../../services/organizations.ts";
 import { json, routeFor } from "../route.ts";
 

@@ -11,7 +11,13 @@ import {
 } from "../../domain/run-list-view-schema.ts";
 import { RUN_STATUSES } from "../../domain/run-view-schema.ts";
 import { workflowResponse } from "../../domain/workflow-view.ts";
-import type { Deliveries, Gates, Log, RunIndex, RunObjects, Templates, Workflows } from "../../ports.ts";
+import type { Deliveries } from "../../ports/deliveries.ts";
+import type { Gates } from "../../ports/gates.ts";
+import type { Log } from "../../ports/log.ts";
+import type { RunIndex } from "../../ports/run-index.ts";
+import type { RunObjects } from "../../ports/run-objects.ts";
+import type { Templates } from "../../ports/templates.ts";
+import type { Workflows } from "../../ports/workflows.ts";
 import { cancelRuns, listRuns, listWorkflowRuns, readRunStatus, type RunSearch } from "../../services/run-lists.ts";
 import { cursorField, describePage, pageHeaders, pageRequest } from "../paging.ts";
 import { flag, idField, pageFields, several } from "../query.ts";

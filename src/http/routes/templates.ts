@@ -4,7 +4,7 @@ import type { TemplateVersion } from "../../domain/template.ts";
 import { workflowResponse } from "../../domain/workflow-view.ts";
 import { DEFINITION_LIMITS } from "../../domain/workflow/limits.ts";
 import { savedWorkflowSchema, workflowResponseExample, workflowResponseSchema } from "../../domain/workflow-view-schema.ts";
-import type { Templates } from "../../ports.ts";
+import type { Templates } from "../../ports/templates.ts";
 import { createFromTemplate } from "../../services/template-copies.ts";
 import { listTemplates, listTemplateVersions, readTemplate } from "../../services/templates.ts";
 import type { CreateWorkflowDeps, SavedWorkflow } from "../../services/workflows.ts";

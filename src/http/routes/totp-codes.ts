@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { JsonObject } from "../../domain/json.ts";
 import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
 import { createdAt, instant, modifiedAt } from "../../domain/view-field.ts";
-import type { StoredTotpCode } from "../../ports.ts";
+import type { StoredTotpCode } from "../../ports/totp-codes.ts";
 import { listTotpCodes, receiveTotpCode, type TotpCodeDeps, totpCodeRequestSchema } from "../../services/totp-codes.ts";
 import { noQuery, pageFields, toPage } from "../query.ts";
 import { body, IDEMPOTENCY_KEY, json, routeFor } from "../route.ts";

@@ -11,7 +11,12 @@ import {
   workflowResponseSchema,
 } from "../../domain/workflow-view-schema.ts";
 import { LISTED_STATUSES, WORKFLOW_STATUSES } from "../../domain/workflow-status.ts";
-import type { Clock, Folders, IdempotencyKeys, Ids, Templates, Workflows } from "../../ports.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Folders } from "../../ports/folders.ts";
+import type { IdempotencyKeys } from "../../ports/idempotency-keys.ts";
+import type { Ids } from "../../ports/ids.ts";
+import type { Templates } from "../../ports/templates.ts";
+import type { Workflows } from "../../ports/workflows.ts";
 import { listTemplates, listTemplateVersions, readTemplate } from "../../services/templates.ts";
 import {
   createWorkflow,

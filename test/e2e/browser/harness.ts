@@ -6,7 +6,7 @@ import { Sleep } from "../../../src/blocks/block.ts";
 import { contextWith } from "../../../src/blocks/testing/context.ts";
 import type { Cookies, PageAction, PageState } from "../../../src/domain/browser.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../../src/ports.ts";
+import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../../src/ports/browser.ts";
 
 /** A signal that never aborts. */
 export const NEVER = new AbortController().signal;

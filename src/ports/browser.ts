@@ -1,0 +1,121 @@
+import type {
+  BrowserTarget,
+  Cookies,
+  Download,
+  LoadState,
+  PAPER_INCHES,
+  PageAction,
+  PageFindings,
+  PageQuery,
+  PageState,
+} from "../domain/browser.ts";
+import type { Fault } from "../domain/error.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+
+/** Opens browsers, or takes up one that was left running. */
+export interface Browsers {
+  /**
+   * @param options.sessionId a browser to take up again, if it still lives and answers
+   * @param options.cookies what a new browser begins with when there is none to take up
+   * @param options.check says why an address may not be visited, or null; asked for every document, in frames and popups too, and for every redirect
+   * @throws BrowserUnavailable when the platform has none to give just now
+   */
+  lease(options: {
+    readonly sessionId: string | null;
+    readonly cookies: Cookies;
+    readonly check: (url: string) => Fault | null;
+    readonly signal: AbortSignal;
+  }): Promise<BrowserLease>;
+  /** Ends a browser of which only the id is known. Never throws, like `BrowserLease.close`. */
+  close(sessionId: string): Promise<void>;
+}
+
+/** A browser that is ours until `close`. Its tabs share its cookies. */
+export interface BrowserLease {
+  readonly sessionId: string;
+  /** Was it taken up (true), or is it new (false)? */
+  readonly resumed: boolean;
+  /** False once the browser is gone (crashed, closed, disconnected): lease again. */
+  readonly alive: boolean;
+  /**
+   * Opens a tab, or takes up one that was left open.
+   * @param options.tabId a tab of this browser to take up again, if it is still there, reacts, and stands where it may
+   * @param options.state what to restore in a new tab when there is none to take up; null for an empty page
+   * @throws PageError
+   */
+  openTab(options: { readonly tabId: string | null; readonly state: PageState | null; readonly signal: AbortSignal }): Promise<BrowserTab>;
+  /** Every cookie of the browser. */
+  cookies(): Promise<Cookies>;
+  /** Lets go and leaves the browser running, to be taken up again by its session id until it idles out. */
+  disconnect(): Promise<void>;
+  /** Ends the browser. Never throws: a browser that cannot be closed is already gone or will idle out. */
+  close(): Promise<void>;
+}
+
+/** A tab of a leased browser. */
+export interface BrowserTab {
+  readonly tabId: string;
+  readonly page: BrowserPage;
+  /** Was it taken up (true), or is it new, with the state restored (false)? */
+  readonly resumed: boolean;
+  /** False once the tab is gone (crashed, closed) or its browser is: open it again, with its last checkpoint. */
+  readonly alive: boolean;
+  /** Address and storage, enough to go on in another tab. */
+  checkpoint(): Promise<PageState>;
+  /** Never throws. */
+  close(): Promise<void>;
+}
+
+/**
+ * A page as the blocks see it. Every method gives up after its time-out, rejects with the signal's reason as soon as it is aborted, and
+ * otherwise throws `PageError`, whose message says what was found instead. Dialogs are dismissed (a `beforeunload` is accepted).
+ */
+export interface BrowserPage {
+  /** The address now. */
+  url(): string;
+  /** The address and the title now. */
+  where(options: PageOptions): Promise<{ url: string; title: string }>;
+  /** `status` is null where there was no HTTP response (`about:blank`). A status of 400 or more is not an error here. */
+  goto(
+    url: string,
+    options: PageOptions & { readonly waitUntil: LoadState },
+  ): Promise<{ url: string; status: number | null; title: string }>;
+  /**
+   * Does the actions in their order. Each waits until its element is there, visible, enabled, at rest and not covered; one that leads to
+   * another document waits until that has loaded. One list costs fewer round trips than many: give together what belongs together.
+   * @throws PageError with `actionIndex`; the actions before it are done
+   */
+  perform(actions: readonly PageAction[], options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Reads everything in one visit, after waiting for what is required; what is still missing when the time is up is reported, not thrown.
+   * @param options.changed wait also until it differs from what was last read in this document
+   */
+  read(query: PageQuery, options: PageOptions & { readonly changed?: boolean }): Promise<PageFindings>;
+  /** Can this be clicked to go on? No when it is missing, hidden or disabled (also by `aria-disabled` or a class `disabled`). */
+  canClick(target: BrowserTarget, options: PageOptions): Promise<boolean>;
+  /** Runs a script in the page's own world. `args` is a variable in it. */
+  evaluate(script: string, args: JsonObject, options: PageOptions): Promise<Json>;
+  /** PNG. */
+  screenshot(options: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array>;
+  /** PDF, as the browser prints the page. */
+  pdf(options: PageOptions & PrintOptions): Promise<Uint8Array>;
+  /**
+   * Clicks what starts a download, or opens the address of a file with the page's session; answers with the file. The page stays where it is.
+   * @throws NoDownload when none has begun in time
+   */
+  download(source: BrowserTarget | { readonly url: string }, options: PageOptions): Promise<Download>;
+}
+
+export interface PrintOptions {
+  readonly paper: keyof typeof PAPER_INCHES;
+  readonly landscape: boolean;
+  /** Colours and pictures behind the text too. */
+  readonly background: boolean;
+  /** Plain text at the foot of every page, with the address and the page's number; null for none. */
+  readonly foot: string | null;
+}
+
+export interface PageOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
