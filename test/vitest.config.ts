@@ -37,6 +37,7 @@ const inWorkerd = (main?: string) =>
 
 export default defineConfig({
   test: {
+    maxWorkers: 2, // most tests wait for another process: on two cores vitest would run one file at a time
     projects: [
       { root, test: { name: "unit", include: ["src/**/*.test.ts"] } },
       {
