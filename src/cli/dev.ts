@@ -53,6 +53,7 @@ function welcome({ url, apiKey }: Service, state: string): string {
 Pilotfish is ready: ${url}
   organization  dev, which may reach this machine's own addresses
   API key       ${key}
+  documentation ${url}/docs
   state         ${state.startsWith(PROJECT) ? relative(PROJECT, state) : state}
 
 A first workflow, and then a run of it:
