@@ -24,6 +24,7 @@ import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
 import { scheduleRoutes, type ScheduleRouteDeps } from "./routes/schedules.ts";
 import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
 import { totpCodeRoutes } from "./routes/totp-codes.ts";
+import { webhookReplayRoutes } from "./routes/webhook-replay.ts";
 import { workflowRoutes, type WorkflowDeps } from "./routes/workflows.ts";
 
 export interface RouteDeps
@@ -91,6 +92,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...documentRoutes,
   ...workflowRoutes,
   ...runRoutes,
+  ...webhookReplayRoutes,
   ...runListRoutes,
   ...artifactRoutes,
   ...fileRoutes,

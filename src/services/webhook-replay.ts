@@ -1,10 +1,10 @@
 import { webhookBody } from "../domain/delivery.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
-import type { RunId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl, OutboundError } from "../domain/outbound.ts";
 import { isFinalStatus } from "../domain/run.ts";
+import { runExample } from "../domain/run-view-schema.ts";
 import { webhookFields } from "../domain/run-view.ts";
 import type { Gates } from "../ports/gates.ts";
 import type { Ids } from "../ports/ids.ts";
@@ -18,7 +18,7 @@ const TIMEOUT_MS = 60_000;
 /** Of the answer's body, as Skyvern shows it. */
 const EXCERPT_BYTES = 2_048;
 
-interface ReplayDeps extends SendWebhookDeps {
+export interface ReplayDeps extends SendWebhookDeps {
   readonly ids: Ids;
   readonly runs: RunObjects;
   readonly runIndex: RunIndex;
@@ -52,37 +52,49 @@ export async function replayRunWebhook(
   id: string,
   wantedUrl: string | null,
 ): Promise<RunWebhookReplay> {
-  const { json } = await getRun(deps, organization, id, 0);
-  const run = JSON.parse(json) as JsonObject & {
-    readonly run_id: RunId;
-    readonly status: string;
-    readonly webhook_callback_url: string | null;
-  };
-  if (!isFinalStatus(run.status))
-    throw new ServiceError("invalid_input", `Run ${id} is ${run.status}: its webhook can be sent again when it has ended.`);
+  const run = await requireEnded(deps, organization, id);
   const stored = await requireSecret(deps, organization);
   const url = requireTarget(organization, wantedUrl?.trim() || run.webhook_callback_url);
-  const payload = webhookBody({
-    type: `workflow_run.${run.status}`,
-    eventId: deps.ids.next("event"),
-    at: deps.clock.now(),
-    run: webhookFields(run),
-  });
-  const told = {
-    run_id: run.run_id,
-    run_type: "workflow_run",
-    default_webhook_url: run.webhook_callback_url,
-    target_webhook_url: url,
-    payload,
-  } as const;
+  const sent = await sendOnce(deps, stored, url, run);
+  return { run_id: run.run_id, run_type: "workflow_run", default_webhook_url: run.webhook_callback_url, target_webhook_url: url, ...sent };
+}
+
+/**
+ * Skyvern's test of an endpoint: sends it the webhook of a run that has ended, or of an example.
+ * @param id null for the example
+ * @throws ServiceError as `replayRunWebhook`
+ */
+export async function testWebhook(deps: ReplayDeps, organization: Organization, wantedUrl: string, id: string | null): Promise<SentOnce> {
+  const run = id === null ? EXAMPLE : await requireEnded(deps, organization, id);
+  const stored = await requireSecret(deps, organization);
+  return await sendOnce(deps, stored, requireTarget(organization, wantedUrl.trim()), run);
+}
+
+type SentOnce = Pick<RunWebhookReplay, "payload" | "headers" | "status_code" | "latency_ms" | "response_body" | "error">;
+
+/** A run as its webhook tells of it. */
+type EndedRun = JsonObject & { readonly run_id: string; readonly status: string; readonly webhook_callback_url: string | null };
+
+const EXAMPLE: EndedRun = { ...runExample, run_id: "wr_00000000000000000000000000", status: "completed", webhook_callback_url: null };
+
+async function requireEnded(deps: ReplayDeps, organization: Organization, id: string): Promise<EndedRun> {
+  const { json } = await getRun(deps, organization, id, 0);
+  const run = JSON.parse(json) as EndedRun; // the service wrote it
+  if (isFinalStatus(run.status)) return run;
+  throw new ServiceError("invalid_input", `Run ${id} is ${run.status}: its webhook can be sent again when it has ended.`);
+}
+
+async function sendOnce(deps: ReplayDeps, stored: StoredOrganization, url: string, run: EndedRun): Promise<SentOnce> {
   const begunAt = deps.clock.now();
+  const type = `workflow_run.${run.status}`;
+  const payload = webhookBody({ type, eventId: deps.ids.next("event"), at: begunAt, run: webhookFields(run) });
   const latency = () => deps.clock.now() - begunAt;
   try {
     const message = { id: deps.ids.next("delivery"), url, body: payload };
     const { response, headers } = await sendSigned(deps, stored, message, { timeoutMs: TIMEOUT_MS, keepBytes: EXCERPT_BYTES });
     const isAccepted = response.status >= 200 && response.status < 300;
     return {
-      ...told,
+      payload,
       headers,
       status_code: response.status,
       latency_ms: latency(),
@@ -91,7 +103,7 @@ export async function replayRunWebhook(
     };
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error;
-    return { ...told, headers: {}, status_code: null, latency_ms: latency(), response_body: null, error: error.message };
+    return { payload, headers: {}, status_code: null, latency_ms: latency(), response_body: null, error: error.message };
   }
 }
 

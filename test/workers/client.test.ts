@@ -193,6 +193,7 @@ async function driveRuns(client: Client<paths>): Promise<void> {
   expect((await ok(client.GET("/v1/artifacts/{artifact_id}/signed-url", ofArtifact))).signed_url).toContain(artifact!.artifact_id);
   await ok(client.POST("/v1/runs/{run_id}/retry", { params, body: { from_block: "start" } }));
   await ok(client.POST("/v1/runs/{run_id}/retry_webhook", { params }));
+  expect((await ok(client.POST("/v1/internal/test-webhook", { body: { webhook_url: box.url } }))).status_code).toBe(200);
   expect((await ok(client.GET("/v1/runs"))).length).toBeGreaterThan(1);
 
   const delivery = await vi.waitFor(async () => {

@@ -462,6 +462,36 @@ describe("retry_webhook", () => {
   });
 });
 
+describe("test-webhook", () => {
+  it("sends an example, or a run's webhook, and tells what came back", async () => {
+    const box = await openBox({ status: 202, body: "thanks" });
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { run_id } = (await start(tenant, await save(tenant, definition()), { parameters: { count: 2 } })).body;
+    const test = async (body: object) => await tenant.call("POST", "/v1/internal/test-webhook", body);
+    for (const of of [{}, { run_id }, { run_id: null, run_type: "workflow_run" }]) {
+      const { status, body } = await test({ webhook_url: box.url, ...of });
+      expect(status).toBe(200);
+      expect(keysOf(body)).toEqual(["error", "headers_sent", "latency_ms", "response_body", "status_code"]);
+      expect(body).toMatchObject({ status_code: 202, response_body: "thanks", error: null });
+    }
+    const told = (await box.requests()).map(({ body }) => JSON.parse(body));
+    expect(told.map(({ type }) => type)).toEqual(Array.from({ length: 3 }, () => "workflow_run.completed"));
+    expect(told.map((body) => body.run_id === run_id)).toEqual([false, true, false]);
+    expect(keysOf(told[0])).toEqual(keysOf(told[1]));
+  });
+
+  it("refuses tasks, an address that may not be reached, and another organization's run", async () => {
+    const tenant = await createTenant();
+    const test = async (body: object) => (await tenant.call("POST", "/v1/internal/test-webhook", body)).body;
+    const webhook_url = "https://hook.test/";
+    expect(await test({ webhook_url, run_type: "task" })).toMatchObject({ errors: [{ path: "run_type" }] });
+    expect(await test({ webhook_url: "http://10.0.0.1/" })).toMatchObject({ errors: [{ path: "webhook_url", code: "forbidden_address" }] });
+    const other = await createTenant();
+    const { run_id } = (await start(other, await save(other, definition()), { parameters: { count: 2 } })).body;
+    expect(await test({ webhook_url, run_id })).toMatchObject({ status: 404 });
+  });
+});
+
 describe("the older API", () => {
   const YAML = `title: Older\nworkflow_definition:\n  parameters:\n    - parameter_type: workflow\n      key: count\n      workflow_parameter_type: integer
   blocks:\n    - block_type: set\n      label: first\n      values: { doubled: "{{ count * 2 }}" }\n`;

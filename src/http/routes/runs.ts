@@ -1,15 +1,12 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { JsonObject } from "../../domain/json.ts";
 import { runExample, runSchema } from "../../domain/run-view-schema.ts";
-import { MAX_URL_LENGTH } from "../../domain/outbound.ts";
 import { requireStepsOverride, runRequestSchema, triggerTypeOf } from "../../domain/run-request.ts";
 import type { TriggerType } from "../../domain/run.ts";
 import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
 import type { SendWebhookDeps } from "../../services/deliveries.ts";
 import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
 import { cancelRun, getRun, getTimeline, type StartDeps, startRun } from "../../services/runs.ts";
-import { replayRunWebhook } from "../../services/webhook-replay.ts";
 import type { AppEnv } from "../auth.ts";
 import { templateField } from "../query.ts";
 import { documentBody, IDEMPOTENCY_KEY, json, optionalBody, routeFor } from "../route.ts";
@@ -29,38 +26,6 @@ const retrySchema = z.strictObject({
 const decisionSchema = z.strictObject({
   block: z.string().optional().describe("The path of the block that is answered, when several wait."),
 });
-
-const replaySchema = z.strictObject({
-  webhook_url: z.string().max(MAX_URL_LENGTH).nullish().describe("Another address; the run's own when absent."),
-});
-
-const webhookReplaySchema = z
-  .strictObject({
-    run_id: z.string().describe("The run, `wr_…`."),
-    run_type: z.literal("workflow_run").describe("Skyvern's kinds of run, of which there is one here."),
-    default_webhook_url: z.string().nullable().describe("The run's own address."),
-    target_webhook_url: z.string().describe("Where it was sent."),
-    payload: z.string().describe("The exact text that was signed and sent."),
-    headers: z.record(z.string(), z.string()).describe("The headers that were sent; empty when nothing was."),
-    status_code: z.int().nullable().describe("The endpoint's answer; null when there was none."),
-    latency_ms: z.int().describe("Until the answer, in milliseconds."),
-    response_body: z.string().nullable().describe("Its first 2,048 bytes."),
-    error: z.string().nullable().describe("Why it was not accepted, in a sentence."),
-  })
-  .meta({ id: "RunWebhookReplay" });
-
-const webhookReplayExample: JsonObject = {
-  run_id: "wr_01JDAA0000000000000000000D",
-  run_type: "workflow_run",
-  default_webhook_url: null,
-  target_webhook_url: "https://example.com/hook",
-  payload: '{"type":"workflow_run.completed"}',
-  headers: { "webhook-id": "whd_01JDAA0000000000000000000G" },
-  status_code: 204,
-  latency_ms: 83,
-  response_body: "",
-  error: null,
-};
 
 export interface RunRouteDeps extends StartDeps, SendWebhookDeps {}
 
@@ -264,22 +229,6 @@ export const runRoutes = [
       });
       return jsonText(c, text);
     },
-  ),
-  route(
-    {
-      method: "post",
-      paths: { retryRunWebhook: "/v1/runs/{run_id}/retry_webhook" },
-      tag: "Webhooks",
-      summary: "Send the webhook of a finished run again",
-      description:
-        "Once and now, made from what the run is today. It is not listed among the deliveries and not tried again; what came back is the answer.",
-      caller: "api_key",
-      body: optionalBody(replaySchema, { webhook_url: "https://example.com/hook" }),
-      responses: { 200: json("What was sent, and what came back.", webhookReplaySchema, webhookReplayExample) },
-      errors: ["conflict"],
-    },
-    async (deps, { c, organization, params, body: { webhook_url: url = null } }) =>
-      c.json(await replayRunWebhook(deps, organization, params.run_id, url)),
   ),
 ];
 
