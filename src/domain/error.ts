@@ -76,3 +76,8 @@ export function describeFaults(what: string, faults: readonly Fault[]): string {
   const more = faults.length > shown.length ? `; and ${faults.length - shown.length} more` : "";
   return `${what}: ${shown.join("; ")}${more}`;
 }
+
+/** A refusal of a request for what is wrong with it. @param what begins the sentence: `The query is not valid` */
+export function invalidInput(what: string, faults: readonly Fault[]): ServiceError {
+  return new ServiceError("invalid_input", describeFaults(what, faults), { faults });
+}

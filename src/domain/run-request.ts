@@ -1,7 +1,7 @@
 /** What a caller asks of a run, in Skyvern's fields (its `WorkflowRunRequest`, 1.0.50), and what this service makes of them. */
 import { z } from "zod";
 import { PRIORITY } from "./admission.ts";
-import { describeFaults, type Fault, ServiceError } from "./error.ts";
+import { type Fault, invalidInput } from "./error.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { faultsOf } from "./schema-faults.ts";
 import type { TriggerType } from "./run.ts";
@@ -100,8 +100,7 @@ export function parseRunRequest(body: unknown): RunRequest {
       faults.push({ path: "start_fresh_browser", message: `excludes ${others.join(" and ")}: send one of them`, code: "invalid_value" });
     }
   }
-  if (!parsed.success || faults.length > 0)
-    throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+  if (!parsed.success || faults.length > 0) throw invalidInput("The request is not valid", faults);
   return parsed.data;
 }
 
@@ -184,5 +183,5 @@ export function triggerTypeOf(userAgent: string | undefined): TriggerType {
 export function requireStepsOverride(header: string | undefined): void {
   if (header === undefined || /^[1-9]\d{0,8}$/.test(header.trim())) return;
   const faults: Fault[] = [{ path: "x-max-steps-override", message: "must be a whole number from 1", code: "invalid_value" }];
-  throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+  throw invalidInput("The request is not valid", faults);
 }

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { z } from "zod";
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { describeFaults, ServiceError, invalidInput } from "../domain/error.ts";
 import { parseJson, parseYaml, type ParsedDocument } from "../domain/parse-document.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 
@@ -48,11 +48,6 @@ export async function readOptionalBodyAs<Schema extends z.ZodType>(c: Context, s
 export function requireDocument(parsed: ParsedDocument, what: string): ParsedDocument & { ok: true } {
   if (parsed.ok) return parsed;
   throw new ServiceError("malformed_body", describeFaults(`${what} cannot be read`, parsed.faults), { faults: parsed.faults });
-}
-
-/** @param what begins the sentence: `The query is not valid` */
-export function invalidInput(what: string, faults: readonly Fault[]): ServiceError {
-  return new ServiceError("invalid_input", describeFaults(what, faults), { faults });
 }
 
 /**

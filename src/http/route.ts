@@ -5,13 +5,13 @@
  */
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import { z } from "zod";
-import type { ErrorCode } from "../domain/error.ts";
+import { type ErrorCode, invalidInput } from "../domain/error.ts";
 import type { Json } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import type { ParsedDocument } from "../domain/parse-document.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
 import type { AppEnv } from "./auth.ts";
-import { BODY_LIMITS, invalidInput, readBody, readBodyAs, readOptionalBodyAs } from "./body.ts";
+import { BODY_LIMITS, readBody, readBodyAs, readOptionalBodyAs } from "./body.ts";
 
 /** Who may call: who has an API key, who has that or a signed link to this very file (`c.get("fileOwner")`), who has the admin token, or anyone. */
 export type Caller = "api_key" | "file_link" | "admin" | "anyone";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type CredentialSecrets, CREDENTIAL_TYPES, credentialPurpose, SECRET_SCHEMAS, shownOf } from "../domain/credential.ts";
-import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
+import { type Fault, ServiceError, invalidInput } from "../domain/error.ts";
 import { type CredentialId, isId, type OrganizationId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
@@ -168,7 +168,7 @@ function readContent(body: z.infer<typeof credentialRequestSchema>): { secrets: 
   const parsed = schema.safeParse(credential);
   if (!parsed.success) {
     const faults = faultsOf(parsed.error, schema, ["credential"]);
-    throw new ServiceError("invalid_input", describeFaults("The credential is not valid", faults), { faults });
+    throw invalidInput("The credential is not valid", faults);
   }
   return { secrets: { credential_type: type, ...parsed.data } as CredentialSecrets, settings: given(settings) };
 }

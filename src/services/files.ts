@@ -1,4 +1,4 @@
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import type { ByteRange } from "../domain/byte-range.ts";
 import { fileExpiry, MAX_FILE_BYTES, type StoredFile } from "../domain/file.ts";
 import { isId, type OrganizationId } from "../domain/id.ts";
@@ -24,7 +24,7 @@ export async function uploadFile(
     throw new ServiceError("body_too_large", `A file may have ${MAX_FILE_BYTES} bytes; this one has ${bytes.byteLength}.`);
   if (bytes.byteLength === 0) {
     const faults: Fault[] = [{ path: "file", message: "is empty", code: "invalid_value" }];
-    throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+    throw invalidInput("The request is not valid", faults);
   }
   const createdAt = deps.clock.now();
   const expiresAt = fileExpiry(createdAt, retentionDays);

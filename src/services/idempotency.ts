@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import type { Json } from "../domain/json.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -65,7 +65,7 @@ export async function claim<Id extends string>(
 ): Promise<{ resourceId: Id; replayed: boolean }> {
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     const faults: Fault[] = [{ path: "Idempotency-Key", message: "must be 1 to 255 visible ASCII characters", code: "invalid_value" }];
-    throw new ServiceError("invalid_input", describeFaults("The request has a fault", faults), { faults });
+    throw invalidInput("The request has a fault", faults);
   }
   const now = deps.clock.now();
   const mine = { organizationId, scope, key, requestHash, resourceId: newId, createdAt: now };

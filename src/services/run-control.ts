@@ -1,4 +1,4 @@
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
@@ -162,7 +162,7 @@ function refusal(id: string, from: string, source: { reason: string; labels: rea
   const faults: Fault[] = [
     { path: "from_block", message: `there is no block "${from}"; the blocks are ${source.labels.join(", ")}`, code: "unknown_label" },
   ];
-  return new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+  return invalidInput("The request is not valid", faults);
 }
 
 function objectOf(deps: { runs: RunObjects }, organization: Pick<Organization, "organizationId">, id: string): RunObject {

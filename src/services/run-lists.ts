@@ -1,4 +1,4 @@
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import { isId, type OrganizationId, type RunId, type WorkflowId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
@@ -138,7 +138,7 @@ function requireBounded({ workflowPermanentIds, statuses, includeChildren = true
 
 function tooBroad(path: string, message: string): ServiceError {
   const faults: Fault[] = [{ path, message, code: "too_large" }];
-  return new ServiceError("invalid_input", describeFaults("The query is not valid", faults), { faults });
+  return invalidInput("The query is not valid", faults);
 }
 
 async function isKnownWorkflow(

@@ -1,4 +1,4 @@
-import { describeFaults, ServiceError, type Fault } from "../domain/error.ts";
+import { describeFaults, ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import { isId, type WorkflowId } from "../domain/id.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ids } from "../ports/ids.ts";
@@ -52,5 +52,5 @@ const wrongId: Fault = { path: "workflow_permanent_id", message: "must be wpid_ 
 
 function requireTemplateId(id: string): WorkflowId {
   if (isId("workflow", id)) return id;
-  throw new ServiceError("invalid_input", describeFaults("The template has no valid id", [wrongId]), { faults: [wrongId] });
+  throw invalidInput("The template has no valid id", [wrongId]);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
+import { type Fault, invalidInput } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { findTotpCode, MAX_MESSAGE_LENGTH } from "../domain/totp-message.ts";
 import { totpCodePurpose } from "../domain/totp.ts";
@@ -68,8 +68,7 @@ export async function receiveTotpCode(
       ? []
       : [{ path: "expired_at", message: "is in the past: no run could use the code", code: "invalid_value" as const }]),
   ];
-  if (!found.ok || faults.length > 0)
-    throw new ServiceError("invalid_input", describeFaults("The code cannot be used", faults), { faults });
+  if (!found.ok || faults.length > 0) throw invalidInput("The code cannot be used", faults);
   const { totp_identifier: totpIdentifier, workflow_id, workflow_run_id, task_id } = body;
   // A hash of six digits is as good as the digits: the key stands for where the code goes, not for what it is.
   const request = { totpIdentifier, workflow_id: workflow_id ?? null, workflow_run_id: workflow_run_id ?? null, task_id: task_id ?? null };

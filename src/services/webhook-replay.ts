@@ -1,5 +1,5 @@
 import { webhookBody } from "../domain/delivery.ts";
-import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
+import { type Fault, ServiceError, invalidInput } from "../domain/error.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl, OutboundError } from "../domain/outbound.ts";
@@ -121,5 +121,5 @@ function requireTarget({ allowedHosts }: Organization, url: string | null): stri
       : checkOutboundUrl(url, allowedHosts);
   if (url !== null && refusal === null) return url;
   const faults = refusal === null ? [] : [{ ...refusal, path: "webhook_url" }];
-  throw new ServiceError("invalid_input", describeFaults("The request is not valid", faults), { faults });
+  throw invalidInput("The request is not valid", faults);
 }

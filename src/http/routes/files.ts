@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { ServiceError, type Fault } from "../../domain/error.ts";
+import { ServiceError, type Fault, invalidInput } from "../../domain/error.ts";
 import { fileContentPath, fileLinkExpiry, MAX_FILE_BYTES, RETENTION_DAYS, type StoredFile } from "../../domain/file.ts";
 import type { OrganizationId } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
@@ -12,7 +12,7 @@ import type { FileExpiries, FileLinks, Files } from "../../ports/files.ts";
 import type { Ids } from "../../ports/ids.ts";
 import { deleteFile, openFile, readFile, uploadFile } from "../../services/files.ts";
 import type { AppEnv } from "../auth.ts";
-import { invalidInput, readBytes } from "../body.ts";
+import { readBytes } from "../body.ts";
 import { FILE_HEADERS, FILE_RESPONSES, fileResponse } from "../file-response.ts";
 import { empty, json, routeFor } from "../route.ts";
 

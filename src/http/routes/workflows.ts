@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Fault, ServiceError } from "../../domain/error.ts";
+import { type Fault, ServiceError, invalidInput } from "../../domain/error.ts";
 import type { Json } from "../../domain/json.ts";
 import { parseYaml } from "../../domain/parse-document.ts";
 import { validationExample, validationSchema } from "../../domain/plan-view-schema.ts";
@@ -33,7 +33,7 @@ import {
   type WorkflowSearch,
 } from "../../services/workflows.ts";
 import { diffVersions, restoreVersion } from "../../services/workflow-versions.ts";
-import { BODY_LIMITS, invalidInput, requireDocument } from "../body.ts";
+import { BODY_LIMITS, requireDocument } from "../body.ts";
 import { cursorField, describePage, pageHeaders, pageRequest } from "../paging.ts";
 import { flag, noQuery, pageFields, several, templateField, toPage, versionField } from "../query.ts";
 import { body, empty, IDEMPOTENCY_KEY, json, routeFor } from "../route.ts";
