@@ -134,9 +134,8 @@ export class RunBrowser {
   /** Attempts were cut off and left pages anywhere: all begin again, in another browser, where the last blocks that ended left them. */
   async startAllOver(): Promise<void> {
     const { sessionId } = this.#record;
-    this.#forgetSession();
-    if (this.#lease !== null) await this.#discard();
-    else if (sessionId !== null) await this.#deps.browsers.close(sessionId);
+    this.#forgetSession(); // first: the next attempt does not wait for the end of this browser
+    await this.#end(sessionId);
   }
 
   /** Closes pages of iterations that are over. */
@@ -180,9 +179,8 @@ export class RunBrowser {
   /** Gives the browser back, also one that only the record knows of. May be repeated. */
   async release(): Promise<void> {
     const { sessionId } = this.#record;
-    if (this.#lease !== null) await this.#discard();
-    else if (sessionId !== null) await this.#deps.browsers.close(sessionId);
-    if (sessionId !== null) this.#forgetSession(); // the state stays, for another try at the run
+    await this.#end(sessionId);
+    if (sessionId !== null) this.#forgetSession(); // last, so that it is repeated if this breaks off; the state stays, for another try at the run
   }
 
   // ------------------------------------------------------------------------------------------------- browser, tabs
@@ -246,6 +244,12 @@ export class RunBrowser {
     const lease = await this.#deps.browsers.lease({ sessionId, cookies, check: this.#check, signal });
     this.#store.browser = { ...this.#record, sessionId: lease.sessionId };
     return lease;
+  }
+
+  /** Ends the browser that is held, or the one that only the record knew of. */
+  async #end(sessionId: string | null): Promise<void> {
+    if (this.#lease !== null) await this.#discard();
+    else if (sessionId !== null) await this.#deps.browsers.close(sessionId);
   }
 
   async #discardIfDead(): Promise<void> {

@@ -95,16 +95,14 @@ async function acquire(binding: BrowserWorker, deadline: Deadline): Promise<stri
 /** Ends a browser by its connection where that still works, otherwise by its id. */
 function endOf(binding: BrowserWorker, browser: Browser): () => Promise<void> {
   return async () => {
-    const closing = browser.connected
-      ? new Deadline(CLOSE_MS, new AbortController().signal).wait(browser.close())
-      : Promise.reject(new Error("not connected"));
+    const closing = browser.connected ? new Deadline(CLOSE_MS).wait(browser.close()) : Promise.reject(new Error("not connected"));
     await closing.catch(() => end(binding, browser.sessionId()));
   };
 }
 
 /** Ends a browser of which only the id is known. Never throws: one that cannot be ended is gone, or will idle out. */
 async function end(binding: BrowserWorker, sessionId: string): Promise<void> {
-  const deadline = new Deadline(CLOSE_MS, new AbortController().signal);
+  const deadline = new Deadline(CLOSE_MS);
   try {
     const address = `https://browser.internal/v1/devtools/browser/${encodeURIComponent(sessionId)}`;
     const response = await deadline.wait(binding.fetch(address, { method: "DELETE" }));

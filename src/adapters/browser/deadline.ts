@@ -3,12 +3,14 @@ export class TimeUp extends Error {
   override readonly name = "TimeUp";
 }
 
-/** How long a call may go on: until its time is up or its caller aborts it. Every wait on the browser is bounded by one. */
+const NEVER = new AbortController().signal;
+
+/** How long a call may go on: until its time is up or its caller, if it can, aborts it. Every wait on the browser is bounded by one. */
 export class Deadline {
   readonly signal: AbortSignal;
   readonly #endsAt: number;
 
-  constructor(timeoutMs: number, signal: AbortSignal) {
+  constructor(timeoutMs: number, signal: AbortSignal = NEVER) {
     this.signal = signal;
     this.#endsAt = Date.now() + timeoutMs;
   }

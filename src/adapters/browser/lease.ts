@@ -15,8 +15,6 @@ const OPEN_TAB_MS = 15_000;
 /** Cookies are the browser's own to tell. */
 const COOKIES_MS = 5_000;
 
-const NEVER = new AbortController().signal;
-
 /** A browser that is ours. */
 export class Lease implements BrowserLease {
   readonly sessionId: string;
@@ -95,7 +93,7 @@ export class Lease implements BrowserLease {
   }
 
   async cookies(): Promise<Cookies> {
-    return await new Deadline(COOKIES_MS, NEVER).wait(readCookies(this.#root));
+    return await new Deadline(COOKIES_MS).wait(readCookies(this.#root));
   }
 
   async setCookies(cookies: Cookies, deadline: Deadline): Promise<void> {

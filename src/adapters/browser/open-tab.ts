@@ -24,8 +24,6 @@ const RESTORE_MS = 60_000;
 /** How long a tab may take to close before its process is ended. */
 const CLOSE_MS = 2000;
 
-const NEVER = new AbortController().signal;
-
 /** A tab that is ours, with its page ready for use. */
 export class OpenTab implements BrowserTab {
   readonly page: CdpPage;
@@ -95,7 +93,7 @@ export class OpenTab implements BrowserTab {
   }
 
   async checkpoint(): Promise<PageState> {
-    const storage = await this.page.storage(new Deadline(CHECKPOINT_MS, NEVER));
+    const storage = await this.page.storage(new Deadline(CHECKPOINT_MS));
     if (storage !== undefined) this.#storage = storage;
     const url = this.page.url();
     const isOfThisPage = this.#storage !== null && URL.canParse(url) && new URL(url).origin === this.#storage.origin;
@@ -124,9 +122,9 @@ async function closeTarget(tab: Tab, connection: Connection): Promise<void> {
     if (openerId === tab.id) connection.send("Target.closeTarget", { targetId }).catch(() => undefined);
   const gone = new Promise<void>((resolve) => tab.onGone(resolve));
   connection.send("Target.closeTarget", { targetId: tab.id }).catch(() => undefined); // it or the browser is gone
-  await new Deadline(CLOSE_MS, NEVER).wait(gone).catch(async () => {
+  await new Deadline(CLOSE_MS).wait(gone).catch(async () => {
     tab.cdp.send("Page.crash").catch(() => undefined); // never answered
-    await new Deadline(CLOSE_MS, NEVER).wait(gone).catch(() => undefined);
+    await new Deadline(CLOSE_MS).wait(gone).catch(() => undefined);
   });
   tab.lose("the page was closed");
 }

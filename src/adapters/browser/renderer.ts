@@ -14,8 +14,6 @@ const INTERRUPT_MS = 700;
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
 
-const NEVER = new AbortController().signal;
-
 /** The library's place in one document. */
 interface World {
   readonly loaderId: string;
@@ -135,7 +133,7 @@ export class Renderer {
   /** Ends a navigation or a script that keeps the page from answering; gives the tab up when even that does not help. Never throws. */
   async #interrupt(): Promise<void> {
     if (this.#tab.gone !== null) return;
-    const tell = (message: Promise<unknown>) => this.#tab.wait(message, new Deadline(INTERRUPT_MS, NEVER)).catch(() => undefined);
+    const tell = (message: Promise<unknown>) => this.#tab.wait(message, new Deadline(INTERRUPT_MS)).catch(() => undefined);
     if (this.#navigation.isUnderWay) await tell(this.#tab.cdp.send("Page.stopLoading"));
     for (let scripts = 0; !(await this.#answers()); scripts++) {
       if (scripts === MAX_INTERRUPTED) return void this.#tab.lose("the page does not react any more");
@@ -145,7 +143,7 @@ export class Renderer {
 
   async #answers(): Promise<boolean> {
     const ping = this.#tab.cdp.send("Runtime.evaluate", { expression: "0" });
-    return this.#tab.wait(ping, new Deadline(INTERRUPT_MS, NEVER)).then(
+    return this.#tab.wait(ping, new Deadline(INTERRUPT_MS)).then(
       () => true,
       (error: unknown) => error instanceof ContextLost,
     );
