@@ -19,13 +19,12 @@ export function createArtifacts(bucket: R2Bucket, now: () => number): Artifacts 
   return {
     async save({ organizationId, runId, path }, { artifactId, type, name, contentType, bytes }) {
       const sha256 = await crypto.subtle.digest("SHA-256", bytes);
-      const createdAt = now();
-      await bucket.put(prefixOf(organizationId, runId) + artifactId, bytes, {
+      const object = await bucket.put(prefixOf(organizationId, runId) + artifactId, bytes, {
         sha256,
         httpMetadata: { contentType },
-        customMetadata: { type, name: encodeURIComponent(name), created_at: String(createdAt), block: encodeURIComponent(path) },
+        customMetadata: { type, name: encodeURIComponent(name), created_at: String(now()), block: encodeURIComponent(path) },
       });
-      return { artifactId, type, name, contentType, sizeBytes: bytes.byteLength, sha256: toHex(sha256), createdAt, blockPath: path };
+      return describe(object);
     },
 
     async list(organizationId, runId) {
@@ -65,12 +64,8 @@ function describe(object: R2Object): StoredArtifact {
     name: decodeURIComponent(name),
     contentType: object.httpMetadata?.contentType ?? "application/octet-stream",
     sizeBytes: object.size,
-    sha256: object.checksums.sha256 ? toHex(object.checksums.sha256) : "",
+    sha256: object.checksums.toJSON().sha256 ?? "",
     createdAt: created_at,
     blockPath: block === undefined ? null : decodeURIComponent(block),
   };
-}
-
-function toHex(bytes: ArrayBuffer): string {
-  return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -24,6 +24,11 @@ const DAY_MS = 86_400_000;
 /** The longest that a link to an uploaded file holds. */
 const MAX_LINK_MS = 7 * DAY_MS;
 
+/** The `content-disposition` of a file that is to be saved, and not to be shown, under its own name (RFC 6266, RFC 8187). */
+export function attachmentNamed(name: string): string {
+  return `attachment; filename*=UTF-8''${encodeURIComponent(name)}`;
+}
+
 /** The path that a file's content is read by; also how runs of its organization name it. */
 export function fileContentPath(fileId: FileId): string {
   return `/v1/files/${fileId}/content`;

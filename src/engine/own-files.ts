@@ -1,4 +1,5 @@
 import type { RunFacts } from "../domain/run.ts";
+import { attachmentNamed } from "../domain/file.ts";
 import { isId } from "../domain/id.ts";
 import { OutboundError } from "../domain/outbound.ts";
 import type { Artifacts } from "../ports/artifacts.ts";
@@ -66,6 +67,6 @@ function headersOf({ name, contentType, sizeBytes }: OpenFile): Record<string, s
   return {
     "content-type": contentType,
     "content-length": String(sizeBytes),
-    "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+    "content-disposition": attachmentNamed(name),
   };
 }

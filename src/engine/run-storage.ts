@@ -148,7 +148,7 @@ export class RunStorage {
     const event = written.type === "run_created" ? { ...written, plan: packPlan(written.plan) } : written;
     if (this.#stored.size === 0) return [JSON.stringify(event), null];
     const large: [string[], string][] = [];
-    const text = JSON.stringify(withoutLarge(event as unknown as Json, this.#stored, [], large));
+    const text = JSON.stringify(withoutLarge(event as unknown as Json, this.#stored, [], large)); // events are JSON: they are stored as such
     for (const [, key] of large) for (const [value, stored] of this.#stored) if (stored === key) this.#stored.delete(value);
     return [text, large.length === 0 ? null : JSON.stringify(large)];
   }
@@ -158,6 +158,7 @@ export class RunStorage {
       rows.map(async ({ seq, event: text, large }) => {
         const event = parseEvent(text);
         for (const [path, key] of large === null ? [] : (JSON.parse(large) as [string[], string][])) {
+          // The path was taken of this very event.
           put(event as unknown as Record<string, unknown>, path, JSON.parse(await this.#values.get(key)));
         }
         return { seq, event };

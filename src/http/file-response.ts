@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { parseByteRange, type ByteRange } from "../domain/byte-range.ts";
 import { ServiceError } from "../domain/error.ts";
+import { attachmentNamed } from "../domain/file.ts";
 import type { AppEnv } from "./auth.ts";
 import { content, empty } from "./route.ts";
 
@@ -55,7 +56,7 @@ export async function fileResponse(
   const headers: Record<string, string> = {
     "content-type": file.contentType,
     // Never shown inside our own origin: it is a file that some page or caller made.
-    "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`,
+    "content-disposition": attachmentNamed(file.name),
     "content-security-policy": "sandbox; default-src 'none'",
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",

@@ -17,6 +17,7 @@ export function toJsonSchemas(schemas: readonly z.ZodType[]): {
 } {
   const unique = [...new Set(schemas)];
   const together = z.strictObject({ ...Object.fromEntries(unique.map((schema, index) => [index, schema])), any: z.json() });
+  // An object's schema has properties, and those that have names are among its definitions.
   const { properties, $defs } = z.toJSONSchema(together, { io: "input", unrepresentable: "any" }) as unknown as {
     properties: Record<string, JsonObject>;
     $defs: Record<string, JsonObject>;

@@ -15,7 +15,7 @@ export async function restoreCookies(browser: CDPSession, cookies: Cookies): Pro
 /** `Storage.setCookies` refuses what `Storage.getCookies` adds; a cookie of the session has no expiry. */
 function toCookieParam(cookie: Cookies[number]): CookieParam {
   const { size: _size, session, expires, sourcePort: _port, ...kept } = cookie;
-  return { ...kept, ...(session === true ? {} : { expires }) } as unknown as CookieParam;
+  return { ...kept, ...(session === true ? {} : { expires }) } as unknown as CookieParam; // CDP's own cookie, without what CDP added
 }
 
 /**
