@@ -1,9 +1,21 @@
+import { z } from "zod";
 import type { PageFile } from "../../domain/browser.ts";
 import { type BlockContext, BlockError } from "../block.ts";
 import { fetchFile as fetchUrl } from "../files.ts";
-import type { Step } from "./steps.ts";
 
-type FileSource = Extract<Step, { action: "upload" }>["files"][number];
+/** Where an upload has a file from. */
+export const fileSource = z
+  .strictObject({
+    name: z.string().min(1).exactOptional().describe("File name. Default: what `url` calls it, or `file`."),
+    content_type: z.string().min(1).exactOptional().describe("Default: what `url` answers with, or `text/plain` for `text`."),
+    text: z.string().exactOptional().describe("The content as text."),
+    base64: z.string().exactOptional().describe("The content as Base64."),
+    url: z.string().min(1).exactOptional().describe("Address to fetch the content from."),
+  })
+  .refine(({ text, base64, url }) => [text, base64, url].filter((source) => source !== undefined).length === 1, {
+    message: "a file needs exactly one of text, base64, url",
+  });
+type FileSource = z.infer<typeof fileSource>;
 
 /**
  * The file that an upload step means, with its content at hand.

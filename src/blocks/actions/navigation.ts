@@ -1,0 +1,18 @@
+import { z } from "zod";
+import { LOAD_STATES } from "../../domain/browser.ts";
+import { assertPageStatus } from "../browser-block.ts";
+import { defineStep } from "./step.ts";
+
+const waitUntil = z.enum(LOAD_STATES).default("load").describe("What to wait for; `networkidle` is no request for half a second.");
+
+export const goto = defineStep({
+  action: "goto",
+  summary: "Open an address.",
+  onlyReads: true,
+  fields: { url: z.string().min(1).describe("Absolute http(s) address."), wait_until: waitUntil },
+  describe: ({ url }) => url,
+  async run({ url, wait_until }, { page, options }) {
+    assertPageStatus(await page.goto(url, { ...options, waitUntil: wait_until }));
+    return undefined;
+  },
+});

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { describeTarget, LOAD_STATES } from "../../domain/browser.ts";
+import { defineStep, exactlyOne, target, timeoutOf } from "./step.ts";
+
+export const waitFor = defineStep({
+  action: "wait_for",
+  summary: "Wait until something is so.",
+  onlyReads: true,
+  fields: {
+    target: target.exactOptional().describe("Wait for an element."),
+    state: z.enum(["visible", "hidden"]).exactOptional().describe("With `target`: until it is visible (default), or hidden or gone."),
+    text: z.string().min(1).exactOptional().describe("Wait until the page shows this text, in any case."),
+    url: z.string().min(1).exactOptional().describe("Wait until the address matches: `*` within a path segment, `**` across segments."),
+    load_state: z.enum(LOAD_STATES).exactOptional().describe("Wait until the page has loaded so far."),
+  },
+  faults: (step) => [
+    ...exactlyOne(step, ["target", "text", "url", "load_state"]),
+    ...(step.state !== undefined && step.target === undefined ? [{ path: ["state"], message: "`state` goes with `target`" }] : []),
+  ],
+  describe(step) {
+    if (step.target !== undefined) return describeTarget(step.target);
+    return step.text === undefined ? (step.url ?? step.load_state ?? "") : JSON.stringify(step.text);
+  },
+  toPageAction(step) {
+    const timeoutMs = timeoutOf(step);
+    if (step.target !== undefined) return { do: "wait_for", target: step.target, state: step.state ?? "visible", timeoutMs };
+    if (step.text !== undefined) return { do: "wait_for_text", text: step.text, timeoutMs };
+    if (step.url !== undefined) return { do: "wait_for_url", glob: step.url, timeoutMs };
+    return { do: "wait_for_load", state: step.load_state ?? "load", timeoutMs };
+  },
+});
