@@ -15,6 +15,8 @@ const FORM = `<title>Form</title>
 <form>
   <label for=mail>E-mail *</label><input id=mail>
   <label>Password <input id=pass type=password></label>
+  <label for=pass2>New password<i aria-hidden=true> *</i></label><input id=pass2>
+  <label for=pass3>Confirm new password<i aria-hidden=true> *</i></label><input id=pass3>
   <input id=search placeholder="Search the shop">
   <span id=cap>Amount</span><input id=amount type=number aria-labelledby=cap>
   <button id=save type=button data-testid=save-button>Save <b>now</b></button>
@@ -41,6 +43,8 @@ describe("a target finds the element by", () => {
     ["explicit role", { role: "tab", name: "Details" }, "tab"],
     ["label with `for`", { label: "E-mail" }, "mail"],
     ["label around it", { label: "Password" }, "pass"],
+    ["label without the star that is not read aloud", { label: "New password" }, "pass2"],
+    ["label with that star", { label: "New password *" }, "pass2"],
     ["aria-labelledby", { label: "Amount" }, "amount"],
     ["role with the name from its label", { role: "textbox", name: "Password" }, "pass"],
     ["placeholder", { placeholder: "search the" }, "search"],

@@ -44,10 +44,29 @@ export function elements() {
     return fold(element instanceof HTMLElement ? element.innerText : element.textContent);
   }
 
-  /** @param {Element} element */
-  function labelsOf(element) {
+  /**
+   * What its labels say. A star that marks a required field is often hidden from screen readers: the label is found with it and without.
+   * @param {Element} element
+   * @param {(label: Element) => string | null} read
+   */
+  function labelsOf(element, read = spokenText) {
     const labels = "labels" in element ? /** @type {HTMLInputElement} */ (element).labels : null;
-    return [...(labels ?? [])].map((label) => fold(label.textContent));
+    return [...(labels ?? [])].map((label) => fold(read(label)));
+  }
+
+  /**
+   * Text without what is only for the eye (accname-1.2, 2A).
+   * @param {Element} element
+   * @returns {string}
+   */
+  function spokenText(element) {
+    const hidden = element.querySelector("[aria-hidden=true]");
+    if (hidden === null) return element.textContent;
+    const parts = [...element.childNodes].map((node) => {
+      if (node instanceof Element) return node.getAttribute("aria-hidden") === "true" ? "" : spokenText(node);
+      return node instanceof Text ? node.data : "";
+    });
+    return parts.join("");
   }
 
   /** @param {Element} element */

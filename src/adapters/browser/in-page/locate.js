@@ -130,7 +130,11 @@ export function locate(elements) {
    * @param {Scope} scope
    */
   function findByLabel(label, scope) {
-    return matchNames(queryAll(scope, LABELLED), label, (element) => [...labelsOf(element), ariaLabelOf(element)]);
+    return matchNames(queryAll(scope, LABELLED), label, (element) => [
+      ...labelsOf(element),
+      ...labelsOf(element, (label) => label.textContent),
+      ariaLabelOf(element),
+    ]);
   }
 
   /**
