@@ -47,3 +47,8 @@ export class Deadline {
     return this.wait(new Promise((resolve) => setTimeout(resolve, ms)));
   }
 }
+
+/** `0.4 s` */
+export function inSeconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
+}

@@ -1,0 +1,164 @@
+import { type PageAction, PageError } from "../../domain/browser.ts";
+import { type TimedOp, takeBatch } from "./batch.ts";
+import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
+import { matchesGlob } from "./glob.ts";
+import { describeRefusal, type TabGuard } from "./guard.ts";
+import type { Box } from "./in-page/protocol.ts";
+import { clickAt, moveTo, pressKeys } from "./input.ts";
+import { type KeyPress, keysFor, parseChord } from "./keys.ts";
+import type { Navigation, NavigationMark } from "./navigation.ts";
+import type { Renderer } from "./renderer.ts";
+import { ContextLost, type Tab } from "./tab.ts";
+
+/** Kept back from the time for waiting in the page, for its answer to arrive in time. */
+const RETURN_MS = 200;
+
+/** Does what a page is asked to do: the library's part in its document, then the pointer and the keyboard, then the wait for what it leads to. */
+export class Actor {
+  readonly #tab: Tab;
+  readonly #navigation: Navigation;
+  readonly #guard: TabGuard;
+  readonly #renderer: Renderer;
+
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer) {
+    this.#tab = tab;
+    this.#navigation = navigation;
+    this.#guard = guard;
+    this.#renderer = renderer;
+  }
+
+  /** As `BrowserPage.perform`. */
+  async perform(actions: readonly PageAction[], signal: AbortSignal): Promise<void> {
+    for (let index = 0; index < actions.length;) {
+      const batch = takeBatch(actions, index);
+      const lastIndex = index + batch.actions.length - 1;
+      const last = batch.actions.at(-1)!;
+      const { box, deadline } = await this.runOps(batch.ops, index, signal);
+      try {
+        await this.#finish(last, box, deadline ?? new Deadline(last.timeoutMs, signal));
+      } catch (error) {
+        throw atAction(lastIndex, error instanceof TimeUp ? this.#lateAction(last, error) : error);
+      }
+      index = lastIndex + 1;
+    }
+  }
+
+  /**
+   * After an act: waits for the document that it leads to, if it leads to one.
+   * @throws TimeUp, or PageError when the guard did not let it go there
+   */
+  async arrive(mark: NavigationMark, deadline: Deadline): Promise<void> {
+    if (!this.#navigation.hasBegun(mark)) return;
+    await this.#navigation.settled(mark, deadline);
+    const refusal = this.#guard.takeRefusal();
+    if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
+  }
+
+  /** What an action needs beside what the library does for it: the pointer, the keyboard, a wait for the document. */
+  async #finish(action: PageAction, box: Box | null, deadline: Deadline): Promise<void> {
+    switch (action.do) {
+      case "click":
+        return box === null ? undefined : this.click(box, deadline);
+      case "hover":
+        return box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, box), deadline);
+      case "type":
+        return this.#press(keysFor(action.text), deadline);
+      case "press":
+        return this.#press([parseKey(action.key)], deadline);
+      case "wait_for_url":
+        return this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline);
+      case "wait_for_load":
+        return this.#navigation.reached(action.state, null, deadline);
+      default:
+        return undefined;
+    }
+  }
+
+  #lateAction(action: PageAction, cause: TimeUp): PageError {
+    const time = inSeconds(action.timeoutMs);
+    switch (action.do) {
+      case "wait_for_url":
+        return new PageError(`the address is still ${this.#navigation.url} after ${time}`, { errorClass: "block", cause });
+      case "wait_for_load":
+        return new PageError(`${this.#navigation.url} did not get to "${action.state}" within ${time}`, { errorClass: "temporary", cause });
+      default: {
+        const message = `done, but the page did not react or load what it leads to within ${time}; it is at ${this.#navigation.url}`;
+        return new PageError(message, { errorClass: "temporary", cause });
+      }
+    }
+  }
+
+  async click(point: Box, deadline: Deadline): Promise<void> {
+    await this.#input(() => clickAt(this.#tab.cdp, point), deadline);
+  }
+
+  async #press(keys: readonly KeyPress[], deadline: Deadline): Promise<void> {
+    await this.#input(() => pressKeys(this.#tab.cdp, keys), deadline);
+  }
+
+  /** Input is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too. */
+  async #input(send: () => Promise<void>, deadline: Deadline): Promise<void> {
+    const mark = this.#navigation.mark();
+    try {
+      await this.#renderer.ask(send(), deadline);
+    } catch (error) {
+      if (!(error instanceof ContextLost)) throw error; // it has led to another document already
+    }
+    if (!this.#navigation.hasBegun(mark)) await this.#renderer.call("settle", [], deadline);
+    await this.arrive(mark, deadline);
+  }
+
+  /**
+   * Has the library do operations, going on in the next document when one of them leads there.
+   * @param base index of the first, for errors
+   * @returns what the last one found (a point or a box), and the time that is left to it
+   */
+  async runOps(ops: readonly TimedOp[], base: number, signal: AbortSignal): Promise<{ box: Box | null; deadline: Deadline | null }> {
+    let done = 0;
+    let deadline: Deadline | null = null;
+    while (done < ops.length) {
+      const { timeoutMs } = ops[done]!;
+      deadline ??= new Deadline(timeoutMs, signal);
+      const mark = this.#navigation.mark();
+      let at = done;
+      try {
+        const waitMs = Math.max(0, deadline.remainingMs - RETURN_MS);
+        const left = ops.slice(done).map(({ op }) => op);
+        const answer = await this.#renderer.inTime("react", this.#renderer.call("run", [left, waitMs], deadline));
+        if (answer.state === "failed" && answer.done === 0) throw new PageError(answer.seen, { errorClass: "block" });
+        if (answer.state === "waiting" && answer.done === 0) {
+          throw new PageError(`${answer.seen}${this.#refusedFrames()} (waited ${inSeconds(timeoutMs)})`, { errorClass: "block" });
+        }
+        if (answer.done > 1) deadline = new Deadline(ops[done + answer.done - 1]!.timeoutMs, signal); // that one's time has only begun
+        done += answer.done;
+        at = done - 1;
+        await this.arrive(mark, deadline);
+        if (answer.state === "complete") return { box: answer.box, deadline };
+        deadline = null;
+      } catch (error) {
+        const late =
+          error instanceof TimeUp
+            ? new PageError(`the page had not loaded within ${inSeconds(timeoutMs)}`, { errorClass: "temporary", cause: error })
+            : error;
+        throw atAction(base + at, late);
+      }
+    }
+    return { box: null, deadline: null };
+  }
+
+  #refusedFrames(): string {
+    const refused = this.#guard.refusalsInFrames().map(describeRefusal);
+    return refused.length === 0 ? "" : `; a frame was not let through: ${refused.join("; ")}`;
+  }
+}
+
+/** The same error, with the action that it happened in. */
+function atAction(actionIndex: number, error: unknown): unknown {
+  return error instanceof PageError ? new PageError(error.message, { errorClass: error.errorClass, actionIndex, cause: error }) : error;
+}
+
+function parseKey(chord: string): KeyPress {
+  const press = parseChord(chord);
+  if (press !== null) return press;
+  throw new PageError(`there is no key "${chord}"; use names such as Enter, Tab, ArrowDown, a, Control+A`, { errorClass: "block" });
+}
