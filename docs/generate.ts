@@ -92,6 +92,7 @@ function blockSection(blockType: BlockType): string {
       ? `${blockType.summary} **Refused:** ${reasonOf(blockType)}.`
       : `${blockType.summary} ${standingOf(blockType) === "needs" ? `**Needs ${reasonOf(blockType)}.**` : repeatable}`,
     fieldsTable(z.toJSONSchema(blockType.config, { io: "input", unrepresentable: "any" }) as Schema),
+    ...stepTables(z.toJSONSchema(blockType.config, { io: "input", unrepresentable: "any" }) as Schema),
     `\`\`\`yaml\n${stringify([blockType.example], { lineWidth: 120 })}\`\`\``,
   ].join("\n\n");
 }
@@ -137,6 +138,22 @@ function fieldsTable(schema: Schema): string {
   const rows = fieldRows(schema, "");
   if (rows.length === 0) return "It has no fields besides those of every block.";
   return ["| field | type | default | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** Of a list whose items are told apart by their `action`: what each kind of them does, and its fields. */
+function stepTables(schema: Schema): string[] {
+  return Object.values(schema.properties ?? {}).flatMap(({ items }) => {
+    const rows = (items?.oneOf ?? []).flatMap((step) => {
+      const { action, timeout_seconds: _, ...fields } = step.properties ?? {};
+      const name = String(action?.const);
+      return [`| **\`${name}\`** | | | ${escape(action?.description ?? "")} |`, ...fieldRows({ ...step, properties: fields }, `${name}.`)];
+    });
+    if (rows.length === 0) return [];
+    return [
+      "Every step has an `action` and may have `timeout_seconds` (30 by default):",
+      ["| step and its fields | type | default | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n"),
+    ];
+  });
 }
 
 /** A row for each field, and for those inside it where it is an object, or a list of objects, with fields of its own. */

@@ -90,6 +90,29 @@ export function describeTarget(target: BrowserTarget): string {
 export const LOAD_STATES = ["domcontentloaded", "load", "networkidle"] as const;
 export type LoadState = (typeof LOAD_STATES)[number];
 
+export const MOUSE_BUTTONS = ["left", "right", "middle"] as const;
+
+/** Keys that are held down while something else is done. */
+export const KEY_MODIFIERS = ["Alt", "Control", "Meta", "Shift"] as const;
+export type KeyModifier = (typeof KEY_MODIFIERS)[number];
+
+/** How an element is clicked. */
+export interface Press {
+  readonly button: (typeof MOUSE_BUTTONS)[number];
+  /** 2: a double click. */
+  readonly count: 1 | 2;
+  readonly modifiers: readonly KeyModifier[];
+}
+
+/** What most clicks are. */
+export const PLAIN_CLICK: Press = { button: "left", count: 1, modifiers: [] };
+
+/** How far to scroll. `end`: down again and again, until nothing more has come for `idleMs`, at most `maxScrolls` times. */
+export type ScrollDistance =
+  | { readonly edge: "top" | "bottom" }
+  | { readonly byX: number; readonly byY: number }
+  | { readonly edge: "end"; readonly maxScrolls: number; readonly idleMs: number };
+
 /** A file for a file input. */
 export interface PageFile {
   readonly name: string;
@@ -112,28 +135,34 @@ export interface Download {
 export type PageAction = { readonly timeoutMs: number } &
   /** `first`: of several that match, the first that can be clicked, where any will do (a pager above and below a list). */
   (
-    | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean }
+    | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean; readonly press?: Press }
+    | { readonly do: "focus"; readonly target: BrowserTarget }
     | { readonly do: "hover"; readonly target: BrowserTarget }
     | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
-    /** Key by key. Without a target, into what has the focus. */
-    | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string }
+    /** Key by key, with a pause after each. Without a target, into what has the focus. */
+    | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string; readonly delayMs: number }
     /** A key or a chord: `Enter`, `Control+A`. */
     | { readonly do: "press"; readonly target: BrowserTarget | null; readonly key: string }
-    | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
-    | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
+    /** Afterwards exactly these options are chosen. By `index` they are numbers as text, from 0. */
     | {
-        readonly do: "scroll";
-        readonly to:
-          | { readonly target: BrowserTarget }
-          | { readonly edge: "top" | "bottom" }
-          | { readonly byX: number; readonly byY: number };
+        readonly do: "select";
+        readonly target: BrowserTarget;
+        readonly by: "value" | "label" | "index";
+        readonly wanted: readonly string[];
       }
+    | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
+    /** Brings an element into view. */
+    | { readonly do: "show"; readonly target: BrowserTarget }
+    /** Scrolls what is in the element, or the page itself for null. */
+    | { readonly do: "scroll"; readonly target: BrowserTarget | null; readonly distance: ScrollDistance }
     | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly PageFile[] }
     | { readonly do: "wait_for"; readonly target: BrowserTarget; readonly state: "visible" | "hidden" }
     | { readonly do: "wait_for_text"; readonly text: string }
     /** `glob` is matched against the whole address: `*` within a path segment, `**` across. */
     | { readonly do: "wait_for_url"; readonly glob: string }
     | { readonly do: "wait_for_load"; readonly state: LoadState }
+    /** Until the value of a script, or of the function that it gives, is truthy. */
+    | { readonly do: "wait_for_function"; readonly script: string }
   );
 
 /**

@@ -76,10 +76,11 @@ export interface BrowserPage {
   /** The address and the title now. */
   where(options: PageOptions): Promise<{ url: string; title: string }>;
   /** `status` is null where there was no HTTP response (`about:blank`). A status of 400 or more is not an error here. */
-  goto(
-    url: string,
-    options: PageOptions & { readonly waitUntil: LoadState },
-  ): Promise<{ url: string; status: number | null; title: string }>;
+  goto(url: string, options: NavigateOptions): Promise<Arrival>;
+  /** One page back in the tab's history; refused where there is none. As `goto` otherwise. */
+  back(options: NavigateOptions): Promise<Arrival>;
+  forward(options: NavigateOptions): Promise<Arrival>;
+  reload(options: NavigateOptions): Promise<Arrival>;
   /**
    * Does the actions in their order. Each waits until its element is there, visible, enabled, at rest and not covered; one that leads to
    * another document waits until that has loaded. One list costs fewer round trips than many: give together what belongs together.
@@ -118,4 +119,16 @@ export interface PrintOptions {
 export interface PageOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+export interface NavigateOptions extends PageOptions {
+  readonly waitUntil: LoadState;
+}
+
+/** Where a navigation arrived. */
+export interface Arrival {
+  readonly url: string;
+  /** HTTP status of the document; null where there was no HTTP response. */
+  readonly status: number | null;
+  readonly title: string;
 }

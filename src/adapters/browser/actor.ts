@@ -1,4 +1,4 @@
-import { type PageAction, PageError } from "../../domain/browser.ts";
+import { type PageAction, PageError, PLAIN_CLICK, type Press } from "../../domain/browser.ts";
 import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import { matchesGlob } from "./glob.ts";
@@ -8,6 +8,7 @@ import { clickAt, moveTo, pressKeys } from "./input.ts";
 import { type KeyPress, keysFor, parseChord } from "./keys.ts";
 import type { Navigation, NavigationMark } from "./navigation.ts";
 import type { Renderer } from "./renderer.ts";
+import { testScript } from "./script.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
 /** Kept back from the time for waiting in the page, for its answer to arrive in time. */
@@ -58,19 +59,40 @@ export class Actor {
   async #finish(action: PageAction, box: Box | null, deadline: Deadline): Promise<void> {
     switch (action.do) {
       case "click":
-        return box === null ? undefined : this.click(box, deadline);
+        return box === null ? undefined : this.click(box, action.press ?? PLAIN_CLICK, deadline);
       case "hover":
         return box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, box), deadline);
       case "type":
-        return this.#press(keysFor(action.text), deadline);
+        return this.#type(keysFor(action.text), action.delayMs, deadline);
       case "press":
         return this.#press([parseKey(action.key)], deadline);
       case "wait_for_url":
         return this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline);
       case "wait_for_load":
         return this.#navigation.reached(action.state, null, deadline);
+      case "wait_for_function":
+        return this.#waitForFunction(action.script, deadline);
       default:
         return undefined;
+    }
+  }
+
+  /** Asks again and again, in the document that is there: nothing is left behind in the page. */
+  async #waitForFunction(script: string, deadline: Deadline): Promise<void> {
+    let seen = "the page did not answer";
+    try {
+      for (let pause = 20; ; pause = Math.min(200, pause * 2)) {
+        const answer = await testScript(this.#tab.cdp, this.#renderer, script, deadline).catch((error: unknown) => {
+          if (error instanceof ContextLost) return { holds: false, seen: "the page went to another document" };
+          throw error;
+        });
+        if (answer.holds) return;
+        seen = answer.seen;
+        await deadline.pause(pause);
+      }
+    } catch (error) {
+      if (!(error instanceof TimeUp)) throw error;
+      throw new PageError(`${seen} on ${this.#navigation.url}`, { errorClass: "block", cause: error });
     }
   }
 
@@ -88,8 +110,16 @@ export class Actor {
     }
   }
 
-  async click(point: Box, deadline: Deadline): Promise<void> {
-    await this.#input(() => clickAt(this.#tab.cdp, point), deadline);
+  async click(point: Box, press: Press, deadline: Deadline): Promise<void> {
+    await this.#input(() => clickAt(this.#tab.cdp, point, press), deadline);
+  }
+
+  async #type(keys: readonly KeyPress[], delayMs: number, deadline: Deadline): Promise<void> {
+    if (delayMs === 0) return this.#press(keys, deadline);
+    for (const [index, key] of keys.entries()) {
+      if (index > 0) await deadline.pause(delayMs);
+      await this.#press([key], deadline);
+    }
   }
 
   async #press(keys: readonly KeyPress[], deadline: Deadline): Promise<void> {

@@ -20,13 +20,18 @@ export function takeBatch(actions: readonly PageAction[], from: number): Batch {
   const ops: TimedOp[] = [];
   for (const action of actions.slice(from)) {
     const op = toOp(action);
-    if (op === null && taken.length > 0) break;
+    if ((op === null || op.do === "scroll_end") && taken.length > 0) break; // the library waits only for the first
     taken.push(action);
     if (op === null) break;
     ops.push({ op, timeoutMs: action.timeoutMs });
-    if (op.do === "point" || op.do === "focus") break; // the pointer or the keyboard comes next
+    if (needsInput(action)) break;
   }
   return { actions: taken, ops };
+}
+
+/** Do the pointer or the keyboard come after the library's part? */
+function needsInput({ do: kind }: PageAction): boolean {
+  return kind === "click" || kind === "hover" || kind === "type" || kind === "press";
 }
 
 /** The library's part of an action; null when it has none. */
@@ -36,6 +41,8 @@ function toOp(action: PageAction): PageOp | null {
       return { do: "point", target: action.target, first: action.first ?? false };
     case "hover":
       return { do: "point", target: action.target, first: false };
+    case "focus":
+      return { do: "focus", target: action.target };
     case "type":
     case "press":
       return action.target === null ? null : { do: "focus", target: action.target };
@@ -53,15 +60,23 @@ function toOp(action: PageAction): PageOp | null {
         files: action.files.map(({ name, contentType, bytes }) => ({ name, contentType, base64: encode(bytes) })),
       };
     }
+    case "show":
+      return { do: "scroll", target: action.target };
     case "scroll":
-      if ("target" in action.to) return { do: "scroll", target: action.to.target };
-      return "edge" in action.to ? { do: "scroll_to", edge: action.to.edge } : { do: "scroll_by", x: action.to.byX, y: action.to.byY };
+      return scrollOp(action);
     case "wait_for":
       return { do: action.state === "visible" ? "wait_visible" : "wait_hidden", target: action.target };
     case "wait_for_text":
       return { do: "wait_text", text: action.text };
     case "wait_for_url":
     case "wait_for_load":
+    case "wait_for_function":
       return null;
   }
+}
+
+function scrollOp({ target, distance }: Extract<PageAction, { do: "scroll" }>): PageOp {
+  if (!("edge" in distance)) return { do: "scroll_by", target, x: distance.byX, y: distance.byY };
+  if (distance.edge !== "end") return { do: "scroll_to", target, edge: distance.edge };
+  return { do: "scroll_end", target, maxScrolls: distance.maxScrolls, idleMs: distance.idleMs };
 }

@@ -1,4 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
+import type { KeyModifier, Press } from "../../domain/browser.ts";
 import type { KeyPress } from "./keys.ts";
 
 interface Point {
@@ -9,17 +10,21 @@ interface Point {
 /** So many keys are under way at once. */
 const KEYS_AT_ONCE = 100;
 
+/** CDP's bits of the modifier keys. */
+const MODIFIER_BITS = { Alt: 1, Control: 2, Meta: 4, Shift: 8 } as const satisfies Record<KeyModifier, number>;
+
 /**
- * Moves the pointer there, presses and releases. The three travel together: they are handled in their order anyway.
- * @returns when the page has handled them
+ * Moves the pointer there, presses and releases. All that travels together: it is handled in its order anyway.
+ * @returns when the page has handled it
  */
-export async function clickAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
-  const button = { button: "left", clickCount: 1 } as const;
-  await Promise.all([
-    cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y }),
-    cdp.send("Input.dispatchMouseEvent", { type: "mousePressed", x, y, ...button }),
-    cdp.send("Input.dispatchMouseEvent", { type: "mouseReleased", x, y, ...button }),
-  ]);
+export async function clickAt(cdp: CDPSession, { x, y }: Point, { button, count, modifiers: held }: Press): Promise<void> {
+  const modifiers = held.reduce((bits, modifier) => bits | MODIFIER_BITS[modifier], 0);
+  const events = [cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, modifiers })];
+  for (let clickCount = 1; clickCount <= count; clickCount++) {
+    for (const type of ["mousePressed", "mouseReleased"] as const)
+      events.push(cdp.send("Input.dispatchMouseEvent", { type, x, y, modifiers, button, clickCount }));
+  }
+  await Promise.all(events);
 }
 
 export async function moveTo(cdp: CDPSession, { x, y }: Point): Promise<void> {

@@ -25,6 +25,7 @@ function addressOf({ url, urlFragment = "", unreachableUrl }: Frame): string {
 /** Where a tab was in its navigations before an act. */
 export interface NavigationMark {
   readonly starts: number;
+  readonly movesWithin: number;
   readonly loaderId: string;
 }
 
@@ -38,6 +39,8 @@ export class Navigation {
   #loading = false;
   #underWay = false;
   #starts = 0;
+  #movesWithin = 0;
+  #isError = false;
   #changed = Promise.withResolvers<void>();
 
   /** @param frame the tab's main frame as it is now */
@@ -75,16 +78,21 @@ export class Navigation {
     );
     cdp.on(
       "Page.navigatedWithinDocument",
-      on(({ url }) => (this.#url = url)),
+      on(({ url }) => {
+        this.#url = url;
+        this.#movesWithin++;
+      }),
     );
     cdp.on(
       "Page.lifecycleEvent",
       on(({ name, loaderId }) => loaderId === this.#loaderId && this.#reached.add(name)),
     );
-    cdp.on("Page.frameNavigated", ({ frame: navigated }) => {
+    cdp.on("Page.frameNavigated", ({ frame: navigated, type }) => {
       if (navigated.id !== frame.id) return;
       this.#url = addressOf(navigated);
+      this.#isError = navigated.unreachableUrl !== undefined;
       if (navigated.loaderId !== this.#loaderId) this.#reached.clear();
+      if (type === "BackForwardCacheRestore") for (const name of Object.values(LIFECYCLE_NAME)) this.#reached.add(name); // it was loaded before
       this.#loaderId = navigated.loaderId;
       this.#underWay = false;
       this.#wake();
@@ -100,6 +108,11 @@ export class Navigation {
     return this.#loaderId;
   }
 
+  /** Does it show the browser's own page about an address that could not be opened? */
+  get isError(): boolean {
+    return this.#isError;
+  }
+
   /** Is another document on its way? Until it comes Chromium holds back every question to the page, also to the old document. */
   get isUnderWay(): boolean {
     return this.#underWay;
@@ -107,7 +120,7 @@ export class Navigation {
 
   /** To be taken before an act and given to `settled` after it. */
   mark(): NavigationMark {
-    return { starts: this.#starts, loaderId: this.#loaderId };
+    return { starts: this.#starts, movesWithin: this.#movesWithin, loaderId: this.#loaderId };
   }
 
   /** Has a navigation begun since? */
@@ -127,6 +140,20 @@ export class Navigation {
     const isUsable = () => this.#loaderId !== mark.loaderId && this.#reached.has(LIFECYCLE_NAME.domcontentloaded);
     await this.#when(deadline, () => !this.#loading || isUsable());
     await this.#within(deadline.atMost(LOAD_GRACE_MS), () => !this.#loading);
+  }
+
+  /**
+   * Waits for what was asked of the browser itself, such as to go back: until the other document has loaded so far, or the place in this one has
+   * changed.
+   * @returns false when it came to nothing
+   * @throws TimeUp
+   */
+  async moved(mark: NavigationMark, state: LoadState, deadline: Deadline): Promise<boolean> {
+    const isElsewhere = () => this.#loaderId !== mark.loaderId;
+    const isWithin = () => this.#movesWithin !== mark.movesWithin;
+    await this.#when(deadline, () => isElsewhere() || isWithin() || (this.hasBegun(mark) && !this.#loading));
+    if (isElsewhere()) await this.reached(state, this.#loaderId, deadline);
+    return isElsewhere() || isWithin();
   }
 
   /**

@@ -9,10 +9,11 @@ import {
   type PageFindings,
   type PageQuery,
   PAPER_INCHES,
+  PLAIN_CLICK,
   type PageState,
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { BrowserPage, PageOptions, PrintOptions } from "../../ports/browser.ts";
+import type { Arrival, BrowserPage, NavigateOptions, PageOptions, PrintOptions } from "../../ports/browser.ts";
 import { Actor } from "./actor.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import { catchDownload, readStream } from "./download.ts";
@@ -55,23 +56,31 @@ export class CdpPage implements BrowserPage {
     return { url, title };
   }
 
-  async goto(
-    url: string,
-    { waitUntil, timeoutMs, signal }: PageOptions & { readonly waitUntil: LoadState },
-  ): Promise<{ url: string; status: number | null; title: string }> {
+  async goto(url: string, { waitUntil, timeoutMs, signal }: NavigateOptions): Promise<Arrival> {
     const deadline = new Deadline(timeoutMs, signal);
     const refusal = this.#guard.check(url);
     if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
     try {
       await this.#renderer.free(deadline);
       await this.#navigate(url, waitUntil, deadline);
-      const where = await this.#renderer.call("where", [], deadline);
-      return { ...where, status: where.status || null };
+      return await this.#arrival(deadline);
     } catch (error) {
       if (!(error instanceof TimeUp)) throw error;
       this.#tab.cdp.send("Page.stopLoading").catch(() => undefined); // the tab is gone
       throw new PageError(`${url} did not get to "${waitUntil}" within ${inSeconds(timeoutMs)}`, { errorClass: "temporary", cause: error });
     }
+  }
+
+  async back(options: NavigateOptions): Promise<Arrival> {
+    return this.#move("go back", (deadline) => this.#moveInHistory(-1, deadline), options);
+  }
+
+  async forward(options: NavigateOptions): Promise<Arrival> {
+    return this.#move("go forward", (deadline) => this.#moveInHistory(1, deadline), options);
+  }
+
+  async reload(options: NavigateOptions): Promise<Arrival> {
+    return this.#move("be loaded again", (deadline) => this.#tab.wait(this.#tab.cdp.send("Page.reload"), deadline), options);
   }
 
   perform(actions: readonly PageAction[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
@@ -149,7 +158,7 @@ export class CdpPage implements BrowserPage {
         0,
         signal,
       );
-      if (box !== null) await this.#actor.click(box, deadline);
+      if (box !== null) await this.#actor.click(box, PLAIN_CLICK, deadline);
     };
     try {
       return await catchDownload(this.#tab, this.#guard, deadline, begin);
@@ -186,6 +195,50 @@ export class CdpPage implements BrowserPage {
   }
 
   // ---------------------------------------------------------------------------------------------------- Navigation
+
+  async #arrival(deadline: Deadline): Promise<Arrival> {
+    const where = await this.#renderer.call("where", [], deadline);
+    return { ...where, status: where.status || null };
+  }
+
+  /** Goes where only the browser knows. */
+  async #move(
+    what: string,
+    begin: (deadline: Deadline) => Promise<unknown>,
+    { waitUntil, timeoutMs, signal }: NavigateOptions,
+  ): Promise<Arrival> {
+    const deadline = new Deadline(timeoutMs, signal);
+    try {
+      await this.#renderer.free(deadline);
+      this.#guard.takeRefusal();
+      const mark = this.#navigation.mark();
+      await begin(deadline);
+      const hasMoved = await this.#navigation.moved(mark, waitUntil, deadline);
+      const refusal = this.#guard.takeRefusal();
+      if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
+      if (!hasMoved) throw new PageError(`the page did not ${what}: what the server gave is no page`, { errorClass: "block" });
+      if (this.#navigation.isError) throw new PageError(`${this.url()} could not be opened again`, { errorClass: "temporary" });
+      return await this.#arrival(deadline);
+    } catch (error) {
+      if (!(error instanceof TimeUp)) throw error;
+      this.#tab.cdp.send("Page.stopLoading").catch(() => undefined); // the tab is gone
+      const message = `the page did not ${what} as far as "${waitUntil}" within ${inSeconds(timeoutMs)}; it is at ${this.url()}`;
+      throw new PageError(message, { errorClass: "temporary", cause: error });
+    }
+  }
+
+  async #moveInHistory(steps: 1 | -1, deadline: Deadline): Promise<void> {
+    const { currentIndex, entries } = await this.#tab.wait(this.#tab.cdp.send("Page.getNavigationHistory"), deadline);
+    const entry = entries[currentIndex + steps];
+    if (entry === undefined) {
+      const where = steps < 0 ? "there is nothing to go back to" : "there is nothing to go forward to";
+      throw new PageError(
+        `${where}: the tab's history has ${entries.length === 1 ? "one page" : `${entries.length} pages`}, and ${this.url()} is the ${steps < 0 ? "first" : "last"}`,
+        { errorClass: "block" },
+      );
+    }
+    await this.#tab.wait(this.#tab.cdp.send("Page.navigateToHistoryEntry", { entryId: entry.id }), deadline);
+  }
 
   /** @throws TimeUp */
   async #navigate(url: string, waitUntil: LoadState, deadline: Deadline): Promise<void> {

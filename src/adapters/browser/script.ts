@@ -22,6 +22,45 @@ export async function runScript(cdp: CDPSession, renderer: Renderer, script: str
   });
 }
 
+/**
+ * Does a script's value hold, or that of the function it gives?
+ * @returns otherwise what it gave instead, in words
+ * @throws TimeUp; ContextLost when the document went away
+ */
+export async function testScript(
+  cdp: CDPSession,
+  renderer: Renderer,
+  script: string,
+  deadline: Deadline,
+): Promise<{ holds: true } | { holds: false; seen: string }> {
+  const options = { replMode: true, awaitPromise: true };
+  let answer: Evaluation<RemoteValue> = await renderer.ask(
+    cdp.send("Runtime.evaluate", { expression: `{\n${script}\n}`, ...options }),
+    deadline,
+  );
+  const { objectId, type, subtype } = answer.result;
+  if (answer.exceptionDetails === undefined && objectId !== undefined && (type === "function" || subtype === "promise")) {
+    const functionDeclaration = "async function() { return typeof this === 'function' ? await this() : await this; }";
+    answer = await renderer.ask(cdp.send("Runtime.callFunctionOn", { objectId, functionDeclaration, awaitPromise: true }), deadline);
+  }
+  if (answer.exceptionDetails !== undefined)
+    return { holds: false, seen: `the script threw ${describeException(answer.exceptionDetails)}` };
+  const value = answer.result;
+  const isFalse = ["NaN", "-0", "0n"].includes(value.unserializableValue ?? "");
+  const holds = value.objectId !== undefined || (value.unserializableValue === undefined ? Boolean(value.value) : !isFalse);
+  if (holds || value.type === "symbol") return { holds: true };
+  return { holds: false, seen: `the script's value is still ${value.unserializableValue ?? JSON.stringify(value.value) ?? "undefined"}` };
+}
+
+/** CDP's `Runtime.RemoteObject`, as far as it matters here. */
+interface RemoteValue {
+  readonly type: string;
+  readonly subtype?: string;
+  readonly value?: unknown;
+  readonly objectId?: string;
+  readonly unserializableValue?: string;
+}
+
 /** Of an object in the page, or of what a promise in the page comes to. */
 async function toJson(cdp: CDPSession, renderer: Renderer, objectId: string, deadline: Deadline): Promise<Json> {
   const functionDeclaration = "async function() { return JSON.stringify(await this); }";
@@ -32,11 +71,19 @@ async function toJson(cdp: CDPSession, renderer: Renderer, objectId: string, dea
 
 interface Evaluation<R> {
   readonly result: R;
-  readonly exceptionDetails?: { text: string; exception?: { description?: string; value?: unknown } };
+  readonly exceptionDetails?: ExceptionDetails;
+}
+
+interface ExceptionDetails {
+  readonly text: string;
+  readonly exception?: { readonly description?: string; readonly value?: unknown };
 }
 
 function valueOf<R>({ result, exceptionDetails }: Evaluation<R>): R {
   if (exceptionDetails === undefined) return result;
-  const { exception, text } = exceptionDetails;
-  throw new PageError(`the script threw ${exception?.description ?? JSON.stringify(exception?.value) ?? text}`, { errorClass: "block" });
+  throw new PageError(`the script threw ${describeException(exceptionDetails)}`, { errorClass: "block" });
+}
+
+function describeException({ exception, text }: ExceptionDetails): string {
+  return exception?.description ?? JSON.stringify(exception?.value) ?? text;
 }

@@ -12,18 +12,23 @@ export const fill = defineStep({
 
 export const select = defineStep({
   action: "select",
-  summary: "Choose an option of a `select`.",
+  summary: "Choose an option of a `select`, or several; afterwards exactly these are chosen.",
   onlyReads: false,
   fields: {
     target,
     value: writable.exactOptional().describe("The option's value."),
     label: writable.exactOptional().describe("The option's text."),
+    index: z.int().exactOptional().describe("The option's place: 0 is the first, -1 the last."),
+    values: z.array(writable).exactOptional().describe("Values of several options; none clears the choice."),
+    labels: z.array(writable).exactOptional().describe("Texts of several options."),
   },
-  faults: (step) => exactlyOne(step, ["value", "label"]),
-  toPageAction: (step) =>
-    step.label === undefined
-      ? { do: "select", target: step.target, by: "value", wanted: String(step.value), timeoutMs: timeoutOf(step) }
-      : { do: "select", target: step.target, by: "label", wanted: String(step.label), timeoutMs: timeoutOf(step) },
+  faults: (step) => exactlyOne(step, ["value", "label", "index", "values", "labels"]),
+  toPageAction(step) {
+    const { target: element, value, label, index, values = [value], labels = [label] } = step;
+    const by = index !== undefined ? "index" : label !== undefined || step.labels !== undefined ? "label" : "value";
+    const wanted = { index: [index], label: labels, value: values }[by].map(String);
+    return { do: "select", target: element, by, wanted, timeoutMs: timeoutOf(step) };
+  },
 });
 
 export const check = defineStep({

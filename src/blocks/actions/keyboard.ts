@@ -9,8 +9,15 @@ export const type = defineStep({
   fields: {
     text: writable.describe("What to type."),
     target: target.exactOptional().describe("The field. Default: where the focus is."),
+    delay_ms: z.int().min(0).max(10_000).default(0).describe("Milliseconds between two keys, for pages that look at each."),
   },
-  toPageAction: (step) => ({ do: "type", target: step.target ?? null, text: String(step.text), timeoutMs: timeoutOf(step) }),
+  toPageAction: (step) => ({
+    do: "type",
+    target: step.target ?? null,
+    text: String(step.text),
+    delayMs: step.delay_ms,
+    timeoutMs: timeoutOf(step),
+  }),
 });
 
 export const press = defineStep({

@@ -16,3 +16,36 @@ export const goto = defineStep({
     return undefined;
   },
 });
+
+export const back = defineStep({
+  action: "back",
+  summary: "Go one page back, as the browser's button does.",
+  onlyReads: true,
+  fields: { wait_until: waitUntil },
+  async run({ wait_until }, { page, options }) {
+    assertPageStatus(await page.back({ ...options, waitUntil: wait_until }));
+    return undefined;
+  },
+});
+
+export const forward = defineStep({
+  action: "forward",
+  summary: "Go one page forward again, after `back`.",
+  onlyReads: true,
+  fields: { wait_until: waitUntil },
+  async run({ wait_until }, { page, options }) {
+    assertPageStatus(await page.forward({ ...options, waitUntil: wait_until }));
+    return undefined;
+  },
+});
+
+export const reload = defineStep({
+  action: "reload",
+  summary: "Load the page again. A form that led to it is sent again.",
+  onlyReads: false,
+  fields: { wait_until: waitUntil },
+  async run({ wait_until }, { page, options }) {
+    assertPageStatus(await page.reload({ ...options, waitUntil: wait_until }));
+    return undefined;
+  },
+});

@@ -1,12 +1,34 @@
 import { z } from "zod";
-import { defineStep, exactlyOne, target, timeoutOf } from "./step.ts";
+import { KEY_MODIFIERS, MOUSE_BUTTONS } from "../../domain/browser.ts";
+import { defineStep, target, timeoutOf } from "./step.ts";
 
 export const click = defineStep({
   action: "click",
   summary: "Click an element; when that opens another page, wait until it has loaded.",
   onlyReads: false,
+  fields: {
+    target,
+    button: z.enum(MOUSE_BUTTONS).default("left").describe("`right` opens the page's own context menu, where it has one."),
+    count: z
+      .union([z.literal(1), z.literal(2)])
+      .default(1)
+      .describe("2: a double click."),
+    modifiers: z.array(z.enum(KEY_MODIFIERS)).default([]).describe("Keys that are held down meanwhile."),
+  },
+  toPageAction: ({ button, count, modifiers, ...step }) => ({
+    do: "click",
+    target: step.target,
+    press: { button, count, modifiers },
+    timeoutMs: timeoutOf(step),
+  }),
+});
+
+export const focus = defineStep({
+  action: "focus",
+  summary: "Give an element the focus, without a click.",
+  onlyReads: true,
   fields: { target },
-  toPageAction: (step) => ({ do: "click", target: step.target, timeoutMs: timeoutOf(step) }),
+  toPageAction: (step) => ({ do: "focus", target: step.target, timeoutMs: timeoutOf(step) }),
 });
 
 export const hover = defineStep({
@@ -15,24 +37,4 @@ export const hover = defineStep({
   onlyReads: true,
   fields: { target },
   toPageAction: (step) => ({ do: "hover", target: step.target, timeoutMs: timeoutOf(step) }),
-});
-
-export const scroll = defineStep({
-  action: "scroll",
-  summary: "Scroll the page.",
-  onlyReads: true,
-  fields: {
-    target: target.exactOptional().describe("Scroll this element into view."),
-    to: z.enum(["top", "bottom"]).exactOptional().describe("Scroll to an end of the page."),
-    by: z
-      .strictObject({ x: z.int().default(0).describe("Pixels to the right."), y: z.int().default(0).describe("Pixels down.") })
-      .exactOptional()
-      .describe("Scroll by an amount."),
-  },
-  faults: (step) => exactlyOne(step, ["target", "to", "by"]),
-  toPageAction(step) {
-    const timeoutMs = timeoutOf(step);
-    if (step.target !== undefined) return { do: "scroll", to: { target: step.target }, timeoutMs };
-    return { do: "scroll", to: step.to === undefined ? { byX: step.by?.x ?? 0, byY: step.by?.y ?? 0 } : { edge: step.to }, timeoutMs };
-  },
 });

@@ -2,17 +2,22 @@ import { z } from "zod";
 import { isJsonObject } from "../../domain/json.ts";
 import { check, fill, select, uncheck, upload } from "./forms.ts";
 import { press, type } from "./keyboard.ts";
-import { goto } from "./navigation.ts";
-import { click, hover, scroll } from "./pointer.ts";
+import { back, forward, goto, reload } from "./navigation.ts";
+import { click, focus, hover } from "./pointer.ts";
 import { download, evaluate, extract, screenshot } from "./reading.ts";
+import { scroll } from "./scrolling.ts";
 import type { Step, StepKind } from "./step.ts";
 import { waitFor } from "./waiting.ts";
 
 /** Every kind of step, in the order of the documentation. */
 const STEP_KINDS: readonly [StepKind, ...StepKind[]] = [
   goto,
+  back,
+  forward,
+  reload,
   click,
   hover,
+  focus,
   scroll,
   type,
   press,

@@ -12,20 +12,26 @@ export const waitFor = defineStep({
     text: z.string().min(1).exactOptional().describe("Wait until the page shows this text, in any case."),
     url: z.string().min(1).exactOptional().describe("Wait until the address matches: `*` within a path segment, `**` across segments."),
     load_state: z.enum(LOAD_STATES).exactOptional().describe("Wait until the page has loaded so far."),
+    function: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .describe("JavaScript in the page: wait until its value, or that of the function or the promise it gives, is truthy."),
   },
   faults: (step) => [
-    ...exactlyOne(step, ["target", "text", "url", "load_state"]),
+    ...exactlyOne(step, ["target", "text", "url", "load_state", "function"]),
     ...(step.state !== undefined && step.target === undefined ? [{ path: ["state"], message: "`state` goes with `target`" }] : []),
   ],
   describe(step) {
     if (step.target !== undefined) return describeTarget(step.target);
-    return step.text === undefined ? (step.url ?? step.load_state ?? "") : JSON.stringify(step.text);
+    return step.text === undefined ? (step.url ?? step.load_state ?? "function") : JSON.stringify(step.text);
   },
   toPageAction(step) {
     const timeoutMs = timeoutOf(step);
     if (step.target !== undefined) return { do: "wait_for", target: step.target, state: step.state ?? "visible", timeoutMs };
     if (step.text !== undefined) return { do: "wait_for_text", text: step.text, timeoutMs };
     if (step.url !== undefined) return { do: "wait_for_url", glob: step.url, timeoutMs };
+    if (step.function !== undefined) return { do: "wait_for_function", script: step.function, timeoutMs };
     return { do: "wait_for_load", state: step.load_state ?? "load", timeoutMs };
   },
 });

@@ -39,6 +39,41 @@ describe("goto", () => {
   });
 });
 
+describe("back, forward and reload", () => {
+  it("move in the tab's history", async () => {
+    await show(page, "<title>First</title>");
+    const { output } = await run(
+      { action: "goto", url: at("/list?page=2") },
+      { action: "back" },
+      { action: "extract", name: "before", fields: { title: "title" } },
+      { action: "forward", wait_until: "domcontentloaded" },
+    );
+    expect(output).toEqual({ url: at("/list?page=2"), title: "List 2", before: { title: "First" } });
+  });
+
+  it("move within a document", async () => {
+    await show(page, "<title>One</title><a href='#there'>There</a><p id=there>Here</p>");
+    const here = page.url();
+    const { output } = await run({ action: "click", target: "a" }, { action: "back" });
+    expect(output["url"]).toBe(here);
+    await run({ action: "forward" });
+    expect(page.url()).toBe(`${here}#there`);
+  });
+
+  it("load the page again", async () => {
+    await show(page, "<input id=a value=old>");
+    await run({ action: "fill", target: "#a", value: "new" }, { action: "reload" });
+    expect(await value("a")).toBe("old");
+  });
+
+  it("say when there is nothing to go to", async () => {
+    await page.goto(at("/list"), { timeoutMs: 5000, signal: new AbortController().signal, waitUntil: "load" });
+    await expect(run({ action: "forward" })).rejects.toThrow(
+      /^steps\[0\] forward: there is nothing to go forward to: the tab's history has \d+ pages, and .*\/list is the last$/,
+    );
+  });
+});
+
 describe("fill", () => {
   it.each([
     ["text", "<input id=a value=old>", "new"],
@@ -97,6 +132,13 @@ describe("type and press", () => {
     expect(await value("b")).toBe("here");
   });
 
+  it("leaves time between the keys", async () => {
+    await show(page, "<input id=a><script>times = []; a.onkeydown = () => times.push(performance.now())</script>");
+    await run({ action: "type", target: "#a", text: "abc", delay_ms: 60 });
+    expect(await value("a")).toBe("abc");
+    expect(await evaluate(page, "times[2] - times[0] >= 110")).toBe(true);
+  });
+
   it("presses chords", async () => {
     await show(page, "<input id=a value=old>");
     await run({ action: "press", target: "#a", key: "Control+A" }, { action: "press", key: "Backspace" }, { action: "type", text: "new" });
@@ -121,11 +163,29 @@ describe("select", () => {
   it.each([
     ["value", { value: "l" }],
     ["label", { label: "very large" }],
+    ["index", { index: 1 }],
+    ["index from the end", { index: -2 }],
   ])("chooses by %s", async (_, choice) => {
     await show(page, SELECT);
     await run({ action: "select", target: "#a", ...choice });
     expect(await value("a")).toBe("l");
     expect(await evaluate(page, "window.events")).toEqual(["a:input", "a:change"]);
+  });
+
+  it.each<[string, JsonObject, Json]>([
+    ["by values", { values: ["a", "c"] }, ["a", "c"]],
+    ["by labels", { labels: ["Bee"] }, ["b"]],
+    ["none", { values: [] }, []],
+  ])("chooses exactly several options: %s", async (_, choice, expected) => {
+    await show(page, `<select id=a multiple><option value=a selected>Ay<option value=b>Bee<option value=c>Cee</select>${EVENTS}`);
+    await run({ action: "select", target: "#a", ...choice });
+    expect(await evaluate(page, "[...a.selectedOptions].map((option) => option.value)")).toEqual(expected);
+    expect(await evaluate(page, "window.events")).toEqual(["a:input", "a:change"]);
+  });
+
+  it("says that only one can be chosen", async () => {
+    await show(page, SELECT);
+    await expect(run({ action: "select", target: "#a", values: ["s", "l"] })).rejects.toThrow("takes one option, not 2");
   });
 
   it("says which options there are, and that one is disabled", async () => {
@@ -214,6 +274,43 @@ describe("scroll", () => {
     await run({ action: "scroll", to: "top" }, { action: "scroll", by: { x: 30, y: 200 } });
     expect(await position()).toEqual([30, 200]);
   });
+
+  it("scrolls what is inside an element", async () => {
+    await show(
+      page,
+      "<div id=box style='height:100px;overflow:auto'><ul><li style='height:900px'>Long</ul></div><p style='height:2000px'>",
+    );
+    await run({ action: "scroll", target: "li", by: { y: 40 } });
+    expect(await evaluate(page, "[box.scrollTop, scrollY]")).toEqual([40, 0]);
+    await run({ action: "scroll", target: "#box", to: "bottom" });
+    expect(await evaluate(page, "box.scrollTop + box.clientHeight >= box.scrollHeight - 1")).toBe(true);
+    await expect(run({ action: "scroll", target: "p", to: "bottom" })).rejects.toThrow("does not scroll, nor does anything around it");
+  });
+
+  const GROWING = (around: string, entries: number) => `${around}<i id=mark>…</i></div><script>
+    let count = 0;
+    const add = () => { for (let i = 0; i < 10 && count < ${entries}; i++) mark.insertAdjacentHTML("beforebegin", "<p style='height:50px'>" + ++count + "</p>"); };
+    add();
+    new IntersectionObserver(([entry]) => entry.isIntersecting && setTimeout(add, 150)).observe(mark);
+  </script>`;
+
+  it.each([
+    ["the page", "<div>", {}],
+    ["an element", "<div id=box style='height:200px;overflow:auto'>", { target: "#box" }],
+  ])("goes on to the end of a list that grows: %s", async (_, around, inside) => {
+    await show(page, GROWING(around, 60));
+    await run({ action: "scroll", to: "end", idle_seconds: 0.5, ...inside });
+    expect(await evaluate(page, "count")).toBe(60);
+  });
+
+  it("stops in a list without an end after so many scrolls, or says that there was more", async () => {
+    await show(page, GROWING("<div>", 1e6));
+    await run({ action: "scroll", to: "end", max_scrolls: 3 });
+    expect(await evaluate(page, "count")).toBeLessThan(60);
+    await expect(run({ action: "scroll", to: "end", timeout_seconds: 1 })).rejects.toThrow(
+      /more was still being loaded after \d+ scrolls; set max_scrolls/,
+    );
+  });
 });
 
 describe("upload", () => {
@@ -253,6 +350,8 @@ describe("wait_for", () => {
     ["a text", "document.body.append('All  Done')", { text: "all done" }],
     ["an address", "history.pushState({}, '', '/orders/7?x=1')", { url: "/orders/*" }],
     ["an address of another page", "location.href = '/list?page=2'", { url: "**/list" }],
+    ["a function", "window.ready = { yes: true }", { function: "window.ready.yes" }],
+    ["a function of the page", "window.ready = 1", { function: "async () => window.ready" }],
     ["a load state", "", { load_state: "networkidle" }],
   ])("%s", async (_, script, condition) => {
     await show(page, `<p id=y>y</p><script>setTimeout(() => { ${script} }, 200)</script>`);
@@ -263,6 +362,8 @@ describe("wait_for", () => {
     ["#y", { target: "#y", state: "hidden" }, /still visible: .*<p id="y">/],
     ['"later"', { text: "later" }, /does not show this text/],
     ["/orders/*", { url: "/orders/*" }, /the address is still http/],
+    ["function", { function: "window.ready" }, /the script's value is still undefined on http/],
+    ["function", { function: "window.ready.yes" }, /the script threw TypeError/],
   ])("says what is so instead, for %s", async (name, condition, message) => {
     await show(page, "<p id=y>y</p>");
     const failure = run({ action: "wait_for", ...condition, timeout_seconds: 0.4 });

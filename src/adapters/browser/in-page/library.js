@@ -1,13 +1,14 @@
 /**
  * What the Worker calls in the page. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./act.js").act>} actor
+ * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./read.js").read>} reader
  * @returns {import("./protocol.ts").PageLibrary}
  */
-export function library(actor, reader) {
+export function library(actor, chooser, reader) {
   return {
     run: actor.run,
-    canClick: actor.canClick,
+    canClick: chooser.canClick,
     settle: actor.nextTask,
     read: reader.readPage,
     cancel() {

@@ -1,17 +1,13 @@
 /**
  * From a target to elements, and words for what is there instead. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./faults.js").faults>} faults
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  */
-export function locate(elements) {
+export function locate(faults, elements) {
+  const { BadTarget } = faults;
   const { fold, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
   /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
   /** @typedef {Document | Element} Scope */
-
-  /** A target that can never match, such as a selector with a syntax error. */
-  class BadTarget extends Error {
-    /** @override */
-    name = "BadTarget";
-  }
 
   /** Elements that have a role without saying so (HTML-AAM). */
   const IMPLICIT_ROLES = /** @type {Record<string, string>} */ ({
@@ -286,5 +282,5 @@ export function locate(elements) {
     return `${found.length} elements match: ${shown.join(", ")}${found.length > 4 ? ", …" : ""}`;
   }
 
-  return { BadTarget, findAll, describeMiss, describeSeveral };
+  return { findAll, describeMiss, describeSeveral };
 }

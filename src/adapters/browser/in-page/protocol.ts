@@ -6,7 +6,12 @@ export type PageOp =
   | { readonly do: "point"; readonly target: BrowserTarget; readonly first: boolean }
   | { readonly do: "focus"; readonly target: BrowserTarget }
   | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
-  | { readonly do: "select"; readonly target: BrowserTarget; readonly by: "value" | "label"; readonly wanted: string }
+  | {
+      readonly do: "select";
+      readonly target: BrowserTarget;
+      readonly by: "value" | "label" | "index";
+      readonly wanted: readonly string[];
+    }
   | { readonly do: "check"; readonly target: BrowserTarget; readonly checked: boolean }
   | {
       readonly do: "upload";
@@ -14,8 +19,11 @@ export type PageOp =
       readonly files: readonly { name: string; contentType: string; base64: string }[];
     }
   | { readonly do: "scroll"; readonly target: BrowserTarget }
-  | { readonly do: "scroll_to"; readonly edge: "top" | "bottom" }
-  | { readonly do: "scroll_by"; readonly x: number; readonly y: number }
+  /** These scroll the page itself where the target is null. */
+  | { readonly do: "scroll_to"; readonly target: BrowserTarget | null; readonly edge: "top" | "bottom" }
+  | { readonly do: "scroll_by"; readonly target: BrowserTarget | null; readonly x: number; readonly y: number }
+  /** Goes on until nothing has come for `idleMs`. */
+  | { readonly do: "scroll_end"; readonly target: BrowserTarget | null; readonly maxScrolls: number; readonly idleMs: number }
   | { readonly do: "wait_visible" | "wait_hidden"; readonly target: BrowserTarget }
   | { readonly do: "wait_text"; readonly text: string }
   /** Where an element is in the whole page, for a screenshot of it. */

@@ -1,8 +1,13 @@
 import { act } from "./act.js";
+import { choose } from "./choose.js";
+import { controls } from "./controls.js";
 import { elements } from "./elements.js";
+import { faults } from "./faults.js";
 import { library } from "./library.js";
 import { locate } from "./locate.js";
+import { point } from "./point.js";
 import { read } from "./read.js";
+import { scroll } from "./scroll.js";
 
 /**
  * The library that is evaluated in a page's isolated world, as text. These files are plain JavaScript because their functions are sent as they
@@ -13,9 +18,14 @@ import { read } from "./read.js";
 export const LIBRARY_SOURCE = `(() => {
   if (globalThis.pilotfish) return;
   const __name = (value) => value;
+  const faults = (${faults})();
   const elements = (${elements})();
-  const locator = (${locate})(elements);
-  const actor = (${act})(elements, locator);
+  const locator = (${locate})(faults, elements);
+  const chooser = (${choose})(faults, elements, locator);
+  const pointer = (${point})(faults, elements, chooser);
+  const controller = (${controls})(faults, elements, locator, chooser);
+  const scroller = (${scroll})(faults, elements, chooser);
+  const actor = (${act})(faults, elements, locator, chooser, pointer, controller, scroller);
   const reader = (${read})(elements, locator);
-  globalThis.pilotfish = (${library})(actor, reader);
+  globalThis.pilotfish = (${library})(actor, chooser, reader);
 })();`;

@@ -1,0 +1,182 @@
+/**
+ * What is done to form controls. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./elements.js").elements>} elements
+ * @param {ReturnType<typeof import("./locate.js").locate>} locator
+ * @param {ReturnType<typeof import("./choose.js").choose>} chooser
+ */
+export function controls(faults, elements, locator, chooser) {
+  const { NotYet, Never } = faults;
+  const { fold, isVisible, describe } = elements;
+  const { findAll, describeMiss } = locator;
+  const { whyNone, whichOne, usable, controlOf } = chooser;
+  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+
+  /** @param {Element} element */
+  function focus(element) {
+    if (!(element instanceof HTMLElement || element instanceof SVGElement)) throw new Never(`${describe(element)} cannot have the focus`);
+    element.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+    element.focus();
+    if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement) {
+      try {
+        element.setSelectionRange(element.value.length, element.value.length);
+      } catch {
+        // Fields without a caret, such as numbers, type at the end anyway.
+      }
+    } else if (element instanceof HTMLElement && element.isContentEditable) {
+      getSelection()?.selectAllChildren(element);
+      getSelection()?.collapseToEnd();
+    }
+  }
+
+  /**
+   * @param {Element} element
+   * @param {string} value
+   */
+  function fill(element, value) {
+    if (element instanceof HTMLElement && element.isContentEditable) {
+      focus(element);
+      getSelection()?.selectAllChildren(element);
+      document.execCommand(value === "" ? "delete" : "insertText", false, value);
+      return;
+    }
+    if (!(element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement)) {
+      throw new Never(`${describe(element)} is not a field${element instanceof HTMLSelectElement ? "; use select" : ""}`);
+    }
+    const instead = /** @type {Record<string, string>} */ ({
+      checkbox: "check",
+      radio: "check",
+      file: "upload",
+      submit: "click",
+      button: "click",
+      reset: "click",
+      image: "click",
+    });
+    if (instead[element.type] !== undefined) throw new Never(`${describe(element)} is not a field; use ${instead[element.type]}`);
+    if (element.readOnly) throw new NotYet(`${describe(element)} is read-only`);
+    focus(element);
+    // React replaces the property on the instance: the prototype's setter lets it see the change.
+    const prototype = element instanceof HTMLInputElement ? HTMLInputElement.prototype : HTMLTextAreaElement.prototype;
+    Object.getOwnPropertyDescriptor(prototype, "value")?.set?.call(element, value);
+    if (element.value !== value && element.value.replace(/\r\n?/g, "\n") !== value.replace(/\r\n?/g, "\n")) {
+      throw new Never(`${describe(element)} does not take this value: it is no ${element.type}${formatHint(element.type)}`);
+    }
+    element.dispatchEvent(new InputEvent("input", { bubbles: true, composed: true, inputType: "insertReplacementText", data: value }));
+    element.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /** @param {string} type */
+  function formatHint(type) {
+    const formats = /** @type {Record<string, string>} */ ({
+      date: "2026-01-31",
+      time: "13:45",
+      month: "2026-01",
+      week: "2026-W05",
+      "datetime-local": "2026-01-31T13:45",
+      color: "#00ff00",
+    });
+    return formats[type] === undefined ? "" : ` (such as ${formats[type]})`;
+  }
+
+  /**
+   * Afterwards exactly these options are chosen.
+   * @param {Element} element
+   * @param {"value" | "label" | "index"} by
+   * @param {readonly string[]} wanted
+   */
+  function select(element, by, wanted) {
+    if (!(element instanceof HTMLSelectElement)) throw new Never(`${describe(element)} is not a select; click it and its option`);
+    if (wanted.length !== 1 && !element.multiple) throw new Never(`${describe(element)} takes one option, not ${wanted.length}`);
+    const chosen = new Set(wanted.map((one) => optionOf(element, by, one)));
+    focus(element);
+    const options = [...element.options];
+    if (options.every((option) => option.selected === chosen.has(option))) return;
+    for (const option of options) if (element.multiple || chosen.has(option)) option.selected = chosen.has(option);
+    element.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+    element.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  /**
+   * @param {HTMLSelectElement} element
+   * @param {"value" | "label" | "index"} by
+   * @param {string} wanted
+   */
+  function optionOf(element, by, wanted) {
+    const options = [...element.options];
+    /** @param {HTMLOptionElement} option */
+    const keyOf = (option) => (by === "value" ? option.value : fold(option.label));
+    const key = by === "value" ? wanted : fold(wanted);
+    const option =
+      by === "index"
+        ? options.at(Number(wanted))
+        : (options.find((candidate) => keyOf(candidate) === key) ??
+          options.find((candidate) => keyOf(candidate).toLowerCase() === key.toLowerCase()));
+    if (option === undefined) {
+      const known = options.slice(0, 12).map((candidate) => `"${keyOf(candidate)}"`);
+      throw new NotYet(
+        `${describe(element)} has no option with the ${by} "${wanted}"; it has ${known.join(", ") || "none"}${options.length > 12 ? ", …" : ""}`,
+      );
+    }
+    if (option.disabled || option.parentElement?.matches("optgroup:disabled"))
+      throw new NotYet(`the option "${keyOf(option)}" of ${describe(element)} is disabled`);
+    return option;
+  }
+
+  /**
+   * A native control may be hidden behind a styled label.
+   * @param {Target} target
+   * @param {boolean} checked
+   */
+  function check(target, checked) {
+    const found = findAll(target).map(controlOf);
+    const shown = found.filter(
+      (element) =>
+        isVisible(element) || ("labels" in element && [...(/** @type {HTMLInputElement} */ (element).labels ?? [])].some(isVisible)),
+    );
+    if (shown.length > 1) throw whichOne(shown);
+    const [element] = shown;
+    if (element === undefined) throw new NotYet(whyNone(target, found));
+    if (stateOf(element) === checked) return;
+    usable(element);
+    if (!checked && element.matches("input[type=radio], [role=radio]"))
+      throw new Never(`${describe(element)} is a radio button: check another of its group instead`);
+    /** @type {HTMLElement} */ (element).click();
+    if (stateOf(element) !== checked) throw new Never(`${describe(element)} is still ${checked ? "unchecked" : "checked"} after a click`);
+  }
+
+  /**
+   * @param {Element} element
+   * @returns {boolean}
+   */
+  function stateOf(element) {
+    if (element instanceof HTMLInputElement && (element.type === "checkbox" || element.type === "radio")) return element.checked;
+    const state = element.getAttribute("aria-checked") ?? element.getAttribute("aria-pressed");
+    if (state === null) throw new Never(`${describe(element)} is neither a checkbox nor a radio button`);
+    return state === "true";
+  }
+
+  /**
+   * File inputs are usually hidden behind a button, so it need not be visible.
+   * @param {Target} target
+   * @param {readonly { name: string, contentType: string, base64: string }[]} files
+   */
+  function upload(target, files) {
+    const inputs = findAll(target).map(controlOf);
+    if (inputs.length > 1) throw whichOne(inputs);
+    const [input] = inputs;
+    if (input === undefined) throw new NotYet(describeMiss(target));
+    if (!(input instanceof HTMLInputElement && input.type === "file")) throw new Never(`${describe(input)} is not a file input`);
+    if (files.length > 1 && !input.multiple) throw new Never(`${describe(input)} takes one file, not ${files.length}`);
+    usable(input);
+    const transfer = new DataTransfer();
+    for (const { name, contentType, base64 } of files) {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      transfer.items.add(new File([bytes], name, { type: contentType }));
+    }
+    input.files = transfer.files;
+    input.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  return { focus, fill, select, check, upload };
+}

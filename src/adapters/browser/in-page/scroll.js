@@ -1,0 +1,94 @@
+/**
+ * Scrolls the page, or an element that has a scroll bar of its own. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./elements.js").elements>} elements
+ * @param {ReturnType<typeof import("./choose.js").choose>} chooser
+ */
+export function scroll(faults, elements, chooser) {
+  const { Never } = faults;
+  const { describe } = elements;
+  const { theOne } = chooser;
+  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+
+  /** An end that is looked at so often is seen in time. */
+  const LOOK_MS = 50;
+
+  /** @param {Element} element */
+  function scrollIntoView(element) {
+    element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+  }
+
+  /**
+   * What scrolls: the page itself for null, otherwise the element or, where that is only the content, what is around it.
+   * @param {Target | null} target
+   * @returns {Element}
+   */
+  function scrollerOf(target) {
+    const page = document.scrollingElement ?? document.documentElement;
+    if (target === null) return page;
+    const element = theOne(target);
+    const scrolls = (/** @type {Element} */ box) => {
+      const { overflowX, overflowY } = getComputedStyle(box);
+      return [overflowX, overflowY].some(
+        (overflow) => overflow === "auto" || overflow === "scroll" || (overflow === "hidden" && box === element),
+      );
+    };
+    for (let box = /** @type {Element | null} */ (element); box !== null; box = box.parentElement) {
+      if (box !== page && box !== document.body && scrolls(box)) return box;
+    }
+    throw new Never(`${describe(element)} does not scroll, nor does anything around it but the page`);
+  }
+
+  /**
+   * @param {Target | null} target
+   * @param {"top" | "bottom"} edge
+   */
+  function scrollTo(target, edge) {
+    const scroller = scrollerOf(target);
+    scroller.scrollTo({ top: edge === "top" ? 0 : scroller.scrollHeight, behavior: "instant" });
+  }
+
+  /**
+   * @param {Target | null} target
+   * @param {number} left
+   * @param {number} top
+   */
+  function scrollBy(target, left, top) {
+    scrollerOf(target).scrollBy({ left, top, behavior: "instant" });
+  }
+
+  /**
+   * Scrolls down again and again while that makes a list longer.
+   * @param {{ readonly target: Target | null, readonly maxScrolls: number, readonly idleMs: number }} how
+   * @param {() => boolean} goOn
+   */
+  async function scrollToEnd({ target, maxScrolls, idleMs }, goOn) {
+    const scroller = scrollerOf(target);
+    for (let scrolls = 0; scrolls < maxScrolls; scrolls++) {
+      if (scrolls > 0 && !(await hasGrown(scroller, idleMs, goOn))) return;
+      if (!goOn()) throw new Never(`more was still being loaded after ${scrolls} scrolls; set max_scrolls, or raise timeout_seconds`);
+      // A list that loads when its end comes into view must have seen it go.
+      scroller.scrollBy({ top: -1, behavior: "instant" });
+      scroller.scrollTo({ top: scroller.scrollHeight, behavior: "instant" });
+    }
+  }
+
+  /**
+   * Waits until there is more to scroll to.
+   * @param {Element} scroller
+   * @param {number} idleMs how long nothing has to happen to be sure that nothing will
+   * @param {() => boolean} goOn
+   * @returns {Promise<boolean>} false when nothing came
+   */
+  async function hasGrown(scroller, idleMs, goOn) {
+    const isAtEnd = () => scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 2;
+    for (const endsAt = performance.now() + idleMs; performance.now() < endsAt;) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      if (!isAtEnd()) return true;
+      if (!goOn()) return true;
+    }
+    return false;
+  }
+
+  return { scrollIntoView, scrollTo, scrollBy, scrollToEnd };
+}
