@@ -35,7 +35,7 @@ export function artifactContentPath(artifactId: ArtifactId): string {
 
 /** When a link that is made now ends, in milliseconds: Skyvern's hour for what shows the page, and 12 hours for the rest, or a little more. */
 export function linkExpiry(type: string, now: number): number {
-  const lifetime = type === "screenshot" || type === "recording" ? HOUR_MS : 12 * HOUR_MS;
+  const lifetime = isScreenshot(type) || type === "recording" ? HOUR_MS : 12 * HOUR_MS;
   return (Math.floor(now / LINK_STEP_MS) + 1) * LINK_STEP_MS + lifetime;
 }
 
@@ -70,9 +70,13 @@ export function artifactResponse(artifact: StoredArtifact, organizationId: Organ
   };
 }
 
-/** The fields of a run's response that tell of its files; null where there are none. Screenshots are the newest first. */
+/** The fields of a run's response that tell of its files; null where there are none. The last page first, then the newest screenshots. */
 export function filesOfRun(artifacts: readonly StoredArtifact[], linkTo: LinkToArtifact): Record<RunFileField, Json> {
-  const screenshots = artifacts.filter(({ type }) => type === "screenshot").toReversed();
+  const pictures = artifacts.filter(({ type }) => isScreenshot(type)).toReversed();
+  const screenshots = [
+    ...pictures.filter(({ type }) => type === "screenshot_final"),
+    ...pictures.filter(({ type }) => type !== "screenshot_final"),
+  ];
   const recording = artifacts.findLast(({ type }) => type === "recording");
   const downloads = artifacts.filter(isDownload);
   return {
@@ -82,6 +86,11 @@ export function filesOfRun(artifacts: readonly StoredArtifact[], linkTo: LinkToA
   };
 }
 type RunFileField = "downloaded_files" | "screenshot_urls" | "recording_url";
+
+/** Skyvern's types of screenshots: what a block asked for, what was kept of an attempt, and the last page of a run. */
+function isScreenshot(type: string): boolean {
+  return type === "screenshot" || type === "screenshot_action" || type === "screenshot_final";
+}
 
 export function isDownload({ type }: StoredArtifact): boolean {
   return type === "download";

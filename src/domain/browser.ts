@@ -138,9 +138,16 @@ export type PageAction = { readonly timeoutMs: number } &
     | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean; readonly press?: Press }
     | { readonly do: "focus"; readonly target: BrowserTarget }
     | { readonly do: "hover"; readonly target: BrowserTarget }
-    | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
+    /** `secret`: what is put there is not to be seen in pictures. */
+    | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string; readonly secret?: boolean }
     /** Key by key, with a pause after each. Without a target, into what has the focus. */
-    | { readonly do: "type"; readonly target: BrowserTarget | null; readonly text: string; readonly delayMs: number }
+    | {
+        readonly do: "type";
+        readonly target: BrowserTarget | null;
+        readonly text: string;
+        readonly delayMs: number;
+        readonly secret?: boolean;
+      }
     /** A key or a chord: `Enter`, `Control+A`. */
     | { readonly do: "press"; readonly target: BrowserTarget | null; readonly key: string }
     /** Afterwards exactly these options are chosen. By `index` they are numbers as text, from 0. */

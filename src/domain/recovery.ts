@@ -1,3 +1,5 @@
+import type { FailureEvidence } from "./evidence.ts";
+
 /** Why an attempt failed. `outcome: "unknown"` means that nobody can tell whether it took effect. */
 export interface BlockFailure {
   readonly kind: FailureKind;
@@ -5,6 +7,8 @@ export interface BlockFailure {
   readonly outcome: "failed" | "unknown";
   /** For `resource`: when the platform said to come back, in milliseconds from the failure. */
   readonly retryAfterMs?: number;
+  /** What was kept of the attempt's page; absent where there was no page. */
+  readonly evidence?: FailureEvidence;
 }
 
 /**

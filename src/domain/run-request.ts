@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { PRIORITY } from "./admission.ts";
 import { type Fault, invalidInput } from "./error.ts";
+import { evidenceSchema, type EvidenceWish } from "./evidence.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { faultsOf } from "./schema-faults.ts";
 import type { TriggerType } from "./run.ts";
@@ -62,6 +63,7 @@ export const runRequestSchema = z.strictObject({
     .describe("Over the organization's limit: wait in its queue, or be refused with a 429."),
   max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long the run may be at work."),
   webhook_url: z.string().nullish().describe("Where this run's events go; the workflow's own address when absent."),
+  evidence: evidenceSchema.nullish().describe("What is kept of the run's pages; as the workflow says where this says nothing."),
   start_fresh_browser: z.boolean().nullish().describe("What every run does. Not together with a session, a profile or an address."),
   browser_session_id: absent("browser_session_id"),
   browser_profile_id: absent("browser_profile_id"),
@@ -118,6 +120,12 @@ export function keptRequest(body: JsonObject, request: RunRequest): JsonObject {
     ...(body.extra_http_headers == null ? {} : { extra_http_headers: masked(request.extra_http_headers) }),
     ...(metadataOf == null ? {} : { run_metadata: withoutReserved(metadataOf) }),
   };
+}
+
+/** What a request that was checked says of evidence. */
+export function evidenceWishOf(request: JsonObject): EvidenceWish | null {
+  const parsed = evidenceSchema.safeParse(request.evidence);
+  return parsed.success ? parsed.data : null;
 }
 
 function masked(headers: Readonly<Record<string, string>> | null | undefined): JsonObject {

@@ -192,20 +192,26 @@ export function webhookFields(complete: JsonObject): JsonObject {
 
 /**
  * Skyvern's timeline: newest first, the blocks of a loop's iterations under the loop. `attempt`, `attempts_failed`, `started_at`, `finished_at`, `outcome`,
- * `waiting_for` and `retry_at` are ours, and the statuses `pending`, `retrying` and `waiting`. Blocks that have not begun are left out.
+ * `waiting_for`, `retry_at`, `artifact_ids` and `failure_evidence` are ours, and the statuses `pending`, `retrying` and `waiting`. Blocks that have not begun are left out.
  */
 export function timeline(run: Run, artifacts: readonly StoredArtifact[]): JsonObject[] {
+  const files = new Map<string, string[]>();
+  for (const { blockPath, artifactId } of artifacts) {
+    if (blockPath !== null) files.set(blockPath, [...(files.get(blockPath) ?? []), artifactId]);
+  }
   const downloads = new Map<string, number>();
   for (const artifact of artifacts.filter(isDownload)) {
     if (artifact.blockPath !== null) downloads.set(artifact.blockPath, (downloads.get(artifact.blockPath) ?? 0) + 1);
   }
-  return entriesOf({ run, downloads }, run.blocks, "", null);
+  return entriesOf({ run, downloads, files }, run.blocks, "", null);
 }
 
 interface TimelineSource {
   readonly run: Run;
   /** How many files each block downloaded, by path. */
   readonly downloads: ReadonlyMap<string, number>;
+  /** Ids of the files of each block, by path. */
+  readonly files: ReadonlyMap<string, readonly string[]>;
 }
 
 interface Surroundings {
@@ -272,6 +278,8 @@ function entryOf(source: TimelineSource, node: PlanNode, block: BlockState, path
       outcome: block.status === "failed" ? block.failure.outcome : null,
       retry_at: block.status === "pending" ? formatInstantOrNull(block.notBefore) : null,
       waiting_for: block.status === "waiting" ? block.wait.for : null,
+      artifact_ids: source.files.get(path) ?? [],
+      failure_evidence: evidenceOf(block),
     },
   };
 }
@@ -349,6 +357,12 @@ function childOf(node: PlanNode, block: BlockState): string | null {
   if ("childRunId" in block && block.childRunId !== undefined) return block.childRunId;
   if (node.blockType !== "workflow_trigger" || block.status !== "completed" || !isJsonObject(block.output)) return null;
   return textOrNull(block.output.workflow_run_id);
+}
+
+/** What was kept of the page of an attempt that failed. */
+function evidenceOf(block: BlockState): JsonObject | null {
+  const evidence = block.status === "failed" || block.status === "pending" ? block.failure?.evidence : undefined;
+  return evidence === undefined ? null : { artifact_ids: evidence.artifactIds, missing: evidence.missing };
 }
 
 function blockReason(block: BlockState): string | null {

@@ -2,6 +2,7 @@
  * What a run is, and what can happen to it. Its whole life is pure: `run-transition.ts` says what one event makes of it, `run-advance.ts` what
  * follows from that by itself. The journal is the list of events; a run is nothing but their fold.
  */
+import type { EvidenceSettings } from "./evidence.ts";
 import type { BlockState, Scope, Wait } from "./block-state.ts";
 import type { CredentialId, OrganizationId, RunId, ScheduleId, WorkflowId, WorkflowVersionId } from "./id.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -35,6 +36,8 @@ export interface RunFacts {
     readonly priority: number;
     /** Runs with the same key come one after the other. */ readonly sequentialKey: string | null;
   } | null;
+  /** What is kept of its pages; absent in runs that were started before anything was. */
+  readonly evidence?: EvidenceSettings;
   /** By what it was started; absent in runs that were started before this was kept, all of them by the API. */
   readonly triggerType?: TriggerType;
   /** The address of the API as its caller sees it, for links. */

@@ -61,6 +61,14 @@ const blockSchema = z
     outcome: z.enum(["failed", "unknown"]).nullable().describe("Of a failure: `unknown` when nobody can say whether it took effect."),
     retry_at: instant.nullable().describe("When it is tried again."),
     waiting_for: z.string().nullable().describe("What it waits for."),
+    artifact_ids: z.array(z.string()).describe("The files that were stored for it, oldest first."),
+    failure_evidence: z
+      .strictObject({
+        artifact_ids: z.array(z.string()).describe("Screenshot, console and HAR of the attempt that failed."),
+        missing: z.array(z.string()).describe("What could not be kept, and why."),
+      })
+      .nullable()
+      .describe("Of a failure on a page: where its evidence is. An attempt that was interrupted has none."),
   })
   .meta({ id: "RunBlock" });
 

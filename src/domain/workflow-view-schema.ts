@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FAULT_CODES, type FaultCode } from "./error.ts";
+import { evidenceSchema } from "./evidence.ts";
 import { DEFINITION_LIMITS } from "./workflow/limits.ts";
 import { absent, anyObject, createdAt, instant, modifiedAt } from "./view-field.ts";
 import type { JsonObject } from "./json.ts";
@@ -55,6 +56,9 @@ export const workflowResponseSchema = z
       .string()
       .nullable()
       .describe("With `run_sequentially`: one run at a time of those for which this expression has the same value."),
+    evidence: evidenceSchema
+      .nullable()
+      .describe("What is kept of the pages of its runs, unless a run says otherwise; null for the defaults."),
     folder_id: z.string().nullable().describe("The folder that it is in, `fld_…`: the same for all its versions."),
     import_error: absent,
     created_by: absent,

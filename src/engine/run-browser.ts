@@ -3,7 +3,7 @@ import type { Fault } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
 import type { Run } from "../domain/run.ts";
-import type { BrowserLease, BrowserPage, BrowserTab, Browsers } from "../ports/browser.ts";
+import type { BrowserLease, BrowserPage, BrowserTab, Browsers, RecordWish, TabRecorder } from "../ports/browser.ts";
 import type { Log } from "../ports/log.ts";
 import type { Vault } from "../ports/vault.ts";
 import type { BrowserRecord } from "./run-storage.ts";
@@ -21,6 +21,7 @@ const ENDS_KEPT = 200;
 /** A page while an attempt has it. */
 export interface TakenPage {
   readonly page: BrowserPage;
+  readonly recorder: TabRecorder;
   /** Lets the next attempt have it. Must be called. */
   giveBack(): void;
 }
@@ -35,8 +36,10 @@ export class RunBrowser {
   readonly #store: BrowserRecordStore;
   readonly #runId: RunId;
   readonly #check: (url: string) => Fault | null;
+  readonly #recordWish: RecordWish;
   #lease: Promise<BrowserLease> | null = null;
   readonly #tabs = new Map<string, Promise<BrowserTab>>();
+  #lastUsed: string | null = null;
   /** Resolves when a page is free. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #claims = new PageClaims({
@@ -49,11 +52,13 @@ export class RunBrowser {
     store: BrowserRecordStore,
     runId: RunId,
     check: (url: string) => Fault | null,
+    recordWish: RecordWish,
   ) {
     this.#deps = deps;
     this.#store = store;
     this.#runId = runId;
     this.#check = check;
+    this.#recordWish = recordWish;
   }
 
   /** Decides which page a block works on. To be called when the block begins, in the order of the plan. */
@@ -78,7 +83,10 @@ export class RunBrowser {
     try {
       await before;
       signal.throwIfAborted();
-      return { page: (await this.#tab(name, signal)).page, giveBack };
+      const { page, recorder } = await this.#tab(name, signal);
+      this.#lastUsed = name;
+      recorder.begin();
+      return { page, recorder, giveBack };
     } catch (error) {
       giveBack();
       throw error;
@@ -136,6 +144,12 @@ export class RunBrowser {
     const { sessionId } = this.#record;
     this.#forgetSession(); // first: the next attempt does not wait for the end of this browser
     await this.#end(sessionId);
+  }
+
+  /** The page that was used last; null when it is gone, or this incarnation of the object has not used one. */
+  async lastPage(): Promise<BrowserPage | null> {
+    const tab = await (this.#lastUsed === null ? undefined : this.#tabs.get(this.#lastUsed)?.catch(() => undefined));
+    return tab?.alive === true ? tab.page : null;
   }
 
   /** Closes pages of iterations that are over. */
@@ -205,7 +219,7 @@ export class RunBrowser {
     const lease = await this.#leased(signal);
     const { tabId = null, state = null } = this.#record.pages[name] ?? {};
     const begin = state === null ? await this.#beginningOf(name) : pageStateSchema.parse(await this.#openJson(state));
-    const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state: begin, signal });
+    const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state: begin, record: this.#recordWish, signal });
     const { pages } = this.#record;
     this.#store.browser = { ...this.#record, pages: { ...pages, [name]: { owner: null, state: null, ...pages[name], tabId: tab.tabId } } };
     return tab;

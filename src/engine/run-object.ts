@@ -1,11 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
-import type { BlockContext, BlockType } from "../blocks/block.ts";
-import { findBlockType, readsSecrets } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
-import { artifactContentPath, isDownload, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
+import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
-import { artifactIdOf, isId, type RunId } from "../domain/id.ts";
+import type { RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
@@ -19,11 +17,11 @@ import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../do
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
 import { AlarmClock } from "./alarm-clock.ts";
 import type { Answer } from "./answer.ts";
-import { childOutput, executeBlock, isTrue } from "./execute-block.ts";
-import { withOwnFiles } from "./own-files.ts";
-import { RunBrowser, type TakenPage } from "./run-browser.ts";
-import { conditionScopeOf, scopeOf } from "./run-scope.ts";
-import { AttemptSecrets } from "./run-secrets.ts";
+import { Attempts } from "./attempts.ts";
+import { childOutput, isTrue } from "./execute-block.ts";
+import { RunBrowser } from "./run-browser.ts";
+import { recordWishOf, RunEvidence } from "./run-evidence.ts";
+import { conditionScopeOf } from "./run-scope.ts";
 import { type BrowserRecord, RunStorage, ValueTooLarge } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
 
@@ -38,6 +36,8 @@ const STORE_ATTEMPTS = 4;
 const STORE_RETRY_MS = 250;
 /** News of a run that goes on is held back this long, so that short runs tell everything at once. */
 const NEWS_DELAY_MS = 50;
+/** How long the browser of a run that has ended is kept for attempts that were broken off. */
+const LAST_LOOK_MS = 5_000;
 /** A run that waits for another object's word (the gate's, a child's) asks for it this often, should it have been lost. */
 const ASK_AGAIN_MS = 30_000;
 
@@ -52,6 +52,9 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   /** Attempts and checks that this incarnation works on, by path. */
   readonly #live = new Map<string, { readonly attempt: number; readonly abort: AbortController; readonly done: Promise<void> }>();
   readonly #waiters = new Set<() => void>();
+  readonly #evidence: RunEvidence;
+  readonly #attempts: Attempts;
+  #lastPage: Promise<void> | null = null;
   #run: Run | null = null;
   #browser: RunBrowser | null = null;
   #newsTimer: ReturnType<typeof setTimeout> | null = null;
@@ -62,6 +65,13 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     this.#deps = deps;
     this.#storage = new RunStorage(ctx.storage.sql, this.#deps.values);
     this.#alarm = new AlarmClock(ctx.storage, this.#deps.clock);
+    this.#evidence = new RunEvidence(this.#deps, this.#storage);
+    this.#attempts = new Attempts(this.#deps, this.#storage, this.#evidence, {
+      run: () => this.#run,
+      browserOf: (run) => this.#browserOf(run),
+      answer: (answer, base) => this.#answer(answer, base),
+      fields: (path, attempt) => this.#fields(path, attempt),
+    });
     const loaded = this.#storage.load();
     if (typeof loaded === "function") void ctx.blockConcurrencyWhile(async () => this.#takeUp(await loaded()));
     else this.#takeUp(loaded);
@@ -77,7 +87,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   async start({ facts, plan, admitted, browserState }: RunStart, waitMs: number): Promise<RunReport> {
     if (this.#run === null) {
       for (const { output } of Object.values(facts.retryOf?.kept ?? {})) await this.#storage.prepare(output, facts);
-      const browser = browserState === null ? null : await this.#browserFor(facts.runId, facts.allowedHosts).recordOf(browserState);
+      const browser = browserState === null ? null : await this.#browserFor(facts).recordOf(browserState);
       if (this.#run === null) this.#begin(facts, unpackPlan(plan), admitted, browser);
     }
     return this.#reportOf(await this.#settled(waitMs));
@@ -211,7 +221,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     this.#abortWhatIsOver(run);
     for (const event of events)
       if (event.type === "block_started")
-        this.#work(event.path, event.attempt, (signal) => this.#attempt(event.path, event.attempt, signal));
+        this.#work(event.path, event.attempt, (signal) => this.#attempts.make({ path: event.path, attempt: event.attempt }, signal));
     for (const check of pendingChecks(run))
       if (!this.#live.has(check.path))
         this.#work(check.path, check.attempt, (signal) => this.#check(check.path, check.attempt, check.index, signal));
@@ -258,58 +268,6 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
 
   #forget(path: string, abort: AbortController): void {
     if (this.#live.get(path)?.abort === abort) this.#live.delete(path);
-  }
-
-  async #attempt(path: string, attempt: number, signal: AbortSignal): Promise<void> {
-    const run = this.#run;
-    const block = run === null ? undefined : blockAt(run.blocks, path);
-    const node = run?.plan.nodes[labelOf(path)];
-    if (run === null || node === undefined || block?.status !== "running" || signal.aborted) return;
-    const blockType = findBlockType(node.blockType);
-    if (blockType?.category === "browser") this.#browserOf(run).claim(run, path);
-    let taken: Promise<TakenPage> | null = null;
-    const context: BlockContext = {
-      signal,
-      attempt,
-      idempotencyKey: `${run.facts.runId}/${path}`,
-      now: () => this.#deps.clock.now(),
-      page: async () => (await (taken ??= this.#browserOf(run).take(path, signal))).page,
-      http: withOwnFiles(this.#deps.httpFor(run.facts.allowedHosts), this.#deps, run.facts),
-      mailer: this.#deps.mailerFor(run.facts.allowedHosts),
-      openArtifact: async (artifactId) =>
-        isId("artifact", artifactId) ? await this.#deps.artifacts.open(run.facts.organizationId, artifactId) : null,
-      downloads: async () => this.#storage.artifacts.filter(isDownload),
-      saveArtifact: async (file) => {
-        const artifactId = artifactIdOf(run.facts.runId, this.#deps.ids.next("artifact"));
-        const { organizationId, runId } = run.facts;
-        const saved = await this.#deps.artifacts.save({ organizationId, runId, path }, { artifactId, ...file });
-        this.#storage.addArtifact(saved);
-        return saved;
-      },
-    };
-    const answer: Answer = blockType
-      ? await executeBlock(
-          node,
-          blockType,
-          scopeOf(run, path, block.startedAt),
-          context,
-          (error) => this.#deps.log.error("block threw", error, this.#fields(path, attempt)),
-          this.#secretsOf(run, blockType, signal, block.tries.resourceWaits),
-        )
-      : {
-          type: "failed",
-          failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` },
-        };
-    if (taken !== null) await this.#keepPage(run, path, answer, signal, taken);
-    else if (answer.type === "skipped") this.#browserOf(run).unclaim(path);
-    if (!signal.aborted) await this.#answer(answer, { at: this.#deps.clock.now(), path, attempt });
-    if (taken !== null && this.#run !== null) await this.#browserOf(run).tidy(this.#run);
-  }
-
-  /** Null, and no work, for a run without credentials and for blocks that are given none. */
-  #secretsOf({ facts }: Run, blockType: BlockType, signal: AbortSignal, waits: number): AttemptSecrets | null {
-    if (facts.credentials === undefined || !readsSecrets(blockType)) return null;
-    return new AttemptSecrets(this.#deps, facts, facts.credentials, { signal, waits });
   }
 
   /** Asks a loop whether it goes on. */
@@ -434,26 +392,13 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   // ---------------------------------------------------------------------------------------------------- browser
 
   #browserOf(run: Run): RunBrowser {
-    return this.#browserFor(run.facts.runId, run.facts.allowedHosts);
+    return this.#browserFor(run.facts);
   }
 
-  #browserFor(runId: RunId, allowedHosts: readonly string[]): RunBrowser {
-    this.#browser ??= new RunBrowser(this.#deps, this.#storage, runId, (url) => checkOutboundUrl(url, allowedHosts));
+  #browserFor(facts: Run["facts"]): RunBrowser {
+    const check = (url: string) => checkOutboundUrl(url, facts.allowedHosts);
+    this.#browser ??= new RunBrowser(this.#deps, this.#storage, facts.runId, check, recordWishOf(facts));
     return this.#browser;
-  }
-
-  /** Stores where the block's page is, in the same turn, and so in the same commit, as the answer that follows. */
-  async #keepPage(run: Run, path: string, answer: Answer, signal: AbortSignal, taking: Promise<TakenPage>): Promise<void> {
-    const browser = this.#browserOf(run);
-    const taken = await taking.catch(() => null); // it was not to be had, which the answer says
-    if (taken === null) return;
-    try {
-      if (signal.aborted || answer.type === "failed") return await browser.startOver(path); // another attempt begins where this one did
-      const write = await browser.checkpoint(run, path);
-      if (this.#run !== null && !isFinal(this.#run)) write?.();
-    } finally {
-      taken.giveBack();
-    }
   }
 
   // ------------------------------------------------------------------------------------------------ outside world
@@ -466,7 +411,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     try {
       await Promise.all([
         admission === null ? undefined : this.#deps.gates.get(organizationId).release(runId),
-        this.#browserOf(run).release(),
+        this.#giveBackBrowser(run),
         parent === null
           ? undefined
           : this.#deps.runs.get(organizationId, parent.runId).childEnded(parent.path, runId, run.status, this.#reportOf(run).json),
@@ -479,6 +424,17 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     } catch (error) {
       this.#deps.log.error("clean-up failed; it is repeated", error, this.#fields());
     }
+  }
+
+  /** After a last look at its page, for which what was broken off is let end. */
+  async #giveBackBrowser(run: Run): Promise<void> {
+    const browser = this.#browserOf(run);
+    const takeLook = async () => {
+      await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(LAST_LOOK_MS)]);
+      await this.#evidence.last(run, browser);
+    };
+    await (this.#lastPage ??= takeLook());
+    await browser.release();
   }
 
   async #askGate(): Promise<void> {

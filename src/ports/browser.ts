@@ -10,6 +10,7 @@ import type {
   PageState,
 } from "../domain/browser.ts";
 import type { Fault } from "../domain/error.ts";
+import type { TabRecord } from "../domain/evidence.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 
 /** Opens browsers, or takes up one that was left running. */
@@ -41,9 +42,15 @@ export interface BrowserLease {
    * Opens a tab, or takes up one that was left open.
    * @param options.tabId a tab of this browser to take up again, if it is still there, reacts, and stands where it may
    * @param options.state what to restore in a new tab when there is none to take up; null for an empty page
+   * @param options.record what it is to record of itself; nothing when left out
    * @throws PageError
    */
-  openTab(options: { readonly tabId: string | null; readonly state: PageState | null; readonly signal: AbortSignal }): Promise<BrowserTab>;
+  openTab(options: {
+    readonly tabId: string | null;
+    readonly state: PageState | null;
+    readonly record?: RecordWish;
+    readonly signal: AbortSignal;
+  }): Promise<BrowserTab>;
   /** Every cookie of the browser. */
   cookies(): Promise<Cookies>;
   /** Lets go and leaves the browser running, to be taken up again by its session id until it idles out. */
@@ -56,6 +63,7 @@ export interface BrowserLease {
 export interface BrowserTab {
   readonly tabId: string;
   readonly page: BrowserPage;
+  readonly recorder: TabRecorder;
   /** Was it taken up (true), or is it new, with the state restored (false)? */
   readonly resumed: boolean;
   /** False once the tab is gone (crashed, closed) or its browser is: open it again, with its last checkpoint. */
@@ -64,6 +72,21 @@ export interface BrowserTab {
   checkpoint(): Promise<PageState>;
   /** Never throws. */
   close(): Promise<void>;
+}
+
+/** What a tab records of itself. */
+export interface RecordWish {
+  readonly requests: boolean;
+  /** `late`: only what the document that is there has logged, read when it is asked for. A page cannot tell that from nobody's listening. */
+  readonly console: "off" | "late" | "always";
+}
+
+/** What a tab has seen lately: the newest of it, within bounds. */
+export interface TabRecorder {
+  /** An attempt begins: what was before is forgotten, except for requests that are under way. */
+  begin(): void;
+  /** What was recorded since. Never throws, and takes 2 s at most. */
+  read(): Promise<TabRecord>;
 }
 
 /**

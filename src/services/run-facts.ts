@@ -1,3 +1,4 @@
+import { evidenceSettings } from "../domain/evidence.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, hasExpression, parseExpression } from "../domain/expression.ts";
 import { type CredentialId, isId, type OrganizationId, type RunId } from "../domain/id.ts";
@@ -5,6 +6,7 @@ import { formatPath, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
+import { evidenceWishOf } from "../domain/run-request.ts";
 import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
@@ -79,6 +81,7 @@ export async function makeFacts(
     request: wish.request,
     webhookUrl,
     allowedHosts,
+    evidence: evidenceSettings(definition.evidence, evidenceWishOf(wish.request)),
     maxSeconds: Math.min(wish.maxSeconds ?? definition.maxSeconds ?? maxRunSeconds, maxRunSeconds),
     admission: links.parent === null ? { limit: maxConcurrentRuns, priority: wish.priority, sequentialKey } : null,
     triggerType: wish.triggerType,

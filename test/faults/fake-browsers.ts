@@ -1,4 +1,13 @@
+import type { TabRecord } from "../../src/domain/evidence.ts";
 import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../src/ports/browser.ts";
+
+const EMPTY_RECORD: TabRecord = {
+  console: [],
+  requests: [],
+  failedRequests: [],
+  dropped: { console: 0, requests: 0, failedRequests: 0 },
+  consoleMissing: null,
+};
 
 /** Browsers in memory, which outlive the objects that lease them as the real ones do. They know as much of pages as the sweep's blocks ask for. */
 export interface FakeBrowsers extends Browsers {
@@ -13,7 +22,7 @@ export function createFakeBrowsers(): FakeBrowsers {
   let performed = 0;
 
   function tabOf(tabs: Map<string, string>, tabId: string, resumed: boolean, isOpen: () => boolean): BrowserTab {
-    const page: Pick<BrowserPage, "url" | "where" | "goto" | "perform"> = {
+    const page: Pick<BrowserPage, "url" | "where" | "goto" | "perform" | "screenshot"> = {
       url: () => tabs.get(tabId) ?? "",
       where: async () => ({ url: tabs.get(tabId) ?? "", title: "" }),
       goto: async (url) => {
@@ -21,10 +30,12 @@ export function createFakeBrowsers(): FakeBrowsers {
         return { url, status: 200, title: "" };
       },
       perform: async () => void performed++,
+      screenshot: async () => new TextEncoder().encode("a picture"),
     };
     return {
       tabId,
       page: page as BrowserPage, // the blocks of the sweep call nothing else
+      recorder: { begin: () => {}, read: async () => EMPTY_RECORD },
       resumed,
       get alive() {
         return isOpen() && tabs.has(tabId);

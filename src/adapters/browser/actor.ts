@@ -63,6 +63,7 @@ export class Actor {
       case "hover":
         return box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, box), deadline);
       case "type":
+        if (action.secret === true && action.target === null) await this.#renderer.call("markFocused", [], deadline);
         return this.#type(keysFor(action.text), action.delayMs, deadline);
       case "press":
         return this.#press([parseKey(action.key)], deadline);

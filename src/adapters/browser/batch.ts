@@ -42,12 +42,13 @@ function toOp(action: PageAction): PageOp | null {
     case "hover":
       return { do: "point", target: action.target, first: false };
     case "focus":
-      return { do: "focus", target: action.target };
+      return { do: "focus", target: action.target, secret: false };
     case "type":
+      return action.target === null ? null : { do: "focus", target: action.target, secret: action.secret ?? false };
     case "press":
-      return action.target === null ? null : { do: "focus", target: action.target };
+      return action.target === null ? null : { do: "focus", target: action.target, secret: false };
     case "fill":
-      return { do: "fill", target: action.target, value: action.value };
+      return { do: "fill", target: action.target, value: action.value, secret: action.secret ?? false };
     case "select":
       return { do: "select", target: action.target, by: action.by, wanted: action.wanted };
     case "check":

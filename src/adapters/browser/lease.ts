@@ -1,7 +1,7 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
 import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
 import type { Fault } from "../../domain/error.ts";
-import type { BrowserLease, BrowserTab } from "../../ports/browser.ts";
+import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.ts";
 import { readCookies, restoreCookies } from "./checkpoint.ts";
 import { Deadline } from "./deadline.ts";
 import { watchPopups } from "./dialogs.ts";
@@ -14,6 +14,8 @@ const OPEN_TAB_MS = 15_000;
 
 /** Cookies are the browser's own to tell. */
 const COOKIES_MS = 5_000;
+
+const NO_RECORD: RecordWish = { requests: false, console: "off" };
 
 /** A browser that is ours. */
 export class Lease implements BrowserLease {
@@ -73,16 +75,18 @@ export class Lease implements BrowserLease {
   async openTab({
     tabId,
     state,
+    record = NO_RECORD,
     signal,
   }: {
     readonly tabId: string | null;
     readonly state: PageState | null;
+    readonly record?: RecordWish;
     readonly signal: AbortSignal;
   }): Promise<BrowserTab> {
-    const taken = tabId === null ? null : await this.#takeUp(tabId, signal);
+    const taken = tabId === null ? null : await this.#takeUp(tabId, record, signal);
     if (taken !== null) return taken;
     const deadline = new Deadline(OPEN_TAB_MS, signal);
-    const tab = await this.#attach(await this.#newTarget(deadline), false, deadline);
+    const tab = await this.#attach(await this.#newTarget(deadline), false, record, deadline);
     try {
       if (state !== null) await tab.restore(state, signal);
       return tab;
@@ -116,11 +120,11 @@ export class Lease implements BrowserLease {
   }
 
   /** @returns null when that tab is gone, or of no use any more; then it is closed */
-  async #takeUp(tabId: string, signal: AbortSignal): Promise<BrowserTab | null> {
+  async #takeUp(tabId: string, record: RecordWish, signal: AbortSignal): Promise<BrowserTab | null> {
     const { targetInfos } = await this.#connection.send("Target.getTargets");
     if (!targetInfos.some(({ type, targetId }) => type === "page" && targetId === tabId)) return null;
     try {
-      return await this.#attach(tabId, true, new Deadline(OPEN_TAB_MS, signal));
+      return await this.#attach(tabId, true, record, new Deadline(OPEN_TAB_MS, signal));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof PageError) return null;
@@ -128,8 +132,8 @@ export class Lease implements BrowserLease {
     }
   }
 
-  async #attach(targetId: string, resumed: boolean, deadline: Deadline): Promise<OpenTab> {
-    const parts = { browser: this.#browser, connection: this.#connection, guard: this.#guard };
+  async #attach(targetId: string, resumed: boolean, record: RecordWish, deadline: Deadline): Promise<OpenTab> {
+    const parts = { browser: this.#browser, connection: this.#connection, guard: this.#guard, record };
     const tab = await OpenTab.attach(parts, targetId, resumed, deadline);
     this.#tabs.add(tab);
     tab.onGone(() => this.#tabs.delete(tab));

@@ -1,12 +1,13 @@
 import type { Browser } from "@cloudflare/puppeteer";
 import { PageError, type PageState } from "../../domain/browser.ts";
-import type { BrowserTab } from "../../ports/browser.ts";
+import type { BrowserTab, RecordWish } from "../../ports/browser.ts";
 import { storageScript } from "./checkpoint.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { answerDialogs } from "./dialogs.ts";
 import type { Guard, TabGuard } from "./guard.ts";
 import { Navigation } from "./navigation.ts";
 import { CdpPage } from "./page.ts";
+import { Recorder } from "./recorder.ts";
 import { type Connection, Tab } from "./tab.ts";
 
 /** What pages are laid out for: a common laptop. */
@@ -27,13 +28,15 @@ const CLOSE_MS = 2000;
 /** A tab that is ours, with its page ready for use. */
 export class OpenTab implements BrowserTab {
   readonly page: CdpPage;
+  readonly recorder: Recorder;
   readonly resumed: boolean;
   readonly #tab: Tab;
   readonly #connection: Connection;
   #storage: PageState["storage"] = null;
 
-  private constructor(tab: Tab, connection: Connection, page: CdpPage, resumed: boolean) {
+  private constructor(tab: Tab, connection: Connection, page: CdpPage, recorder: Recorder, resumed: boolean) {
     this.page = page;
+    this.recorder = recorder;
     this.resumed = resumed;
     this.#tab = tab;
     this.#connection = connection;
@@ -45,7 +48,12 @@ export class OpenTab implements BrowserTab {
    * @throws PageError when the page does not react or stands at an address that may not be visited; the tab is closed then
    */
   static async attach(
-    { browser, connection, guard }: { readonly browser: Browser; readonly connection: Connection; readonly guard: Guard },
+    {
+      browser,
+      connection,
+      guard,
+      record,
+    }: { readonly browser: Browser; readonly connection: Connection; readonly guard: Guard; readonly record: RecordWish },
     targetId: string,
     resumed: boolean,
     deadline: Deadline,
@@ -54,10 +62,11 @@ export class OpenTab implements BrowserTab {
     const tab = new Tab(targetId, await deadline.wait(connection.createSession(targetInfo)), browser);
     const watched = guard.follow(tab);
     try {
-      const navigation = await prepare(tab, watched, deadline);
+      const recorder = new Recorder(tab, record);
+      const navigation = await prepare(tab, watched, recorder, deadline);
       const refusal = resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
-      return new OpenTab(tab, connection, new CdpPage(tab, navigation, watched), resumed);
+      return new OpenTab(tab, connection, new CdpPage(tab, navigation, watched), recorder, resumed);
     } catch (error) {
       await closeTarget(tab, connection);
       throw error;
@@ -130,7 +139,7 @@ async function closeTarget(tab: Tab, connection: Connection): Promise<void> {
 }
 
 /** Everything in one round trip. */
-async function prepare(tab: Tab, watched: TabGuard, deadline: Deadline): Promise<Navigation> {
+async function prepare(tab: Tab, watched: TabGuard, recorder: Recorder, deadline: Deadline): Promise<Navigation> {
   const { cdp } = tab;
   answerDialogs(cdp);
   const tree = cdp.send("Page.getFrameTree").then(({ frameTree }) => frameTree);
@@ -139,6 +148,7 @@ async function prepare(tab: Tab, watched: TabGuard, deadline: Deadline): Promise
     tree,
     cdp.send("Emulation.setDeviceMetricsOverride", VIEWPORT),
     cdp.send("Emulation.setFocusEmulationEnabled", { enabled: true }),
+    recorder.enable(),
   ]);
   try {
     const [, frameTree] = await tab.wait(ready, deadline.atMost(REACT_MS));

@@ -23,6 +23,7 @@ import type { Navigation } from "./navigation.ts";
 import { classOfNetError, describeNetError } from "./net-errors.ts";
 import { Renderer } from "./renderer.ts";
 import { runScript } from "./script.ts";
+import { SecretFields } from "./secret-fields.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
 /** An answer that need not be waited for in the page takes at most this long, unless the page is busy. */
@@ -38,6 +39,7 @@ export class CdpPage implements BrowserPage {
   readonly #guard: TabGuard;
   readonly #renderer: Renderer;
   readonly #actor: Actor;
+  readonly #secrets: SecretFields;
 
   constructor(tab: Tab, navigation: Navigation, guard: TabGuard) {
     this.#tab = tab;
@@ -45,6 +47,7 @@ export class CdpPage implements BrowserPage {
     this.#guard = guard;
     this.#renderer = new Renderer(tab, navigation);
     this.#actor = new Actor(tab, navigation, guard, this.#renderer);
+    this.#secrets = new SecretFields(this.#renderer, navigation);
   }
 
   url(): string {
@@ -127,8 +130,8 @@ export class CdpPage implements BrowserPage {
     const capture = async () => {
       const box = target !== null ? await this.#boxOf(target, timeoutMs, signal) : fullPage ? await this.#pageBox(deadline) : null;
       const clip = box === null ? {} : { clip: { ...box, scale: 1 }, captureBeyondViewport: true };
-      const { data } = await this.#renderer.ask(this.#tab.cdp.send("Page.captureScreenshot", { format: "png", ...clip }), deadline);
-      return Buffer.from(data, "base64");
+      const shoot = () => this.#renderer.ask(this.#tab.cdp.send("Page.captureScreenshot", { format: "png", ...clip }), deadline);
+      return Buffer.from((await this.#secrets.hiddenDuring(shoot, deadline)).data, "base64");
     };
     return this.#renderer.inTime("be painted", capture());
   }

@@ -1,3 +1,4 @@
+import type { EvidenceWish } from "../evidence.ts";
 import { describeFaults, ServiceError, type Fault } from "../error.ts";
 import { formatPath, isJsonObject, type JsonObject } from "../json.ts";
 import { outputName, SYSTEM_NAMES } from "../names.ts";
@@ -19,6 +20,7 @@ export interface WorkflowDefinition {
   readonly description: string | null;
   readonly webhookCallbackUrl: string | null;
   readonly maxSeconds: number | null;
+  readonly evidence: EvidenceWish | null;
   /** An expression over the parameters; runs with the same value come one after the other. Null: no such order. */
   readonly sequentialKey: string | null;
   readonly parameters: readonly ParameterDefinition[];
@@ -90,8 +92,16 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
   const inGraph = check.labelsAreClear ? [...wired.faults, ...last.faults] : [];
   const found = [...faults, ...parameters.faults, ...names.faults, ...check.faults, ...inGraph];
   if (!result.success || found.length > 0) return { ok: false, faults: limitFaults(found) };
-  const { title, description, webhook_callback_url, max_elapsed_time_minutes, run_sequentially, sequential_key, workflow_definition } =
-    result.data;
+  const {
+    title,
+    description,
+    evidence,
+    webhook_callback_url,
+    max_elapsed_time_minutes,
+    run_sequentially,
+    sequential_key,
+    workflow_definition,
+  } = result.data;
   const { totp_verification_url, totp_identifier } = result.data;
   const plan: Plan = {
     mode: version === 3 ? "dependencies" : "cursor",
@@ -109,6 +119,7 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     title,
     description: description ?? null,
     webhookCallbackUrl: webhook_callback_url ?? null,
+    evidence: evidence ?? null,
     maxSeconds: max_elapsed_time_minutes == null ? null : max_elapsed_time_minutes * 60,
     sequentialKey: run_sequentially ? (sequential_key ?? "") : null,
     parameters: parameters.parameters,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { evidenceSchema } from "../evidence.ts";
 import { jsonValue } from "../json-value.ts";
 import type { JsonObject } from "../json.ts";
 import { RETRY_DEFAULTS } from "../recovery.ts";
@@ -124,6 +125,9 @@ export const workflowSchema = z.strictObject({
     .string()
     .nullish()
     .describe("The folder to put the workflow into; it stays where it is when absent. Belongs to the workflow, not to a version."),
+  evidence: evidenceSchema
+    .nullish()
+    .describe("What is kept of the pages of its runs, unless a run says otherwise: by default of attempts that fail."),
   proxy_location: unused(z.union([z.string(), z.record(z.string(), jsonValue)])),
   persist_browser_session: unused(z.boolean(), false),
   reuse_browser_session: unused(z.boolean(), false),

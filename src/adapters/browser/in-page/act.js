@@ -7,8 +7,9 @@
  * @param {ReturnType<typeof import("./point.js").point>} pointer
  * @param {ReturnType<typeof import("./controls.js").controls>} controller
  * @param {ReturnType<typeof import("./scroll.js").scroll>} scroller
+ * @param {ReturnType<typeof import("./hide.js").hide>} hider
  */
-export function act(faults, elements, locator, chooser, pointer, controller, scroller) {
+export function act(faults, elements, locator, chooser, pointer, controller, scroller, hider) {
   const { NotYet, Never, BadTarget } = faults;
   const { fold, isVisible } = elements;
   const { findAll, describeSeveral } = locator;
@@ -93,10 +94,10 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
       case "box":
         return boxOf(theOne(op.target));
       case "focus":
-        focus(usable(controlOf(theOne(op.target))));
+        focus(secretly(op.secret, usable(controlOf(theOne(op.target)))));
         return null;
       case "fill":
-        fill(usable(controlOf(theOne(op.target))), op.value);
+        fill(secretly(op.secret, usable(controlOf(theOne(op.target)))), op.value);
         return null;
       case "select":
         select(usable(controlOf(theOne(op.target))), op.by, op.wanted);
@@ -135,6 +136,16 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
         }
         return null;
     }
+  }
+
+  /**
+   * What a secret goes into is hidden in pictures from now on.
+   * @param {boolean} secret
+   * @param {Element} element
+   */
+  function secretly(secret, element) {
+    if (secret) hider.mark(element);
+    return element;
   }
 
   return { run, cancel, nextTask };

@@ -3,14 +3,18 @@
  * @param {ReturnType<typeof import("./act.js").act>} actor
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./read.js").read>} reader
+ * @param {ReturnType<typeof import("./hide.js").hide>} hider
  * @returns {import("./protocol.ts").PageLibrary}
  */
-export function library(actor, chooser, reader) {
+export function library(actor, chooser, reader, hider) {
   return {
     run: actor.run,
     canClick: chooser.canClick,
     settle: actor.nextTask,
     read: reader.readPage,
+    markFocused: hider.markFocused,
+    hideSecrets: hider.hideSecrets,
+    showSecrets: hider.showSecrets,
     cancel() {
       actor.cancel();
       reader.cancel();

@@ -4,8 +4,9 @@ import type { BrowserTarget, PageFindings, PageQuery } from "../../../domain/bro
 export type PageOp =
   /** Brings the element into view and says where the pointer has to go. `first`: of several, the first that can be acted on. */
   | { readonly do: "point"; readonly target: BrowserTarget; readonly first: boolean }
-  | { readonly do: "focus"; readonly target: BrowserTarget }
-  | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string }
+  /** `secret`: what goes into it is not to be seen in pictures. */
+  | { readonly do: "focus"; readonly target: BrowserTarget; readonly secret: boolean }
+  | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string; readonly secret: boolean }
   | {
       readonly do: "select";
       readonly target: BrowserTarget;
@@ -71,6 +72,11 @@ export interface PageLibrary {
   storage(): { origin: string; local: Record<string, string>; session: Record<string, string> } | null;
   /** Lets the page do what it has already set out to do. */
   settle(): Promise<void>;
+  /** What has the focus is not to be seen in pictures from now on. */
+  markFocused(): void;
+  /** Makes password fields and those that were filled with a secret unreadable, also those that come, until `showSecrets` was called as often. */
+  hideSecrets(): void;
+  showSecrets(): void;
   /** Ends what waits. */
   cancel(): void;
 }

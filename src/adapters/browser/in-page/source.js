@@ -3,6 +3,7 @@ import { choose } from "./choose.js";
 import { controls } from "./controls.js";
 import { elements } from "./elements.js";
 import { faults } from "./faults.js";
+import { hide } from "./hide.js";
 import { library } from "./library.js";
 import { locate } from "./locate.js";
 import { point } from "./point.js";
@@ -25,7 +26,8 @@ export const LIBRARY_SOURCE = `(() => {
   const pointer = (${point})(faults, elements, chooser);
   const controller = (${controls})(faults, elements, locator, chooser);
   const scroller = (${scroll})(faults, elements, chooser);
-  const actor = (${act})(faults, elements, locator, chooser, pointer, controller, scroller);
+  const hider = (${hide})();
+  const actor = (${act})(faults, elements, locator, chooser, pointer, controller, scroller, hider);
   const reader = (${read})(elements, locator);
-  globalThis.pilotfish = (${library})(actor, chooser, reader);
+  globalThis.pilotfish = (${library})(actor, chooser, reader, hider);
 })();`;

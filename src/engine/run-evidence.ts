@@ -1,0 +1,189 @@
+import { toConsoleLog } from "../domain/console-log.ts";
+import { maskUrlsIn } from "../domain/evidence-mask.ts";
+import { EVIDENCE_DEFAULTS, type EvidenceSettings, type FailureEvidence, isKept, type TabRecord } from "../domain/evidence.ts";
+import { toHar } from "../domain/har.ts";
+import { artifactIdOf } from "../domain/id.ts";
+import type { Run } from "../domain/run.ts";
+import type { Artifacts } from "../ports/artifacts.ts";
+import type { BrowserPage, RecordWish } from "../ports/browser.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Ids } from "../ports/ids.ts";
+import type { Log } from "../ports/log.ts";
+import type { RunBrowser, TakenPage } from "./run-browser.ts";
+import type { RunStorage } from "./run-storage.ts";
+import type { SecretMask } from "./secret-mask.ts";
+
+/** A page that is not painted by then stays without a picture: a failure is not held up by what is to explain it. */
+const PICTURE_MS = 3_000;
+
+const NEVER = new AbortController().signal;
+
+/** The attempt that evidence belongs to. */
+export interface AttemptPlace {
+  readonly path: string;
+  readonly attempt: number;
+}
+
+interface EvidenceFile {
+  readonly type: "screenshot_action" | "screenshot_final" | "browser_console_log" | "har";
+  readonly name: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What a run keeps of its pages. Nothing here throws: evidence never changes how a block or a run ends. */
+export class RunEvidence {
+  readonly #deps: { readonly artifacts: Artifacts; readonly ids: Ids; readonly clock: Clock; readonly log: Log };
+  readonly #storage: RunStorage;
+  /** The page as the last attempt left it, when that failed: it is gone when the run ends. */
+  #left: Uint8Array | null = null;
+  /** The block that had a page last. */
+  #lastPath: string | null = null;
+
+  constructor(deps: { artifacts: Artifacts; ids: Ids; clock: Clock; log: Log }, storage: RunStorage) {
+    this.#deps = deps;
+    this.#storage = storage;
+  }
+
+  /** The page as an attempt finds it. */
+  async before(run: Run, place: AttemptPlace, page: BrowserPage): Promise<void> {
+    if (settingsOf(run).screenshots !== "all") return;
+    const picture = await takePicture(page);
+    if (typeof picture === "string") return this.#logMissing(run, place.path, picture);
+    await this.#save(run, place.path, pictureFile("screenshot_action", `${fileName(place)}-before`, picture)).catch((error: unknown) =>
+      this.#logError(run, place.path, error),
+    );
+  }
+
+  /**
+   * The page as an attempt leaves it, and what it told of itself meanwhile. To be called before the page is given up.
+   * @param mask of the secrets that the attempt could read
+   * @returns where it is, and what is missing
+   */
+  async after(
+    run: Run,
+    place: AttemptPlace,
+    { page, recorder }: TakenPage,
+    mask: SecretMask | null,
+    failed: boolean,
+  ): Promise<FailureEvidence> {
+    const { screenshots, console, har } = settingsOf(run);
+    this.#lastPath = place.path;
+    this.#left = null;
+    const hide = (text: string) => maskUrlsIn(mask?.text(text) ?? text);
+    const missing: string[] = [];
+    const [picture, record] = await Promise.all([
+      isKept(screenshots, failed) ? takePicture(page) : null,
+      isKept(console, failed) || isKept(har, failed) ? recorder.read() : null,
+    ]);
+    const files: EvidenceFile[] = [];
+    if (typeof picture === "string") missing.push(hide(`There is no screenshot: ${picture}.`));
+    else if (picture !== null) {
+      files.push(pictureFile("screenshot_action", fileName(place), picture));
+      if (failed) this.#left = picture;
+    }
+    if (record !== null) {
+      if (isKept(console, failed)) {
+        if (record.consoleMissing !== null) missing.push(hide(`There are no console messages: ${record.consoleMissing}.`));
+        files.push(...consoleFile(place, record, mask));
+      }
+      if (isKept(har, failed)) files.push(...harFile(place, record, mask, this.#deps.clock.now()));
+    }
+    const saved = await Promise.all(
+      files.map((file) =>
+        this.#save(run, place.path, file).catch((error: unknown) => {
+          this.#logError(run, place.path, error);
+          missing.push(`The file ${file.name} could not be stored.`);
+          return null;
+        }),
+      ),
+    );
+    return { artifactIds: saved.filter((id) => id !== null), missing };
+  }
+
+  /** An attempt is broken off by the run's end: the last that is seen of its page. */
+  async brokenOff(run: Run, path: string, page: BrowserPage): Promise<void> {
+    if (settingsOf(run).screenshots === "off") return;
+    const picture = await takePicture(page);
+    this.#lastPath = path;
+    this.#left = typeof picture === "string" ? null : picture;
+  }
+
+  /** The page where the run has ended. To be called once, before its browser is given back. */
+  async last(run: Run, browser: RunBrowser): Promise<void> {
+    const path = this.#lastPath;
+    if (settingsOf(run).screenshots === "off" || run.status === "canceled") return; // a run that is canceled gives its browser back at once
+    const page = this.#left === null ? await browser.lastPage() : null;
+    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page));
+    this.#left = null;
+    if (path === null) {
+      if (this.#storage.browser?.sessionId != null) this.#logMissing(run, null, "the service was interrupted since");
+      return;
+    }
+    if (typeof picture === "string") return this.#logMissing(run, path, picture);
+    await this.#save(run, path, pictureFile("screenshot_final", "final", picture)).catch((error: unknown) =>
+      this.#logError(run, path, error),
+    );
+  }
+
+  async #save({ facts: { organizationId, runId } }: Run, path: string, file: EvidenceFile): Promise<string> {
+    const artifactId = artifactIdOf(runId, this.#deps.ids.next("artifact"));
+    this.#storage.addArtifact(await this.#deps.artifacts.save({ organizationId, runId, path }, { artifactId, ...file }));
+    return artifactId;
+  }
+
+  #logMissing({ facts: { organizationId, runId } }: Run, path: string | null, reason: string): void {
+    this.#deps.log.info("no screenshot", {
+      organization_id: organizationId,
+      run_id: runId,
+      ...(path === null ? {} : { block: path }),
+      reason: maskUrlsIn(reason),
+    });
+  }
+
+  #logError({ facts: { organizationId, runId } }: Run, path: string, error: unknown): void {
+    this.#deps.log.error("evidence could not be stored", error, { organization_id: organizationId, run_id: runId, block: path });
+  }
+}
+
+/** What the tabs of a run have to record for its evidence. */
+export function recordWishOf({ evidence: { console, har } = EVIDENCE_DEFAULTS }: Run["facts"]): RecordWish {
+  return { requests: har !== "off" || console !== "off", console: console === "failures" ? "late" : console === "all" ? "always" : "off" };
+}
+
+function settingsOf({ facts }: Run): EvidenceSettings {
+  return facts.evidence ?? EVIDENCE_DEFAULTS;
+}
+
+/** @returns PNG, or why there is none */
+async function takePicture(page: BrowserPage): Promise<Uint8Array | string> {
+  try {
+    return await page.screenshot({ fullPage: false, target: null, timeoutMs: PICTURE_MS, signal: NEVER });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function pictureFile(type: EvidenceFile["type"], name: string, bytes: Uint8Array): EvidenceFile {
+  return { type, name: `${name}.png`, contentType: "image/png", bytes };
+}
+
+function consoleFile(place: AttemptPlace, record: TabRecord, mask: SecretMask | null): EvidenceFile[] {
+  const text = toConsoleLog(record);
+  return text === null ? [] : [textFile("browser_console_log", `${fileName(place)}-console.jsonl`, "application/x-ndjson", text, mask)];
+}
+
+function harFile(place: AttemptPlace, { requests, dropped }: TabRecord, mask: SecretMask | null, now: number): EvidenceFile[] {
+  if (requests.length === 0) return [];
+  const har = toHar(requests, { until: now, dropped: dropped.requests });
+  return [textFile("har", `${fileName(place)}.har`, "application/json", JSON.stringify(mask?.json(har) ?? har), mask)];
+}
+
+function textFile(type: EvidenceFile["type"], name: string, contentType: string, text: string, mask: SecretMask | null): EvidenceFile {
+  return { type, name, contentType, bytes: new TextEncoder().encode(mask?.text(text) ?? text) };
+}
+
+/** `orders[3].read`, attempt 2 → `orders_3_.read-2` */
+function fileName({ path, attempt }: AttemptPlace): string {
+  return `${path.replaceAll(/[^\p{L}\p{N}_.-]/gu, "_").slice(-80)}-${attempt}`;
+}

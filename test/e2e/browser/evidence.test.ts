@@ -1,0 +1,272 @@
+import { exports } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { createTenant, type Tenant } from "../../workers/api.ts";
+import { at, evaluate, html, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
+import { decodePng, type Pixels } from "./png.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const PASSWORD = "c0rrect horse & battery";
+
+/** Runs blocks to their end, and gives what the run has left. */
+async function run(tenant: Tenant, blocks: object[], more: { evidence?: object; parameters?: object[]; values?: object } = {}) {
+  const { body: workflow } = await tenant.call("POST", "/v1/workflows", {
+    json_definition: {
+      title: "Evidence",
+      ...(more.evidence === undefined ? {} : { evidence: more.evidence }),
+      workflow_definition: { parameters: more.parameters ?? [], blocks },
+    },
+  });
+  expect(workflow.errors ?? []).toEqual([]);
+  const start = { workflow_id: workflow.workflow_permanent_id, parameters: more.values ?? {} };
+  const { body: ended } = await tenant.call("POST", "/v1/run/workflows", start, { prefer: "wait=60" });
+  const artifacts = await vi.waitFor(
+    async () => {
+      const { body } = await tenant.call("GET", `/v1/runs/${ended.run_id}/artifacts`);
+      if (more.evidence === undefined) expect(body.some((artifact: Artifact) => artifact.artifact_type === "screenshot_final")).toBe(true);
+      return body as Artifact[];
+    },
+    { timeout: 20_000 },
+  );
+  const { body: timeline } = await tenant.call("GET", `/v1/runs/${ended.run_id}/timeline`);
+  return { run: ended, artifacts, block: timeline[0].block, timeline };
+}
+
+interface Artifact {
+  readonly artifact_id: string;
+  readonly artifact_type: string;
+  readonly file_name: string;
+  readonly content_type: string;
+  readonly file_size: number;
+  readonly checksum: string;
+}
+
+async function contentOf(tenant: Tenant, artifact: Artifact | undefined): Promise<Uint8Array> {
+  const request = new Request(`https://pilotfish.test/v1/artifacts/${artifact!.artifact_id}/content`, {
+    headers: { "x-api-key": tenant.key },
+  });
+  const response = await exports.default.fetch(request);
+  expect(response.status).toBe(200);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+const types = (artifacts: readonly Artifact[]) => artifacts.map(({ artifact_type }) => artifact_type).toSorted();
+const fails = { action: "click", target: "#missing", timeout_seconds: 0.5 };
+
+describe("a block that fails", () => {
+  it("leaves a screenshot, the console, failed requests and a HAR, and no secret in any of them", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { body: credential } = await tenant.call("POST", "/v1/credentials", {
+      name: "Shop",
+      credential_type: "password",
+      credential: { username: "ann@example.com", password: PASSWORD },
+    });
+    const script = `const token = "t0ps" + "3cret";
+      const tell = (e) => {
+        console.warn("typed", e.target.value, location.origin + "/?token=" + token);
+        fetch("/status?code=503&password=" + encodeURIComponent(e.target.value), { method: "POST", body: "pw=" + e.target.value,
+          headers: { authorization: "Basic " + btoa("abc:def"), "x-typed": btoa(e.target.value), "x-shown": "plain" } });
+        fetch("/broken?access_token=" + token).catch(() => {});
+        setTimeout(() => { throw new Error("boom with " + e.target.value); });
+        Promise.reject(new Error("nobody caught this"));
+      };`;
+    const {
+      run: ended,
+      artifacts,
+      block,
+      timeline,
+    } = await run(
+      tenant,
+      [
+        {
+          block_type: "actions",
+          label: "log_in",
+          steps: [
+            { action: "goto", url: html(`<title>Form</title><input type=password id=p oninput="tell(event)"><script>${script}</script>`) },
+            { action: "fill", target: "#p", value: "{{ login.password }}" },
+            { action: "wait_for", load_state: "networkidle" },
+            fails,
+          ],
+        },
+      ],
+      {
+        parameters: [{ parameter_type: "workflow", key: "login", workflow_parameter_type: "credential_id" }],
+        values: { login: credential.credential_id },
+      },
+    );
+    expect(ended.status).toBe("failed");
+    expect(types(artifacts)).toEqual(["browser_console_log", "har", "screenshot_action", "screenshot_final"]);
+    const byType = (type: string) => artifacts.find(({ artifact_type }) => artifact_type === type);
+    expect(block.failure_evidence.missing).toEqual([]);
+    expect(block.failure_evidence.artifact_ids.toSorted()).toEqual(
+      ["browser_console_log", "har", "screenshot_action"].map((type) => byType(type)!.artifact_id).toSorted(),
+    );
+    for (const { file_size, checksum } of artifacts)
+      expect([file_size > 0, checksum]).toEqual([true, expect.stringMatching(/^[0-9a-f]{64}$/)]);
+
+    const log = new TextDecoder().decode(await contentOf(tenant, byType("browser_console_log")));
+    const lines = log
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        kind: "console",
+        level: "warning",
+        text: `typed *** ${at("/")}?token=***`,
+        url: expect.stringContaining("/html?html="),
+      }),
+    );
+    expect(lines).toContainEqual(
+      expect.objectContaining({ kind: "page_error", text: expect.stringMatching(/^Uncaught Error: boom with \*\*\*\n/) }),
+    );
+    expect(lines).toContainEqual(
+      expect.objectContaining({ kind: "page_error", text: expect.stringContaining("(in promise) Error: nobody caught this") }),
+    );
+    expect(lines).toContainEqual(
+      expect.objectContaining({ kind: "failed_request", method: "POST", status: 503, url: at("/status?code=***&password=***") }),
+    );
+    expect(lines).toContainEqual(
+      expect.objectContaining({ kind: "failed_request", text: "net::ERR_EMPTY_RESPONSE", url: at("/broken?access_token=***") }),
+    );
+
+    const text = new TextDecoder().decode(await contentOf(tenant, byType("har")));
+    const { log: har } = JSON.parse(text);
+    expect(har.version).toBe("1.2");
+    const post = har.entries.find((entry: { request: { method: string } }) => entry.request.method === "POST");
+    expect(post.request).not.toHaveProperty("postData");
+    expect(post.request.headers).toContainEqual({ name: "authorization", value: "***" });
+    expect(post.request.headers).toContainEqual({ name: "x-shown", value: "plain" });
+    expect(post.response).toMatchObject({ status: 503, content: { mimeType: "text/html" } });
+    for (const { time, timings, request } of har.entries) {
+      const { ssl: _, ...phases } = timings;
+      const sum = Object.values<number>(phases).reduce((all, phase) => all + Math.max(0, phase), 0);
+      expect(time, request.url).toBeCloseTo(sum, 1);
+    }
+    const everything = [log, text, JSON.stringify(timeline), JSON.stringify(ended)].join("\n");
+    for (const secret of [PASSWORD, encodeURIComponent(PASSWORD), btoa(PASSWORD), "t0ps3cret", "YWJjOmRlZg"])
+      expect(everything).not.toContain(secret);
+    expect((await tenant.call("GET", `/v1/runs/${ended.run_id}`)).body.screenshot_urls[0]).toContain(
+      byType("screenshot_final")!.artifact_id,
+    );
+  });
+
+  it("on a page that never answers again leaves what there is, says what is missing, and ends in time", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const busy =
+      "const spin = () => { for (let i = 0; i < 20; i++) setTimeout(() => { spin(); while (true) {} }); }; setTimeout(spin, 300)";
+    const {
+      run: ended,
+      artifacts,
+      block,
+    } = await run(
+      tenant,
+      [
+        {
+          block_type: "actions",
+          label: "hangs",
+          timeout_seconds: 2,
+          retry: { max_attempts: 1 },
+          steps: [
+            { action: "goto", url: html(`<title>Busy</title><script>${busy}</script>`) },
+            { action: "wait_for", text: "Never" },
+          ],
+        },
+      ],
+      { evidence: {} },
+    );
+    expect(ended.status).toBe("failed");
+    expect(ended.failure_reason).toContain("longer than its 2 seconds");
+    expect(types(artifacts)).toContain("har");
+    expect(types(artifacts)).not.toContain("screenshot_action");
+    expect(block.failure_evidence.missing).toContainEqual(expect.stringMatching(/^There is no screenshot: /));
+  });
+});
+
+describe("a run", () => {
+  const steps = [{ action: "goto", url: html("<title>A</title><script>console.log('hello')</script>") }];
+
+  it("that completes leaves its last page, and nothing else", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { artifacts } = await run(tenant, [{ block_type: "actions", label: "a", steps }]);
+    expect(types(artifacts)).toEqual(["screenshot_final"]);
+    const { width, height } = decodePng(await contentOf(tenant, artifacts[0]));
+    expect([width, height]).toEqual([1280, 800]);
+  });
+
+  it("that is to keep everything leaves every page before and after, with console and HAR", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { artifacts, timeline } = await run(tenant, [{ block_type: "actions", label: "a", steps }], {
+      evidence: { screenshots: "all", console: "all", har: "all" },
+    });
+    const ofAttempt = artifacts.filter(({ artifact_type }) => artifact_type !== "screenshot_final");
+    expect(ofAttempt.map(({ file_name }) => file_name).toSorted()).toEqual(["a-1-before.png", "a-1-console.jsonl", "a-1.har", "a-1.png"]);
+    expect(timeline[0].block.artifact_ids).toEqual(expect.arrayContaining(ofAttempt.map(({ artifact_id }) => artifact_id)));
+  });
+
+  it("that is to keep nothing leaves nothing", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { artifacts, block } = await run(tenant, [{ block_type: "actions", label: "a", steps: [...steps, fails] }], {
+      evidence: { screenshots: "off", console: "off", har: "off" },
+    });
+    expect(artifacts).toEqual([]);
+    expect(block.failure_evidence).toEqual({ artifact_ids: [], missing: [] });
+  });
+});
+
+describe("a screenshot", () => {
+  /** Is there anything to be read in this part of the picture? Grey is nothing. */
+  const isGrey = (picture: Pixels, [x, y]: readonly [number, number]) => {
+    for (let dx = 20; dx < 180; dx += 2)
+      for (let dy = 12; dy < 28; dy += 2) {
+        const [red, green, blue] = picture.at(x + dx, y + dy);
+        if (Math.abs(red - 128) > 2 || Math.abs(green - 128) > 2 || Math.abs(blue - 128) > 2) return false;
+      }
+    return true;
+  };
+  const field = (id: string, top: number, more = "") =>
+    `<input id=${id} value="readable" ${more} style="position:absolute;left:0;top:${top}px;width:200px;height:40px;font-size:30px;border:0;padding:0">`;
+
+  it("shows nothing of password fields and of fields with a secret, in frames and shadow roots too, and leaves no trace", async () => {
+    const { page, close } = await leaseBrowser();
+    const inside = (markup: string) => markup.replaceAll('"', "&quot;");
+    await show(
+      page,
+      `<style>body{margin:0} #important{filter:none!important}</style>${field("plain", 0)}${field("password", 50, "type=password")}${field("secret", 100)}
+      ${field("important", 150, "type=password")}
+      <div id=host style="position:absolute;left:0;top:200px"></div>
+      <iframe style="position:absolute;left:0;top:300px;border:0;width:400px;height:60px" srcdoc="${inside(`<style>body{margin:0}</style>${field("framed", 0, "type=password")}`)}"></iframe>
+      <script>host.attachShadow({ mode: "open" }).innerHTML = \`${field("shadowed", 0, "type=password")}\`;
+      window.changes = []; new MutationObserver((all) => changes.push(...all.map((m) => m.target.id + " " + m.attributeName))).observe(document.documentElement, { subtree: true, childList: true, attributes: true });</script>`,
+    );
+    await perform(page, { do: "fill", target: "#secret", value: "geheim", secret: true });
+    const before = await evaluate(page, "document.body.outerHTML");
+    const picture = decodePng(await page.screenshot({ fullPage: false, target: null, timeoutMs: 5000, signal: NEVER }));
+    const places = {
+      plain: [0, 0],
+      password: [0, 50],
+      secret: [0, 100],
+      important: [0, 150],
+      shadowed: [0, 200],
+      framed: [0, 300],
+    } as const;
+    const grey = Object.entries(places).map(([name, place]) => [name, isGrey(picture, place)]);
+    expect(Object.fromEntries(grey)).toEqual({ plain: false, password: true, secret: true, important: true, shadowed: true, framed: true });
+    await vi.waitFor(async () => expect(await evaluate(page, "getComputedStyle(document.getElementById('password')).filter")).toBe("none"));
+    expect(await evaluate(page, "document.body.outerHTML")).toBe(before);
+    expect(await evaluate(page, "document.getAnimations().length")).toBe(0);
+    expect(await evaluate(page, "[...new Set(window.changes)]")).toEqual(["important style"]); // only where a rule of the page insists
+    await close();
+  });
+
+  it("shows nothing of a password field that comes while it is taken", async () => {
+    const { page, close } = await leaseBrowser();
+    await show(
+      page,
+      `<style>body{margin:0}</style><div id=place></div><script>const show = () => { place.innerHTML = \`${field("late", 0, "type=password")}\`; requestAnimationFrame(show); }; show()</script>`,
+    );
+    const picture = decodePng(await page.screenshot({ fullPage: false, target: null, ...SOON }));
+    expect(isGrey(picture, [0, 0])).toBe(true);
+    await close();
+  });
+});
