@@ -1,4 +1,5 @@
 import { createBrowsers } from "./adapters/browser/browsers.ts";
+import { createBrowserSessions } from "./adapters/d1/browser-sessions.ts";
 import { createApiKeys } from "./adapters/d1/api-keys.ts";
 import { openDatabase } from "./adapters/d1/database.ts";
 import { createCredentials } from "./adapters/d1/credentials.ts";
@@ -18,16 +19,19 @@ import { createFileLinks } from "./adapters/file-links.ts";
 import { createLog } from "./adapters/log.ts";
 import { createDeliveryQueue } from "./adapters/queue-deliveries.ts";
 import { createArtifacts } from "./adapters/r2-artifacts.ts";
+import { createBrowserMemories } from "./adapters/r2-browser-memories.ts";
 import { createFiles } from "./adapters/r2-files.ts";
 import { createTemplates } from "./adapters/r2-templates.ts";
 import { createLargeValues } from "./adapters/r2-values.ts";
-import { createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
+import { createBrowserSessionObjects, createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
 import { createMailer } from "./adapters/smtp-mailer.ts";
 import { createVault } from "./adapters/vault.ts";
 import { signWebhook } from "./adapters/webhook-signature.ts";
 import { readSettings } from "./env.ts";
 import { createApp } from "./http/app.ts";
 import type { Artifacts } from "./ports/artifacts.ts";
+import type { BrowserMemories } from "./ports/browser-memories.ts";
+import type { BrowserSessionObjects, BrowserSessions } from "./ports/browser-sessions.ts";
 import type { Browsers } from "./ports/browser.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Credentials } from "./ports/credentials.ts";
@@ -52,12 +56,15 @@ import { purgeTotpCodes } from "./services/totp-codes.ts";
 import { fireSchedules } from "./services/schedule-firing.ts";
 import { consumeNews, wakeSilentRuns } from "./services/projection.ts";
 
-/** What the run objects and the gates work with. */
+/** What the objects work with. */
 export interface EngineDeps {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   readonly browsers: Browsers;
+  readonly memories: BrowserMemories;
+  readonly sessions: BrowserSessionObjects;
+  readonly browserSessions: BrowserSessions;
   readonly vault: Vault;
   readonly credentials: Pick<Credentials, "get">;
   readonly totpCodes: Pick<TotpCodes, "take">;
@@ -106,12 +113,16 @@ function entryOf(env: Env): { engine: EngineDeps; worker: ReturnType<typeof make
 function makeEngine(env: Env): EngineDeps {
   const settings = readSettings(env);
   const db = openDatabase(env.DB);
+  const vault = createVault(settings.encryptionKey);
   return {
     clock,
     ids: createIds(now),
     log: createLog(settings.logLevel),
     browsers: createBrowsers(env.BROWSER),
-    vault: createVault(settings.encryptionKey),
+    memories: createBrowserMemories(env.ARTIFACTS, vault),
+    sessions: createBrowserSessionObjects(env.BROWSER_SESSION),
+    browserSessions: createBrowserSessions(db),
+    vault,
     credentials: createCredentials(db),
     totpCodes: createTotpCodes(db),
     organizations: createOrganizations(db),

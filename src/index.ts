@@ -1,6 +1,7 @@
 import { composeWorker } from "./compose.ts";
 
 export { OrganizationGate } from "./engine/gate-object.ts";
+export { BrowserSession } from "./engine/session-object.ts";
 export { WorkflowRun } from "./engine/run-object.ts";
 
 export default {

@@ -1,3 +1,4 @@
+import type { BrowserSessionObject, BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Gates, Gate } from "../ports/gates.ts";
 import type { RunNews, RunNewsQueue, RunObject, RunObjects } from "../ports/run-objects.ts";
 
@@ -17,6 +18,16 @@ export function createGates(namespace: DurableObjectNamespace): Gates {
     get(organizationId) {
       const stub: unknown = namespace.get(namespace.idFromName(organizationId));
       return stub as Gate;
+    },
+  };
+}
+
+/** Sessions by their objects, as runs are. */
+export function createBrowserSessionObjects(namespace: DurableObjectNamespace): BrowserSessionObjects {
+  return {
+    get(organizationId, browserSessionId) {
+      const stub: unknown = namespace.get(namespace.idFromName(`${organizationId}:${browserSessionId}`));
+      return stub as BrowserSessionObject;
     },
   };
 }

@@ -147,6 +147,10 @@ export interface ChildRequest {
   readonly workflowPermanentId: string;
   readonly parameters: JsonObject;
   readonly wait: boolean;
+  /** The session whose browser it uses; null for none in particular. */
+  readonly browserSessionId: string | null;
+  /** Does it go on in the browser of the run that starts it? */
+  readonly useParentBrowser: boolean;
 }
 
 /** Ends the run in good order: as `terminated`, not as failed. */

@@ -129,14 +129,17 @@ it("human_interaction waits for a decision, with what Skyvern's clients send", a
 });
 
 describe("workflow_trigger", () => {
-  it.each<[string, JsonObject, Omit<AwaitChild["child"], "workflowPermanentId">]>([
-    ["waits by default", {}, { parameters: {}, wait: true }],
-    ["goes on when told to", { wait_for_completion: false }, { parameters: {}, wait: false }],
-    ["hands its payload over", { payload: { sku: "A-1", quantity: 2 } }, { parameters: { sku: "A-1", quantity: 2 }, wait: true }],
-    ["takes no payload as an empty one", { payload: null }, { parameters: {}, wait: true }],
+  const own = { browserSessionId: null, useParentBrowser: false };
+  it.each<[string, JsonObject, Partial<AwaitChild["child"]>]>([
+    ["waits by default", {}, {}],
+    ["goes on when told to", { wait_for_completion: false }, { wait: false }],
+    ["hands its payload over", { payload: { sku: "A-1", quantity: 2 } }, { parameters: { sku: "A-1", quantity: 2 } }],
+    ["takes no payload as an empty one", { payload: null }, {}],
+    ["names the browser of the child", { browser_session_id: " pbs_1 " }, { browserSessionId: "pbs_1" }],
+    ["lets the child use its browser", { use_parent_browser_session: true, browser_session_id: "" }, { useParentBrowser: true }],
   ])("%s", async (_what, fields, child) => {
     expect(await execute(workflowTrigger, { workflow_permanent_id: "wpid_1", ...fields })).toEqual(
-      new AwaitChild({ workflowPermanentId: "wpid_1", ...child }),
+      new AwaitChild({ workflowPermanentId: "wpid_1", parameters: {}, wait: true, ...own, ...child }),
     );
   });
 

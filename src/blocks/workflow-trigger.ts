@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { jsonValue } from "../domain/json-value.ts";
-import { unused } from "../domain/workflow/unused-fields.ts";
 import { AwaitChild, defineBlock } from "./block.ts";
 import { parameterKeysField } from "./skyvern-fields.ts";
 
@@ -13,8 +12,14 @@ export const workflowTrigger = defineBlock({
     workflow_permanent_id: z.string().min(1).describe("The workflow to run (`wpid_…`); its latest version."),
     payload: z.record(z.string(), jsonValue).nullish().describe("Values for its parameters."),
     wait_for_completion: z.boolean().default(true).describe("Wait for its end; a child that does not complete fails the block."),
-    browser_session_id: unused(z.string(), null, "Kept; has no effect: a child has a browser of its own."),
-    use_parent_browser_session: unused(z.boolean(), false, "Kept; has no effect: a child has a browser of its own."),
+    browser_session_id: z.string().nullish().describe("The child uses the browser of this session (`pbs_…`), as soon as that is free."),
+    use_parent_browser_session: z
+      .boolean()
+      .nullish()
+      .describe(
+        "The child goes on in the browser session of this run. Where this run has none, the child's own browser begins with the page and the cookies " +
+          "of this run's, and keeps what it does there to itself.",
+      ),
     ...parameterKeysField,
   }),
   output: z.object({
@@ -35,5 +40,7 @@ export const workflowTrigger = defineBlock({
       workflowPermanentId: config.workflow_permanent_id,
       parameters: config.payload ?? {},
       wait: config.wait_for_completion,
+      browserSessionId: config.browser_session_id?.trim() || null,
+      useParentBrowser: config.use_parent_browser_session ?? false,
     }),
 });

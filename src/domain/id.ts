@@ -18,6 +18,8 @@ export interface IdTypes {
   request: `req_${string}`;
   credential: `cred_${string}`;
   totpCode: `otp_${string}`;
+  browserSession: `pbs_${string}`;
+  browserProfile: `bp_${string}`;
 }
 
 export const ID_PREFIXES = {
@@ -36,6 +38,8 @@ export const ID_PREFIXES = {
   request: "req",
   credential: "cred",
   totpCode: "otp",
+  browserSession: "pbs",
+  browserProfile: "bp",
 } as const satisfies { [K in keyof IdTypes]: string };
 
 export type OrganizationId = IdTypes["organization"];
@@ -48,6 +52,7 @@ export type BlockRunId = IdTypes["blockRun"];
 export type ArtifactId = IdTypes["artifact"];
 export type CredentialId = IdTypes["credential"];
 export type TotpCodeId = IdTypes["totpCode"];
+export type BrowserSessionId = IdTypes["browserSession"];
 export type FileId = IdTypes["file"];
 export type DeliveryId = IdTypes["delivery"];
 export type ScheduleId = IdTypes["schedule"];

@@ -21,6 +21,7 @@ export const SYSTEM_NAMES = [
   "workflow_permanent_id",
   "workflow_title",
   "organization_id",
+  "browser_session_id",
   "timestamp",
   "current_date",
   "workflow_run_outputs",

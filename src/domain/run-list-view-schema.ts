@@ -3,6 +3,7 @@ import type { JsonObject } from "./json.ts";
 import { runListItem, workflowRunItem } from "./run-list-view.ts";
 import { workflowRunStatus } from "./run-status-view.ts";
 import {
+  browserSessionId,
   downloadedFiles,
   failureReason,
   recordingUrl,
@@ -49,7 +50,7 @@ export const workflowRunItemSchema = z
     workflow_id: z.string().describe("The version, `w_…`."),
     workflow_permanent_id: z.string().describe("The workflow, `wpid_…`."),
     organization_id: z.string().describe("Whose it is."),
-    browser_session_id: absent,
+    browser_session_id: browserSessionId,
     browser_profile_id: absent,
     status: runStatusSchema,
     proxy_location: absent,
@@ -114,7 +115,7 @@ export const workflowRunStatusSchema = z
     cached_credits_used: absent,
     task_v2: absent,
     workflow_title: z.string().describe("What the workflow was called then."),
-    browser_session_id: absent,
+    browser_session_id: browserSessionId,
     browser_profile_id: absent,
     browser_seed_source: absent,
     browser_sink_profile_id: absent,
@@ -145,6 +146,7 @@ const rowExample: RunIndexRow = {
   retriedFromRunId: null,
   webhookUrl: null,
   sequentialKey: null,
+  browserSessionId: null,
   createdAt: Date.UTC(2026, 0, 31, 12),
   queuedAt: null,
   startedAt: Date.UTC(2026, 0, 31, 12, 0, 0, 20),

@@ -28,7 +28,7 @@ export function workflowRunItem(row: RunIndexRow): JsonObject {
     workflow_id: row.workflowId,
     workflow_permanent_id: row.workflowPermanentId,
     organization_id: row.organizationId,
-    browser_session_id: null,
+    browser_session_id: row.browserSessionId,
     browser_profile_id: null,
     status: row.status,
     proxy_location: null,

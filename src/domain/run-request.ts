@@ -14,7 +14,6 @@ const MAX_SCREENSHOT_SCROLLS = 1_000;
 
 /** The values that name something which no organization can have here. */
 const ABSENT = {
-  browser_session_id: "names a browser that is kept open between runs, which this service does not have: each run has its own",
   browser_profile_id: "names a stored browser profile, which this service does not have: each run begins with a clean browser",
   browser_address: "names a browser of your own, which this service does not drive: each run has its own",
   cdp_connect_headers: "belongs to a browser of your own, which this service does not drive",
@@ -24,7 +23,7 @@ const ABSENT = {
 const UNUSED: Readonly<Record<string, string>> = {
   title: "a run is shown under the title of its workflow",
   proxy_location: "there are no proxies: a browser goes out where it runs",
-  reuse_browser_session: "each run has a browser of its own",
+  reuse_browser_session: "a session is used by runs that name it",
   max_screenshot_scrolls: "screenshots show what the block says",
   extra_http_headers: "the browser sends its own headers",
   ai_fallback: "blocks do what they say, without a model",
@@ -64,8 +63,14 @@ export const runRequestSchema = z.strictObject({
   max_elapsed_time_minutes: z.number().min(1).max(480).nullish().describe("How long the run may be at work."),
   webhook_url: z.string().nullish().describe("Where this run's events go; the workflow's own address when absent."),
   evidence: evidenceSchema.nullish().describe("What is kept of the run's pages; as the workflow says where this says nothing."),
-  start_fresh_browser: z.boolean().nullish().describe("What every run does. Not together with a session, a profile or an address."),
-  browser_session_id: absent("browser_session_id"),
+  start_fresh_browser: z
+    .boolean()
+    .nullish()
+    .describe("Begin with a browser that remembers nothing. Not together with a session, a profile or an address."),
+  browser_session_id: z
+    .string()
+    .nullish()
+    .describe("Use the browser of this session (`pbs_…`), which no other run may be using, and leave its pages open."),
   browser_profile_id: absent("browser_profile_id"),
   browser_address: absent("browser_address"),
   cdp_connect_headers: absent("cdp_connect_headers"),

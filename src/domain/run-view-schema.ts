@@ -63,6 +63,7 @@ export const screenshotUrls = z
   .describe("Signed links, the newest first, at most 100; null when there are none.");
 export const recordingUrl = z.string().nullable().describe("A signed link; null when there is no recording.");
 export const runWith = z.string().describe("As the request said, else `agent`; has no effect here.");
+export const browserSessionId = z.string().nullable().describe("The session whose browser it uses (`pbs_…`); null when it has its own.");
 export const triggerType = z.enum(["manual", "mcp", "api", "scheduled", "webhook"]).describe("By what it was started.");
 
 const warningSchema = z
@@ -119,7 +120,7 @@ export const runSchema = z
     started_at: startedAt,
     finished_at: finishedAt,
     app_url: absent,
-    browser_session_id: absent,
+    browser_session_id: browserSessionId,
     browser_profile_id: absent,
     browser_seed_source: absent,
     max_screenshot_scrolls: z.int().nullable().describe("As the request said; has no effect here."),

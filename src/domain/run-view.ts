@@ -1,6 +1,14 @@
 /** What the API says of a run, made from the run itself. Field names and nulls are Skyvern's (1.0.50); its own additions are marked. */
 import { filesOfRun, isDownload, type LinkToArtifact, type StoredArtifact } from "./artifact.ts";
-import { blockRunIdOf, type OrganizationId, type RunId, type ScheduleId, type WorkflowId, type WorkflowVersionId } from "./id.ts";
+import {
+  blockRunIdOf,
+  type BrowserSessionId,
+  type OrganizationId,
+  type RunId,
+  type ScheduleId,
+  type WorkflowId,
+  type WorkflowVersionId,
+} from "./id.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
 import type { PlanNode } from "./plan.ts";
@@ -33,6 +41,8 @@ export interface RunIndexRow {
   /** Where its events go. */
   readonly webhookUrl: string | null;
   readonly sequentialKey: string | null;
+  /** The session whose browser it uses. */
+  readonly browserSessionId: BrowserSessionId | null;
   readonly createdAt: number;
   readonly queuedAt: number | null;
   readonly startedAt: number | null;
@@ -67,6 +77,7 @@ export function indexRow(run: Run, seq: number): RunProjection {
     retriedFromRunId: facts.retryOf?.runId ?? null,
     webhookUrl: facts.webhookUrl,
     sequentialKey: facts.admission?.sequentialKey ?? null,
+    browserSessionId: facts.browser?.sessionId ?? null,
     createdAt: run.createdAt,
     ...timesOf(run),
     modifiedAt: run.modifiedAt,
@@ -101,6 +112,7 @@ export function runResponse(run: Run, { artifacts, linkTo, retriedByRunId }: Run
     queued_at: formatInstantOrNull(times.queuedAt),
     started_at: formatInstantOrNull(times.startedAt),
     finished_at: formatInstantOrNull(times.finishedAt),
+    browser_session_id: facts.browser?.sessionId ?? null,
     max_screenshot_scrolls: facts.request.max_screenshot_scrolls ?? null,
     run_with: facts.request.run_with ?? "agent",
     ai_fallback: facts.request.ai_fallback ?? null,
@@ -126,7 +138,6 @@ const WITHOUT_COUNTERPART = {
   run_type: "workflow_run",
   recording_archived: false,
   app_url: null,
-  browser_session_id: null,
   browser_profile_id: null,
   browser_seed_source: null,
   script_run: null,
@@ -151,6 +162,7 @@ export function invalidRunResponse(row: RunIndexRow): JsonObject {
     queued_at: null,
     started_at: null,
     finished_at: formatInstantOrNull(row.finishedAt),
+    browser_session_id: row.browserSessionId,
     max_screenshot_scrolls: null,
     run_with: "agent",
     ai_fallback: null,
@@ -423,6 +435,7 @@ export function systemValues(run: Run, now: number): Readonly<Record<string, Jso
     workflow_permanent_id: facts.workflowPermanentId,
     workflow_title: facts.workflowTitle,
     organization_id: facts.organizationId,
+    browser_session_id: facts.browser?.sessionId ?? null,
     timestamp: formatInstant(now),
     current_date: formatInstant(now).slice(0, 10),
     workflow_run_outputs: outputsOf(run),

@@ -4,7 +4,7 @@
  */
 import type { EvidenceSettings } from "./evidence.ts";
 import type { BlockState, Scope, Wait } from "./block-state.ts";
-import type { CredentialId, OrganizationId, RunId, ScheduleId, WorkflowId, WorkflowVersionId } from "./id.ts";
+import type { BrowserSessionId, CredentialId, OrganizationId, RunId, ScheduleId, WorkflowId, WorkflowVersionId } from "./id.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { BlockFailure } from "./recovery.ts";
@@ -44,6 +44,12 @@ export interface RunFacts {
   readonly apiOrigin: string;
   /** The run whose `workflow_trigger` started this one and waits for it. */
   readonly parent: { readonly runId: RunId; readonly path: string; readonly depth: number } | null;
+  /** The session whose browser it uses; absent when it has one of its own. */
+  readonly browser?: {
+    readonly sessionId: BrowserSessionId;
+    /** The run in whose name it has the session, when that is another: one that waits for this one. */
+    readonly holder?: RunId;
+  };
   /** The schedule that started it; absent when none did. */
   readonly scheduleId?: ScheduleId;
   /** The run that this one tries again, and the outputs taken over from it, by label. */

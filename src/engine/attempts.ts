@@ -71,6 +71,8 @@ export class Attempts {
           type: "failed",
           failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` },
         };
+    const end = taken !== null && answer.type === "failed" ? await browser.describeEnd() : null;
+    if (end !== null && answer.type === "failed") answer = { ...answer, failure: { ...answer.failure, kind: "block", message: end } };
     if (taken !== null) answer = await this.#leavePage(run, place, answer, signal, taken, secrets);
     else if (answer.type === "skipped") browser.unclaim(path);
     if (!signal.aborted) await this.#host.answer(answer, { at: this.#deps.clock.now(), ...place });

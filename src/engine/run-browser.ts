@@ -6,6 +6,7 @@ import type { Run } from "../domain/run.ts";
 import type { BrowserLease, BrowserPage, BrowserTab, Browsers, RecordWish, TabRecorder } from "../ports/browser.ts";
 import type { Log } from "../ports/log.ts";
 import type { Vault } from "../ports/vault.ts";
+import type { BrowserSource } from "./browser-source.ts";
 import type { BrowserRecord } from "./run-storage.ts";
 
 /** Where the record of the run's browser is kept between incarnations of the object. */
@@ -13,7 +14,7 @@ export interface BrowserRecordStore {
   browser: BrowserRecord | null;
 }
 
-const NOTHING: BrowserRecord = { sessionId: null, cookies: null, pages: {}, ends: {} };
+const NOTHING: BrowserRecord = { sessionId: null, cookies: null, pages: {}, ends: {}, origins: [], abandoned: [] };
 
 /** Of so many blocks is kept where they left their page: a block that forks from an older one begins on an empty page. */
 const ENDS_KEPT = 200;
@@ -29,10 +30,12 @@ export interface TakenPage {
 /**
  * The one browser of a run and its pages: leased when a block first asks for its page, kept for the blocks after it, taken up again after an
  * eviction, made anew from the last checkpoints when it is gone, and given back at the end. Blocks that run side by side have pages of their
- * own (`domain/pages.ts`), in tabs that share the browser's cookies.
+ * own (`domain/pages.ts`), in tabs that share the browser's cookies. A browser that outlives the run is never ended: the run goes on with its
+ * page, closes the tabs that were its own, and leaves.
  */
 export class RunBrowser {
   readonly #deps: { readonly browsers: Browsers; readonly vault: Vault; readonly log: Log };
+  readonly #source: BrowserSource;
   readonly #store: BrowserRecordStore;
   readonly #runId: RunId;
   readonly #check: (url: string) => Fault | null;
@@ -49,12 +52,14 @@ export class RunBrowser {
 
   constructor(
     deps: { browsers: Browsers; vault: Vault; log: Log },
+    source: BrowserSource,
     store: BrowserRecordStore,
     runId: RunId,
     check: (url: string) => Fault | null,
     recordWish: RecordWish,
   ) {
     this.#deps = deps;
+    this.#source = source;
     this.#store = store;
     this.#runId = runId;
     this.#check = check;
@@ -113,10 +118,12 @@ export class RunBrowser {
       return () => {
         const { pages, ends } = this.#record;
         this.#store.browser = {
+          ...this.#record,
           sessionId: lease.sessionId,
           cookies: sealedCookies,
           pages: { ...pages, [name]: { tabId: tab.tabId, owner: path, state: sealedState } },
           ends: url === null ? ends : this.#endsWith(path, name, url),
+          origins: this.#originsWith(lease),
         };
       };
     } catch (error) {
@@ -127,11 +134,11 @@ export class RunBrowser {
 
   /**
    * An attempt left its page anywhere: the next one finds it where the last block that ended left it. Cookies and storage are put back too, in
-   * another browser, unless other pages of this one are in use.
+   * another browser, unless other pages of this one are in use or it outlives the run.
    */
   async startOver(path: string): Promise<void> {
     const name = this.#pageOf(path);
-    if ([...this.#tabs.keys()].every((other) => other === name)) return await this.startAllOver();
+    if (!this.#source.outlives && [...this.#tabs.keys()].every((other) => other === name)) return await this.startAllOver();
     const opening = this.#tabs.get(name);
     this.#tabs.delete(name);
     this.#forgetTab(name);
@@ -139,8 +146,12 @@ export class RunBrowser {
     await this.#discardIfDead();
   }
 
-  /** Attempts were cut off and left pages anywhere: all begin again, in another browser, where the last blocks that ended left them. */
+  /**
+   * Attempts were cut off and left pages anywhere: all begin again, in another browser (or in other tabs of one that outlives the run), where the
+   * last blocks that ended left them.
+   */
   async startAllOver(): Promise<void> {
+    if (this.#source.outlives) return this.#abandonTabs();
     const { sessionId } = this.#record;
     this.#forgetSession(); // first: the next attempt does not wait for the end of this browser
     await this.#end(sessionId);
@@ -180,6 +191,16 @@ export class RunBrowser {
     return JSON.stringify(state);
   }
 
+  /** The same for a run that another workflow is to have: the main page and the cookies, without what was whose. */
+  async stateForChild(): Promise<string | null> {
+    const text = await this.lastState();
+    if (text === null) return null;
+    const { cookies, pages } = browserStateSchema.parse(JSON.parse(text));
+    const main = pages[MAIN_PAGE];
+    const state: BrowserState = { cookies, pages: main === undefined ? {} : { [MAIN_PAGE]: { ...main, owner: null } }, ends: {} };
+    return JSON.stringify(state);
+  }
+
   /** The record for a run that begins where another was. @param text from `lastState` */
   async recordOf(text: string): Promise<BrowserRecord> {
     const { cookies, pages, ends } = browserStateSchema.parse(JSON.parse(text));
@@ -190,11 +211,40 @@ export class RunBrowser {
     return record;
   }
 
+  /** Why there is no use in another attempt: what was its browser is gone for good. Null when there may be. */
+  async describeEnd(): Promise<string | null> {
+    return await this.#source.describeEnd();
+  }
+
   /** Gives the browser back, also one that only the record knows of. May be repeated. */
   async release(): Promise<void> {
+    if (this.#source.outlives) return await this.#leave();
     const { sessionId } = this.#record;
     await this.#end(sessionId);
     if (sessionId !== null) this.#forgetSession(); // last, so that it is repeated if this breaks off; the state stays, for another try at the run
+  }
+
+  /** Lets go of a browser that goes on. */
+  async #leave(): Promise<void> {
+    const lease = await this.#lease?.catch(() => null);
+    const origins = lease ? this.#originsWith(lease) : this.#record.origins;
+    const { pages, abandoned } = this.#record;
+    const own = Object.entries(pages).flatMap(([name, { tabId }]) => (name === MAIN_PAGE || tabId === null ? [] : [tabId]));
+    const closeTabs = [...abandoned, ...own];
+    this.#lease = null;
+    this.#tabs.clear();
+    if (lease?.alive === true) await Promise.all(closeTabs.map((tabId) => lease.closeTab(tabId)));
+    await lease?.disconnect();
+    const mainTab = pages[MAIN_PAGE]?.tabId ?? null;
+    await this.#source.leave({ mainTab, closeTabs, lastState: await this.lastState(), origins });
+  }
+
+  /** The tabs of a browser that goes on are closed when there are others, or when the run leaves. */
+  #abandonTabs(): void {
+    const { pages, abandoned } = this.#record;
+    this.#tabs.clear();
+    const ids = Object.values(pages).flatMap(({ tabId }) => tabId ?? []);
+    if (ids.length > 0) this.#store.browser = { ...this.#record, pages: withoutTabs(pages), abandoned: [...abandoned, ...ids] };
   }
 
   // ------------------------------------------------------------------------------------------------- browser, tabs
@@ -220,9 +270,19 @@ export class RunBrowser {
     const { tabId = null, state = null } = this.#record.pages[name] ?? {};
     const begin = state === null ? await this.#beginningOf(name) : pageStateSchema.parse(await this.#openJson(state));
     const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state: begin, record: this.#recordWish, signal });
-    const { pages } = this.#record;
-    this.#store.browser = { ...this.#record, pages: { ...pages, [name]: { owner: null, state: null, ...pages[name], tabId: tab.tabId } } };
+    // On a page that it found, a run has a place to begin again at before its first block has ended.
+    const found = tab.resumed && state === null ? await this.#sealFound(lease, tab) : {};
+    const { pages, abandoned } = this.#record;
+    const page = { owner: null, state: null, ...pages[name], ...(found.state && { state: found.state }), tabId: tab.tabId };
+    const cookies = this.#record.cookies ?? found.cookies ?? null;
+    this.#store.browser = { ...this.#record, cookies, pages: { ...pages, [name]: page }, abandoned: [] };
+    await Promise.all(abandoned.map((abandonedId) => lease.closeTab(abandonedId)));
     return tab;
+  }
+
+  async #sealFound(lease: BrowserLease, tab: BrowserTab): Promise<{ readonly state?: string; readonly cookies?: string }> {
+    const [state, cookies] = await Promise.all([tab.checkpoint(), lease.cookies()]);
+    return { state: await this.#sealJson(state), cookies: await this.#sealJson(cookies) };
   }
 
   /** Where a page begins that no block has ended on; null for an empty page. */
@@ -255,9 +315,18 @@ export class RunBrowser {
   async #open(signal: AbortSignal): Promise<BrowserLease> {
     const { sessionId, cookies: sealed } = this.#record;
     const cookies: Cookies = sealed === null ? [] : cookiesSchema.parse(await this.#openJson(sealed));
-    const lease = await this.#deps.browsers.lease({ sessionId, cookies, check: this.#check, signal });
+    const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, check: this.#check, signal });
     this.#store.browser = { ...this.#record, sessionId: lease.sessionId };
+    if (mainTab !== null && lease.sessionId !== sessionId) await this.#takeOver(lease, mainTab);
     return lease;
+  }
+
+  /** A run begins on the page that it finds, unless it was somewhere already: then it goes on there. */
+  async #takeOver(lease: BrowserLease, mainTab: string): Promise<void> {
+    const { pages } = this.#record;
+    const main = pages[MAIN_PAGE] ?? { owner: null, state: null, tabId: null };
+    if (main.state !== null) return await lease.closeTab(mainTab);
+    this.#store.browser = { ...this.#record, pages: { ...pages, [MAIN_PAGE]: { ...main, tabId: mainTab } } };
   }
 
   /** Ends the browser that is held, or the one that only the record knew of. */
@@ -278,7 +347,8 @@ export class RunBrowser {
     const lease = this.#lease;
     this.#lease = null;
     this.#tabs.clear();
-    await lease?.then((held) => held.close()).catch(() => undefined); // it never opened: there is nothing to close
+    const letGo = (held: BrowserLease) => (this.#source.outlives ? held.disconnect() : held.close());
+    await lease?.then(letGo).catch(() => undefined); // it never opened: there is nothing to close
   }
 
   // --------------------------------------------------------------------------------------------------------- record
@@ -309,10 +379,14 @@ export class RunBrowser {
       this.#store.browser = { ...this.#record, pages: { ...pages, [name]: { ...page, tabId: null } } };
   }
 
+  /** The tabs of a browser that outlives the run may still be there when that is taken up again. */
   #forgetSession(): void {
-    if (this.#store.browser === null) return;
-    const pages = Object.fromEntries(Object.entries(this.#record.pages).map(([name, page]) => [name, { ...page, tabId: null }]));
-    this.#store.browser = { ...this.#record, sessionId: null, pages };
+    if (this.#store.browser === null || this.#source.outlives) return;
+    this.#store.browser = { ...this.#record, sessionId: null, pages: withoutTabs(this.#record.pages) };
+  }
+
+  #originsWith(lease: BrowserLease): string[] {
+    return [...new Set([...this.#record.origins, ...lease.visited])];
   }
 
   async #sealJson(value: unknown): Promise<string> {
@@ -326,4 +400,8 @@ export class RunBrowser {
   get #purpose(): string {
     return `browser-state:${this.#runId}`;
   }
+}
+
+function withoutTabs(pages: BrowserRecord["pages"]): BrowserRecord["pages"] {
+  return Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, { ...page, tabId: null }]));
 }

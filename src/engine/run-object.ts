@@ -18,6 +18,7 @@ import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEv
 import { AlarmClock } from "./alarm-clock.ts";
 import type { Answer } from "./answer.ts";
 import { Attempts } from "./attempts.ts";
+import { ownBrowser, sessionBrowser } from "./browser-source.ts";
 import { childOutput, isTrue } from "./execute-block.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf, RunEvidence } from "./run-evidence.ts";
@@ -352,7 +353,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     if (run === null) return;
     let started;
     try {
-      started = await this.#deps.children.start(run.facts, { path: base.path, generation: generationOf(run, base.path) }, request);
+      const isCopied = request.useParentBrowser && request.browserSessionId === null && run.facts.browser === undefined;
+      const browserState = isCopied ? await this.#browserOf(run).stateForChild() : null;
+      const place = { path: base.path, generation: generationOf(run, base.path) };
+      started = await this.#deps.children.start(run.facts, place, { ...request, browserState });
     } catch (error) {
       this.#deps.log.error("a child run could not be started", error, this.#fields(base.path, base.attempt));
       return await this.#answer(
@@ -396,8 +400,16 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   }
 
   #browserFor(facts: Run["facts"]): RunBrowser {
-    const check = (url: string) => checkOutboundUrl(url, facts.allowedHosts);
-    this.#browser ??= new RunBrowser(this.#deps, this.#storage, facts.runId, check, recordWishOf(facts));
+    const { organizationId, runId, allowedHosts, browser } = facts;
+    const source = () =>
+      browser
+        ? sessionBrowser(
+            { browsers: this.#deps.browsers, session: this.#deps.sessions.get(organizationId, browser.sessionId) },
+            { browserSessionId: browser.sessionId, runId, holder: browser.holder ?? runId },
+          )
+        : ownBrowser(this.#deps.browsers);
+    const check = (url: string) => checkOutboundUrl(url, allowedHosts);
+    this.#browser ??= new RunBrowser(this.#deps, source(), this.#storage, runId, check, recordWishOf(facts));
     return this.#browser;
   }
 

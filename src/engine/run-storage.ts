@@ -198,6 +198,10 @@ const browserRecordSchema = z.object({
   ),
   /** By the path of a block that has ended: its page, and the address (sealed) at which it left it. */
   ends: z.record(z.string(), z.object({ page: z.string(), url: z.string() })),
+  /** Origins of the pages that were visited. */
+  origins: z.array(z.string()).default([]),
+  /** Tabs of a browser that outlives the run which are not used any more, and are to be closed. */
+  abandoned: z.array(z.string()).default([]),
 });
 export type BrowserRecord = z.infer<typeof browserRecordSchema>;
 

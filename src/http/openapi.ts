@@ -12,6 +12,7 @@ const TAGS: Readonly<Record<Tag, string>> = {
   Workflows: "Definitions and their versions. Skyvern's newer clients call them agents: the same routes are there under both names.",
   Folders: "Where an organization keeps workflows together.",
   Runs: "Executions of workflows, their history, and what they leave behind.",
+  Browsers: "Browsers that are kept between runs.",
   Credentials: "What runs log in and pay with, and one-time codes.",
   Files: "What runs leave behind, and what callers upload for them.",
   Schedules: "When runs of a workflow are started by themselves.",

@@ -23,6 +23,7 @@ export type Tag =
   | "Workflows"
   | "Folders"
   | "Runs"
+  | "Browsers"
   | "Credentials"
   | "Files"
   | "Schedules"

@@ -5,12 +5,14 @@ import type { Log } from "../ports/log.ts";
 import type { Organizations } from "../ports/organizations.ts";
 import type { Vault } from "../ports/vault.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
+import type { BrowserSessionDeps } from "../services/browser-sessions.ts";
 import type { TotpCodeDeps } from "../services/totp-codes.ts";
 import { openApiDocument } from "./openapi.ts";
 import { referencePage } from "./pages/reference.ts";
 import { content, json, routeFor, type Route } from "./route.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
 import { type ArtifactRouteDeps, artifactRoutes } from "./routes/artifacts.ts";
+import { browserSessionRoutes } from "./routes/browser-sessions.ts";
 import { credentialRoutes } from "./routes/credentials.ts";
 import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
@@ -31,6 +33,7 @@ export interface RouteDeps
   extends
     AdminDeps,
     ArtifactRouteDeps,
+    BrowserSessionDeps,
     FileRouteDeps,
     FolderDeps,
     TotpCodeDeps,
@@ -99,6 +102,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...scheduleRoutes,
   ...decisionRoutes,
   ...folderRoutes,
+  ...browserSessionRoutes,
   ...credentialRoutes,
   ...totpCodeRoutes,
   ...templateRoutes,

@@ -9,6 +9,7 @@ import type {
   PageQuery,
   PageState,
 } from "../domain/browser.ts";
+import type { OriginStorage } from "../domain/browser-memory.ts";
 import type { Fault } from "../domain/error.ts";
 import type { TabRecord } from "../domain/evidence.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
@@ -17,16 +18,27 @@ import type { Json, JsonObject } from "../domain/json.ts";
 export interface Browsers {
   /**
    * @param options.sessionId a browser to take up again, if it still lives and answers
-   * @param options.cookies what a new browser begins with when there is none to take up
+   * @param options.cookies what a new browser begins with when there is none to take up; `origins` likewise
+   * @param options.keepAliveMs how long a new one lives while nobody talks to it, at most ten minutes; 3 minutes when absent
    * @param options.check says why an address may not be visited, or null; asked for every document, in frames and popups too, and for every redirect
    * @throws BrowserUnavailable when the platform has none to give just now
    */
   lease(options: {
     readonly sessionId: string | null;
     readonly cookies: Cookies;
+    readonly origins?: readonly OriginStorage[];
+    readonly keepAliveMs?: number;
     readonly check: (url: string) => Fault | null;
     readonly signal: AbortSignal;
   }): Promise<BrowserLease>;
+  /** Takes up a browser that was left running. @returns null when it is gone, or does not answer; then it is ended */
+  takeUp(options: {
+    readonly sessionId: string;
+    readonly check: (url: string) => Fault | null;
+    readonly signal: AbortSignal;
+  }): Promise<BrowserLease | null>;
+  /** Keeps a browser from idling out, while others may use it. @returns whether it lives. Never throws */
+  ping(sessionId: string): Promise<boolean>;
   /** Ends a browser of which only the id is known. Never throws, like `BrowserLease.close`. */
   close(sessionId: string): Promise<void>;
 }
@@ -53,6 +65,15 @@ export interface BrowserLease {
   }): Promise<BrowserTab>;
   /** Every cookie of the browser. */
   cookies(): Promise<Cookies>;
+  setCookies(cookies: Cookies): Promise<void>;
+  /** Origins of the documents that were visited in any tab since the browser was taken up. */
+  readonly visited: readonly string[];
+  /** The local storage of these origins, as far as there is any. */
+  originStorage(origins: readonly string[]): Promise<OriginStorage[]>;
+  setOriginStorage(storage: readonly OriginStorage[]): Promise<void>;
+  /** Of every tab, also those that pages have opened. */
+  tabIds(): Promise<string[]>;
+  closeTab(tabId: string): Promise<void>;
   /** Lets go and leaves the browser running, to be taken up again by its session id until it idles out. */
   disconnect(): Promise<void>;
   /** Ends the browser. Never throws: a browser that cannot be closed is already gone or will idle out. */

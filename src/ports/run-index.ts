@@ -1,4 +1,4 @@
-import type { OrganizationId, RunId, WorkflowId } from "../domain/id.ts";
+import type { BrowserSessionId, OrganizationId, RunId, WorkflowId } from "../domain/id.ts";
 import type { RunIndexRow, RunProjection } from "../domain/run-view.ts";
 import type { KeysetPage } from "./page.ts";
 
@@ -7,6 +7,8 @@ export interface RunFilter {
   readonly workflowRunId?: RunId;
   /** Any of these; an empty list is of none. */
   readonly workflowPermanentIds?: readonly WorkflowId[];
+  /** Only runs that used this session; it counts only where neither workflows, statuses nor an error code are named. */
+  readonly browserSessionId?: BrowserSessionId;
   readonly statuses?: readonly RunIndexRow["status"][];
   /** Only runs that have ended with this code among their errors. */
   readonly errorCode?: string;

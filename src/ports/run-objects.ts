@@ -92,6 +92,19 @@ export interface RunNewsQueue {
   send(news: RunNews): Promise<void>;
 }
 
+/** What a block asks of the run that it starts. */
+export interface ChildWish {
+  readonly workflowPermanentId: string;
+  readonly parameters: JsonObject;
+  readonly wait: boolean;
+  /** The session whose browser it is to use; null for none in particular. */
+  readonly browserSessionId: string | null;
+  /** Does it go on in its parent's browser session? */
+  readonly useParentBrowser: boolean;
+  /** Where its browser begins when that is its own; JSON text of a `BrowserState`, null for an empty page. */
+  readonly browserState: string | null;
+}
+
 /** Starts the runs that blocks of other runs ask for. */
 export interface ChildRuns {
   /**
@@ -102,6 +115,6 @@ export interface ChildRuns {
   start(
     parent: RunFacts,
     place: { readonly path: string; readonly generation: string },
-    request: { readonly workflowPermanentId: string; readonly parameters: JsonObject; readonly wait: boolean },
+    request: ChildWish,
   ): Promise<{ readonly ok: true; readonly runId: RunId; readonly json: string } | { readonly ok: false; readonly message: string }>;
 }

@@ -3,6 +3,7 @@ import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import type { RunFacts } from "../domain/run.ts";
+import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
 import type { Organizations } from "../ports/organizations.ts";
@@ -19,6 +20,7 @@ interface ChildDeps extends FindRunnableDeps {
   readonly runs: RunObjects;
   readonly runIndex: RunIndex;
   readonly credentials: Pick<Credentials, "existing">;
+  readonly sessions: BrowserSessionObjects;
   readonly organizations: Pick<Organizations, "get">;
 }
 
@@ -35,7 +37,13 @@ export async function startChild(
   const runId = childRunId(parent.runId, block.path, block.generation);
   try {
     const runnable = await findRunnable(deps, parent.organizationId, child.workflowPermanentId, { template: false, version: null });
-    const request = { workflow_id: child.workflowPermanentId, parameters: child.parameters };
+    const shared = child.useParentBrowser ? parent.browser : undefined;
+    const browser_session_id = child.browserSessionId ?? shared?.sessionId;
+    const request = {
+      workflow_id: child.workflowPermanentId,
+      parameters: child.parameters,
+      ...(browser_session_id && { browser_session_id }),
+    };
     const wish = {
       parameters: child.parameters,
       webhookUrl: null,
@@ -46,10 +54,13 @@ export async function startChild(
       apiOrigin: parent.apiOrigin,
     } as const;
     const link = { runId: parent.runId, path: block.path, depth };
-    const facts: RunFacts = await makeFacts(deps, organization, runId, runnable, wish, { parent: link, retryOf: null });
+    const made: RunFacts = await makeFacts(deps, organization, runId, runnable, wish, { parent: link, retryOf: null });
+    // While its parent waits for it, it has the session in the parent's name.
+    const inName = child.wait && shared !== undefined && made.browser?.sessionId === shared.sessionId;
+    const facts: RunFacts = inName ? { ...made, browser: { ...shared, holder: shared.holder ?? parent.runId } } : made;
     const { json } = await deps.runs
       .get(parent.organizationId, runId)
-      .start({ facts, plan: packPlan(runnable.plan), admitted: true, browserState: null }, 0);
+      .start({ facts, plan: packPlan(runnable.plan), admitted: true, browserState: child.browserState }, 0);
     return { ok: true, runId, json };
   } catch (error) {
     if (error instanceof ServiceError) return { ok: false, message: error.message };

@@ -145,7 +145,7 @@ async function launchAgain(
         return {
           facts: await makeFacts(deps, organization, runId, runnable, again, { parent: null, retryOf }),
           plan: packPlan(runnable.plan),
-          browserState,
+          browserState: facts.browser === undefined ? browserState : null, // a session's pages are where they were left
         };
       },
     });

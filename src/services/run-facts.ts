@@ -8,9 +8,11 @@ import { checkOutboundUrl } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
 import { evidenceWishOf } from "../domain/run-request.ts";
 import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
+import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
 import type { RunIndex } from "../ports/run-index.ts";
+import { sessionOf } from "./run-session.ts";
 import type { Runnable } from "./workflows.ts";
 
 /** What a caller says of a run, beside which workflow. */
@@ -27,13 +29,20 @@ export interface RunWish {
   readonly apiOrigin: string;
 }
 
+export interface FactsDeps {
+  readonly clock: Clock;
+  readonly runIndex: RunIndex;
+  readonly credentials: Pick<Credentials, "existing">;
+  readonly sessions: BrowserSessionObjects;
+}
+
 /**
  * Checks what the caller says against the workflow, and pins it. Every fault is found; a start that is refused leaves an `invalid` row in the
  * history.
- * @throws ServiceError invalid_parameters
+ * @throws ServiceError invalid_parameters; conflict when another run uses the browser session
  */
 export async function makeFacts(
-  deps: { clock: Clock; runIndex: RunIndex; credentials: Pick<Credentials, "existing"> },
+  deps: FactsDeps,
   organization: Pick<Organization, "organizationId" | "allowedHosts" | "maxConcurrentRuns" | "maxRunSeconds">,
   runId: RunId,
   { workflow, definition }: Runnable,
@@ -57,6 +66,8 @@ export async function makeFacts(
     if (read !== undefined) return contextValue(name, read);
     return parameters.ok && Object.hasOwn(parameters.values, name) ? parameters.values[name] : credentials?.ids[name];
   };
+  const { request } = wish;
+  const browser = await sessionOf(deps, organizationId, { request, runId, mayWait: links.parent !== null }, faults);
   const sequentialKey = parameters.ok ? sequentialKeyOf(definition.sequentialKey, workflowPermanentId, values, faults) : null;
   if (!parameters.ok || faults.length > 0) {
     const message = describeFaults("The run was not started", faults);
@@ -64,8 +75,11 @@ export async function makeFacts(
     const times = { createdAt: now, queuedAt: null, startedAt: null, finishedAt: now, modifiedAt: now };
     const row = { workflowRunId: runId, organizationId, workflowPermanentId, workflowId, version, workflowTitle, ...times };
     const linked = { parentRunId: links.parent?.runId ?? null, retriedFromRunId: links.retryOf?.runId ?? null, webhookUrl, sequentialKey };
+    const browserSessionId = browser?.sessionId ?? null;
     const end = { status: "invalid", failureReason: message, errorCodes: [], seq: 0 } as const;
-    await deps.runIndex.upsert([{ ...row, ...linked, ...end, triggerType: wish.triggerType, scheduleId: links.scheduleId ?? null }]);
+    await deps.runIndex.upsert([
+      { ...row, ...linked, ...end, browserSessionId, triggerType: wish.triggerType, scheduleId: links.scheduleId ?? null },
+    ]);
     throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
   }
   return {
@@ -78,6 +92,7 @@ export async function makeFacts(
     parameters: parameters.values,
     ...(definition.names.sources.size === 0 ? {} : { sources: Object.fromEntries(definition.names.sources) }),
     ...(credentials === undefined ? {} : { credentials }),
+    ...(browser === undefined ? {} : { browser }),
     request: wish.request,
     webhookUrl,
     allowedHosts,

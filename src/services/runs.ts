@@ -7,6 +7,7 @@ import { packPlan } from "../domain/packed-plan.ts";
 import { keptRequest, maxSecondsOf, parseRunRequest, type RunRequest, workflowIdOf } from "../domain/run-request.ts";
 import { isFinalStatus, type TriggerType } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
+import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
 import type { Gates } from "../ports/gates.ts";
@@ -37,11 +38,12 @@ export interface StartDeps extends FindRunnableDeps {
   readonly runIndex: RunIndex;
   readonly idempotencyKeys: IdempotencyKeys;
   readonly credentials: Credentials;
+  readonly sessions: BrowserSessionObjects;
 }
 
 /**
  * Starts a run. The gate is asked while the workflow is looked up; a run that is refused leaves an `invalid` row in the history.
- * @throws ServiceError not_found, unknown_template, invalid_input, invalid_parameters, idempotency_mismatch, limit_exceeded
+ * @throws ServiceError not_found, unknown_template, invalid_input, invalid_parameters, idempotency_mismatch, limit_exceeded, conflict
  */
 export async function startRun(deps: StartDeps, organization: Organization, body: unknown, options: StartOptions): Promise<RunReport> {
   const wanted = parseRunRequest(body);

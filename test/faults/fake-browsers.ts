@@ -63,10 +63,18 @@ export function createFakeBrowsers(): FakeBrowsers {
         return tabOf(tabs, tab, isThere, () => open.has(id));
       },
       cookies: async () => [],
+      setCookies: async () => {},
+      visited: [],
+      originStorage: async () => [],
+      setOriginStorage: async () => {},
+      tabIds: async () => [...tabs.keys()],
+      closeTab: async (tabId) => void tabs.delete(tabId),
       disconnect: async () => {},
       close: async () => void open.delete(id),
     };
     return held;
   };
-  return { open, performed: () => performed, lease, close: async (sessionId) => void open.delete(sessionId) };
+  const takeUp: Browsers["takeUp"] = async (options) => (open.has(options.sessionId) ? await lease({ ...options, cookies: [] }) : null);
+  const ping = async (sessionId: string) => open.has(sessionId);
+  return { open, performed: () => performed, lease, takeUp, ping, close: async (sessionId) => void open.delete(sessionId) };
 }

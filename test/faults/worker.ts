@@ -8,6 +8,7 @@ import { type Injector, type Kill, withPoints } from "./injector.ts";
 import { engineIn, silentLog, worldOf } from "./world.ts";
 
 export { OrganizationGate } from "../../src/engine/gate-object.ts";
+export { BrowserSession } from "../../src/engine/session-object.ts";
 
 export class WorkflowRun extends RealWorkflowRun {
   constructor(ctx: DurableObjectState, env: Env) {

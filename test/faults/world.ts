@@ -69,6 +69,8 @@ export function engineIn({ injector, browsers }: World, deps: EngineDeps, kill: 
             },
           };
         },
+        takeUp: (...options: Parameters<typeof browsers.takeUp>) => browsers.takeUp(...options), // of sessions, of which the sweep has none
+        ping: (sessionId: string) => browsers.ping(sessionId),
         close: (sessionId: string) => browsers.close(sessionId),
       },
       "browsers",

@@ -89,6 +89,7 @@ it("can do everything", { timeout: 60_000 }, async () => {
   await driveRuns(client);
   await driveDecisions(client, anyone);
   await driveCredentials(client);
+  await driveBrowsers(client);
   await driveFiles(client);
   await driveOlderApi(client, anyone);
 
@@ -232,6 +233,17 @@ async function driveDecisions(client: Client<paths>, anyone: Client<paths>): Pro
   expect(await ok(anyone.GET("/v1/decisions/{token}", { params, parseAs: "text" }))).toContain("Approve");
   expect(await ok(anyone.POST("/v1/decisions/{token}", { params, parseAs: "text" }))).toContain("Done");
   await reach(client, asking, "completed");
+}
+
+async function driveBrowsers(client: Client<paths>): Promise<void> {
+  const { browser_session_id } = await ok(client.POST("/v1/browser_sessions", { body: { timeout: 300 } }));
+  const params = { path: { browser_session_id } };
+  const session = await ok(client.GET("/v1/browser_sessions/{browser_session_id}", { params }));
+  expect(session).toMatchObject({ status: "running", timeout: 240, warning: "The timeout is 240 minutes, which is the most." });
+  expect(await ok(client.GET("/v1/browser_sessions"))).toHaveLength(1);
+  expect(await ok(client.GET("/v1/browser_sessions/{browser_session_id}/workflow_runs", { params }))).toEqual([]);
+  expect((await ok(client.POST("/v1/browser_sessions/{browser_session_id}/close", { params }))).status).toBe("completed");
+  expect(await ok(client.GET("/v1/browser_sessions/history"))).toHaveLength(1);
 }
 
 async function driveCredentials(client: Client<paths>): Promise<void> {

@@ -2,6 +2,10 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { z } from "zod";
+import { createBrowserSessions } from "../../src/adapters/d1/browser-sessions.ts";
+import { openDatabase } from "../../src/adapters/d1/database.ts";
+import { MAX_OPEN_SESSIONS } from "../../src/domain/browser-session.ts";
+import type { OrganizationId } from "../../src/domain/id.ts";
 import { routes } from "../../src/http/routes.ts";
 import { createTenant, type Tenant } from "./api.ts";
 import { populate, type Things } from "./populate.ts";
@@ -238,9 +242,27 @@ let foreign: Things;
 beforeAll(async () => {
   caller = await createTenant({ allowed_hosts: ["127.0.0.1"] });
   own = await populate(caller, "own");
+  await openAllSessions(caller);
   foreign = await populate(await createTenant({ allowed_hosts: ["127.0.0.1"] }), MARKER);
   fingerprint = await prepareFingerprint();
 });
+
+/** As many sessions as there may be, so that no request starts a browser: that takes longer than an answer may. */
+async function openAllSessions({ organizationId }: Tenant): Promise<void> {
+  const sessions = createBrowserSessions(openDatabase(env.DB));
+  const none = { runId: null, warning: null, startedAt: null, completedAt: null };
+  for (let number = 0; number < MAX_OPEN_SESSIONS; number++)
+    await sessions.upsert({
+      browserSessionId: `pbs_${number}`,
+      organizationId: organizationId as OrganizationId,
+      status: "created",
+      timeoutMinutes: 5,
+      ...none,
+      createdAt: 1,
+      modifiedAt: 1,
+      revision: 1,
+    });
+}
 
 describe(`${CASES} requests that no client of ours would send`, () => {
   it("are answered at once and never with a 500, tell nothing of others, and leave nothing behind when they are refused", async () => {

@@ -51,8 +51,11 @@ export async function populate(tenant: Tenant, marker: string): Promise<Things> 
   const file = await call("POST", "/v1/upload_file", new Uint8Array(await upload.clone().arrayBuffer()), {
     "content-type": upload.headers.get("content-type")!,
   });
+  const browser_session_id = await made("/v1/browser_sessions", {}, "browser_session_id");
+  await call("POST", `/v1/browser_sessions/${browser_session_id}/close`); // what is closed is another's as well
   return {
     workflow_id,
+    browser_session_id,
     run_id,
     artifact_id,
     delivery_id: deliveries[0]!.delivery_id,

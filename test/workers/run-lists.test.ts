@@ -30,6 +30,7 @@ async function addHistory(tenant: Tenant, rows: readonly Partial<RunProjection>[
       scheduleId: null,
       webhookUrl: null,
       sequentialKey: null,
+      browserSessionId: null,
       createdAt,
       queuedAt: null,
       startedAt: createdAt + 1_000,

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createApiKeys } from "../../src/adapters/d1/api-keys.ts";
+import { createBrowserSessions } from "../../src/adapters/d1/browser-sessions.ts";
 import { createCredentials } from "../../src/adapters/d1/credentials.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createFileExpiries } from "../../src/adapters/d1/file-expiries.ts";
@@ -12,6 +13,7 @@ import { createTotpCodes } from "../../src/adapters/d1/totp-codes.ts";
 import { createSchedules } from "../../src/adapters/d1/schedules.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import { createIds } from "../../src/adapters/ids.ts";
+import type { BrowserSessionFacts } from "../../src/domain/browser-session.ts";
 import type { FolderId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
 import type { Schedule } from "../../src/domain/schedule.ts";
@@ -39,6 +41,7 @@ function runOf(organizationId: OrganizationId, more: Partial<RunProjection> = {}
     scheduleId: null,
     webhookUrl: null,
     sequentialKey: null,
+    browserSessionId: null,
     createdAt: 1,
     queuedAt: null,
     startedAt: 2,
@@ -285,6 +288,37 @@ function isWalk(detail: string): boolean {
   return /^SCAN (?!coded\b|\(?subquery)/.test(detail) && !detail.includes("VIRTUAL TABLE");
 }
 
+function sessionOf(organizationId: OrganizationId, more: Partial<BrowserSessionFacts> = {}): BrowserSessionFacts {
+  return {
+    browserSessionId: ids.next("browserSession"),
+    organizationId,
+    status: "running",
+    timeoutMinutes: 60,
+    runId: null,
+    warning: null,
+    createdAt: 1,
+    startedAt: 1,
+    completedAt: null,
+    modifiedAt: 1,
+    revision: 1,
+    ...more,
+  };
+}
+
+describe("the index of browser sessions", () => {
+  it("keeps the latest revision, whatever the order of arrival, and lists those that are open apart", async () => {
+    const organizationId = ids.next("organization");
+    const sessions = createBrowserSessions(openDatabase(env.DB));
+    const [older, newer] = [sessionOf(organizationId, { createdAt: 1 }), sessionOf(organizationId, { createdAt: 2 })];
+    const ended: BrowserSessionFacts = { ...older, status: "timeout", completedAt: 9, revision: 3 };
+    for (const row of [older, newer, ended, { ...older, runId: "wr_1", revision: 2 } as const]) await sessions.upsert(row);
+    expect(await sessions.open(organizationId, 10)).toEqual([newer]);
+    expect(await sessions.list(organizationId, { limit: 10, offset: 0 })).toEqual([newer, ended]);
+    expect(await sessions.list(organizationId, { limit: 1, offset: 1 })).toEqual([ended]);
+    expect(await sessions.list("o_other", { limit: 10, offset: 0 })).toEqual([]);
+  });
+});
+
 describe("every statement of the stores", () => {
   it("reads by an index: none walks a whole table, none sorts a list that an index has in order", async () => {
     const { d1, statements } = watched(env.DB);
@@ -355,7 +389,13 @@ describe("every statement of the stores", () => {
           await runs.list(organizationId, filter, { ...page, after: null, countUpTo: 100 });
           await runs.list(organizationId, filter, { ...page, after: { at: 2, id: ids.next("run") }, countUpTo: null });
         }
+    for (const after of [null, { at: 2, id: ids.next("run") }])
+      await runs.list(organizationId, { browserSessionId: "pbs_1" }, { ...page, after, countUpTo: after === null ? 100 : null });
     await runs.unfinished(1, 0, 10);
+    const sessions = createBrowserSessions(db);
+    await sessions.upsert(sessionOf(organizationId));
+    await sessions.open(organizationId, 10);
+    await sessions.list(organizationId, page);
     const schedules = createSchedules(db);
     const schedule: Schedule = {
       scheduleId: ids.next("schedule"),

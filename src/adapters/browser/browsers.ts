@@ -1,5 +1,6 @@
 import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
 import { BrowserUnavailable, type Cookies, PageError } from "../../domain/browser.ts";
+import type { OriginStorage } from "../../domain/browser-memory.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
@@ -20,14 +21,22 @@ const TAKE_UP_MS = 10_000;
 
 const CLOSE_MS = 10_000;
 
+/** How long a browser may take to say that it lives. */
+const PING_MS = 10_000;
+
 /** Browser Rendering, by way of its binding. */
 export function createBrowsers(binding: BrowserWorker): Browsers {
   return {
-    async lease({ sessionId, cookies, check, signal }) {
+    async lease({ sessionId, cookies, origins = [], keepAliveMs = KEEP_ALIVE_MS, check, signal }) {
       signal.throwIfAborted();
       const taken = sessionId === null ? null : await takeUp(binding, sessionId, check, signal);
-      return taken ?? (await launch(binding, cookies, check, signal));
+      return taken ?? (await launch(binding, { cookies, origins }, keepAliveMs, check, signal));
     },
+    async takeUp({ sessionId, check, signal }) {
+      signal.throwIfAborted();
+      return await takeUp(binding, sessionId, check, signal);
+    },
+    ping: (sessionId) => ping(binding, sessionId),
     close: (sessionId) => end(binding, sessionId),
   };
 }
@@ -56,16 +65,17 @@ async function takeUp(
 /** @throws BrowserUnavailable, PageError, or the signal's reason; then nothing is left running */
 async function launch(
   binding: BrowserWorker,
-  cookies: Cookies,
+  memory: { readonly cookies: Cookies; readonly origins: readonly OriginStorage[] },
+  keepAliveMs: number,
   check: (url: string) => Fault | null,
   signal: AbortSignal,
 ): Promise<BrowserLease> {
   const deadline = new Deadline(LAUNCH_MS, signal);
-  const sessionId = await acquire(binding, deadline);
+  const sessionId = await acquire(binding, keepAliveMs, deadline);
   try {
     const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
     const lease = await Lease.open(browser, { check, resumed: false, end: endOf(binding, browser) }, deadline);
-    await lease.setCookies(cookies, deadline);
+    await deadline.wait(Promise.all([lease.setCookies(memory.cookies), lease.setOriginStorage(memory.origins)]));
     return lease;
   } catch (error) {
     await end(binding, sessionId);
@@ -74,8 +84,8 @@ async function launch(
   }
 }
 
-async function acquire(binding: BrowserWorker, deadline: Deadline): Promise<string> {
-  const acquiring = puppeteer.acquire(binding, { keep_alive: KEEP_ALIVE_MS });
+async function acquire(binding: BrowserWorker, keepAliveMs: number, deadline: Deadline): Promise<string> {
+  const acquiring = puppeteer.acquire(binding, { keep_alive: keepAliveMs });
   try {
     return (await deadline.wait(acquiring)).sessionId;
   } catch (error) {
@@ -89,6 +99,24 @@ async function acquire(binding: BrowserWorker, deadline: Deadline): Promise<stri
     const refusal = readRefusal(message, limits);
     if (refusal === null) throw new PageError(`the browser could not be started: ${message}`, { errorClass: "temporary", cause: error });
     throw new BrowserUnavailable(`no browser is to be had just now: ${message}`, { retryAfterMs: refusal.retryAfterMs, cause: error });
+  }
+}
+
+/** Tells the platform that a browser is still wanted. @returns whether it lives */
+async function ping(binding: BrowserWorker, sessionId: string): Promise<boolean> {
+  const deadline = new Deadline(PING_MS);
+  try {
+    const sessions = await deadline.wait(puppeteer.sessions(binding));
+    if (!sessions.some((session) => session.sessionId === sessionId)) return false;
+    const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
+    try {
+      await deadline.wait(browser.version());
+    } finally {
+      await browser.disconnect();
+    }
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
+import { originOf } from "../../domain/browser-memory.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { Tab } from "./tab.ts";
 
@@ -30,6 +31,8 @@ export class Guard {
   readonly #browser: CDPSession;
   readonly #check: (url: string) => Fault | null;
   readonly #tabs = new Set<TabGuard>();
+  /** Origins of the documents that were let through. */
+  readonly visited = new Set<string>();
 
   constructor(browser: CDPSession, check: (url: string) => Fault | null) {
     this.#browser = browser;
@@ -75,6 +78,8 @@ export class Guard {
     }
     const refusal = this.check(request.url);
     if (refusal === null) {
+      const origin = originOf(request.url);
+      if (origin !== null) this.visited.add(origin);
       tab?.letThrough(frameId);
       await this.#browser.send("Fetch.continueRequest", { requestId });
     } else {

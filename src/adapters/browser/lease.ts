@@ -1,5 +1,6 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
 import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
+import type { OriginStorage } from "../../domain/browser-memory.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.ts";
 import { readCookies, restoreCookies } from "./checkpoint.ts";
@@ -7,6 +8,7 @@ import { Deadline } from "./deadline.ts";
 import { watchPopups } from "./dialogs.ts";
 import { Guard } from "./guard.ts";
 import { OpenTab } from "./open-tab.ts";
+import { readOriginStorage, writeOriginStorage } from "./origin-storage.ts";
 import type { Connection } from "./tab.ts";
 
 /** A tab opens in a moment; a browser that takes longer will not do. */
@@ -16,6 +18,9 @@ const OPEN_TAB_MS = 15_000;
 const COOKIES_MS = 5_000;
 
 const NO_RECORD: RecordWish = { requests: false, console: "off" };
+
+/** The storage of a hundred origins takes two seconds. */
+const STORAGE_MS = 30_000;
 
 /** A browser that is ours. */
 export class Lease implements BrowserLease {
@@ -100,8 +105,29 @@ export class Lease implements BrowserLease {
     return await new Deadline(COOKIES_MS).wait(readCookies(this.#root));
   }
 
-  async setCookies(cookies: Cookies, deadline: Deadline): Promise<void> {
-    await deadline.wait(restoreCookies(this.#root, cookies));
+  async setCookies(cookies: Cookies): Promise<void> {
+    await new Deadline(COOKIES_MS).wait(restoreCookies(this.#root, cookies));
+  }
+
+  get visited(): readonly string[] {
+    return [...this.#guard.visited];
+  }
+
+  async originStorage(origins: readonly string[]): Promise<OriginStorage[]> {
+    return await readOriginStorage(this.#connection, origins, new Deadline(STORAGE_MS));
+  }
+
+  async setOriginStorage(storage: readonly OriginStorage[]): Promise<void> {
+    await writeOriginStorage(this.#connection, storage, new Deadline(STORAGE_MS));
+  }
+
+  async tabIds(): Promise<string[]> {
+    const { targetInfos } = await this.#connection.send("Target.getTargets");
+    return targetInfos.flatMap(({ type, targetId }) => (type === "page" ? [targetId] : []));
+  }
+
+  async closeTab(tabId: string): Promise<void> {
+    await this.#connection.send("Target.closeTarget", { targetId: tabId }).catch(() => undefined); // it is gone
   }
 
   async disconnect(): Promise<void> {

@@ -135,6 +135,10 @@ function sourceOf(organizationId: OrganizationId, filter: RunFilter): Source | n
       first.workflowPermanentId === undefined ? undefined : sql`${runs.workflowPermanentId} = ${valueOf("workflowPermanentId")}`,
       first.status === undefined ? undefined : sql`${runs.status} = ${valueOf("status")}`,
       first.isChild === undefined ? undefined : sql`(${runs.parentRunId} is not null) = ${valueOf("isChild")}`,
+      // Stated twice: SQLite uses a partial index only for a query that says its condition.
+      filter.browserSessionId === undefined
+        ? undefined
+        : and(eq(runs.browserSessionId, filter.browserSessionId), isNotNull(runs.browserSessionId)),
       createdWithin(runs.createdAt, filter),
     ),
   );

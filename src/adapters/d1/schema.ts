@@ -5,9 +5,11 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { SESSION_STATUSES } from "../../domain/browser-session.ts";
 import { CREDENTIAL_TYPES } from "../../domain/credential.ts";
 import type {
   ApiKeyId,
+  BrowserSessionId,
   CredentialId,
   DeliveryId,
   FileId,
@@ -162,6 +164,8 @@ export const runs = sqliteTable(
     retriedFromRunId: text("retried_from_workflow_run_id").$type<RunId>(),
     webhookUrl: text("webhook_callback_url"),
     sequentialKey: text("sequential_key"),
+    /** The session whose browser it uses. */
+    browserSessionId: text("browser_session_id").$type<BrowserSessionId>(),
     createdAt: integer("created_at").notNull(),
     queuedAt: integer("queued_at"),
     startedAt: integer("started_at"),
@@ -180,6 +184,9 @@ export const runs = sqliteTable(
       index("runs_by_status").on(organizationId, status, createdAt, workflowRunId), // those of one status
       index("runs_by_workflow").on(organizationId, workflowPermanentId, isChild, createdAt, workflowRunId), // those of one workflow
       index("runs_by_workflow_status").on(organizationId, workflowPermanentId, status, isChild, createdAt, workflowRunId), // of one status
+      index("runs_by_browser_session")
+        .on(organizationId, table.browserSessionId, createdAt, workflowRunId)
+        .where(sql`browser_session_id is not null`), // those of one session
       index("runs_by_retried")
         .on(organizationId, table.retriedFromRunId)
         .where(sql`retried_from_workflow_run_id is not null`), // by which run was this one tried again?
@@ -366,5 +373,33 @@ export const totpCodes = sqliteTable(
     index("totp_codes_by_identifier").on(table.organizationId, table.totpIdentifier, table.createdAt), // a run that waits for one; the list of one
     index("totp_codes_newest").on(table.organizationId, table.createdAt), // the list
     index("totp_codes_by_expiry").on(table.expiresAt), // the purge
+  ],
+);
+
+/** The index of browser sessions. A session's object owns the truth; this may be a moment behind. */
+export const browserSessions = sqliteTable(
+  "browser_sessions",
+  {
+    browserSessionId: text("browser_session_id").$type<BrowserSessionId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    status: text("status", { enum: SESSION_STATUSES }).notNull(),
+    timeoutMinutes: integer("timeout_minutes").notNull(),
+    /** The run that uses it. */
+    runId: text("workflow_run_id").$type<RunId>(),
+    warning: text("warning"),
+    createdAt: integer("created_at").notNull(),
+    startedAt: integer("started_at"),
+    /** Set exactly when the status is final. */
+    completedAt: integer("completed_at"),
+    modifiedAt: integer("modified_at").notNull(),
+    /** The change of the session that this row reflects: an older one never overwrites a newer one. */
+    revision: integer("revision").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.browserSessionId] }),
+    index("browser_sessions_newest").on(table.organizationId, table.createdAt, table.browserSessionId), // the history
+    index("browser_sessions_open")
+      .on(table.organizationId, table.createdAt, table.browserSessionId)
+      .where(sql`completed_at is null`), // the list
   ],
 );

@@ -168,7 +168,7 @@ export const legacyRoutes = [
       headers: CALLER_HEADERS,
       body: documentBody(olderRunSchema, { data: { url: "https://shop.example/kettle" } }),
       responses: { 200: json("The ids.", startedSchema, startedExample) },
-      errors: ["unknown_template", "invalid_parameters", "invalid_definition", "idempotency_mismatch", "limit_exceeded"],
+      errors: ["conflict", "unknown_template", "invalid_parameters", "invalid_definition", "idempotency_mismatch", "limit_exceeded"],
     },
     async (deps, { c, organization, params, query: { version, template }, headers, body: { value } }) => {
       const request = isJsonObject(value) ? newerRequest(value, params.workflow_id, version) : value;

@@ -74,7 +74,15 @@ export const runRoutes = [
         parameters: { url: "https://shop.example/kettle" },
       }),
       responses: { 200: json("The run.", runSchema, runExample, { headers: APPLIED }) },
-      errors: ["not_found", "unknown_template", "invalid_parameters", "invalid_definition", "idempotency_mismatch", "limit_exceeded"],
+      errors: [
+        "not_found",
+        "conflict",
+        "unknown_template",
+        "invalid_parameters",
+        "invalid_definition",
+        "idempotency_mismatch",
+        "limit_exceeded",
+      ],
     },
     async (deps, { c, organization, query, headers, body: { value } }) => {
       const caller = callerOf(c, headers);
@@ -96,7 +104,7 @@ export const runRoutes = [
       caller: "api_key",
       headers: CALLER_HEADERS,
       responses: { 200: runAnswer },
-      errors: ["invalid_input", "invalid_parameters", "unknown_template", "idempotency_mismatch"],
+      errors: ["invalid_input", "conflict", "invalid_parameters", "unknown_template", "idempotency_mismatch"],
     },
     async (deps, { c, organization, params, headers }) =>
       jsonText(c, (await repeatRun(deps, organization, params.run_id, callerOf(c, headers))).json),

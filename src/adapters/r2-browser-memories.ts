@@ -1,0 +1,21 @@
+import { browserMemorySchema } from "../domain/browser-memory.ts";
+import type { BrowserMemories, MemoryOwner } from "../ports/browser-memories.ts";
+import type { Vault } from "../ports/vault.ts";
+
+/** What browsers remember, in R2, sealed for their owner: nothing of it can be opened as another's. */
+export function createBrowserMemories(bucket: R2Bucket, vault: Vault): BrowserMemories {
+  const keyOf = ({ organizationId, kind, id }: MemoryOwner) => `org/${organizationId}/browser-memory/${kind}/${id}`;
+  return {
+    async put(owner, memory) {
+      await bucket.put(keyOf(owner), await vault.seal(keyOf(owner), JSON.stringify(memory)));
+    },
+    async get(owner) {
+      const object = await bucket.get(keyOf(owner));
+      if (object === null) return null;
+      return browserMemorySchema.parse(JSON.parse(await vault.open(keyOf(owner), await object.text())));
+    },
+    async delete(owner) {
+      await bucket.delete(keyOf(owner));
+    },
+  };
+}

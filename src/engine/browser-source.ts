@@ -1,0 +1,78 @@
+import { BrowserUnavailable, type Cookies, PageError } from "../domain/browser.ts";
+import { ASK_SESSION_MS, describeSessionEnd } from "../domain/browser-session.ts";
+import type { Fault } from "../domain/error.ts";
+import type { BrowserSessionId, RunId } from "../domain/id.ts";
+import type { BrowserLease, Browsers } from "../ports/browser.ts";
+import type { BrowserSessionObject, Parting } from "../ports/browser-sessions.ts";
+
+/** Where a run has its browser from. */
+export interface BrowserSource {
+  /** Does the browser go on when the run has ended? Then the run lets go of it and never ends it. */
+  readonly outlives: boolean;
+  /**
+   * @param options.sessionId the browser that the run had before
+   * @param options.cookies what it had when a block last ended
+   * @returns also the page that a run begins on, if there is one
+   * @throws BrowserUnavailable, PageError
+   */
+  lease(options: {
+    readonly sessionId: string | null;
+    readonly cookies: Cookies;
+    readonly check: (url: string) => Fault | null;
+    readonly signal: AbortSignal;
+  }): Promise<{ readonly lease: BrowserLease; readonly mainTab: string | null }>;
+  /** The run has ended, and has let go of the browser. May be repeated. */
+  leave(parting: Parting): Promise<void>;
+  /** Why there is no use in another attempt, in a sentence; null when there may be. */
+  describeEnd(): Promise<string | null>;
+}
+
+/** A browser of the run's own. */
+export function ownBrowser(browsers: Browsers): BrowserSource {
+  return {
+    outlives: false,
+    lease: async (options) => ({ lease: await browsers.lease(options), mainTab: null }),
+    leave: async () => {},
+    describeEnd: async () => null,
+  };
+}
+
+/**
+ * The browser of a session, which the run has to itself until it leaves.
+ * @param run.holder in whose name the run has it; when that is another run, it is that one's to leave
+ */
+export function sessionBrowser(
+  deps: { readonly browsers: Browsers; readonly session: BrowserSessionObject },
+  { browserSessionId, runId, holder }: { readonly browserSessionId: BrowserSessionId; readonly runId: RunId; readonly holder: RunId },
+): BrowserSource {
+  return {
+    outlives: true,
+
+    async lease({ sessionId, cookies, check, signal }) {
+      const answer = await deps.session.occupy(holder);
+      signal.throwIfAborted();
+      if (answer === null) throw new PageError(`There is no browser session ${browserSessionId}.`, { errorClass: "block" });
+      if (!answer.ok) {
+        if (answer.reason === "ended") throw new PageError(answer.message, { errorClass: "block" });
+        if (answer.reason === "unavailable") throw new BrowserUnavailable(answer.message, { retryAfterMs: answer.retryAfterMs });
+        throw new BrowserUnavailable(`The browser session ${browserSessionId} is used by the run ${answer.behind}.`, {
+          retryAfterMs: ASK_SESSION_MS,
+        });
+      }
+      const lease = await deps.browsers.takeUp({ sessionId: answer.browserId, check, signal });
+      if (lease === null) throw new PageError(`The browser of the session ${browserSessionId} was lost.`, { errorClass: "temporary" });
+      const isAnother = sessionId !== null && sessionId !== answer.browserId;
+      if (isAnother) await lease.setCookies(cookies); // it was lost while the run had it: the run knows better what it held
+      return { lease, mainTab: answer.mainTab };
+    },
+
+    async leave(parting) {
+      if (holder === runId) await deps.session.leave(runId, parting);
+    },
+
+    async describeEnd() {
+      const facts = await deps.session.describe();
+      return facts === null ? `There is no browser session ${browserSessionId}.` : describeSessionEnd(facts);
+    },
+  };
+}

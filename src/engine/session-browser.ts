@@ -1,0 +1,154 @@
+import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, type PageState } from "../domain/browser.ts";
+import { type BrowserMemory, mergeOrigins, originOf } from "../domain/browser-memory.ts";
+import type { Fault } from "../domain/error.ts";
+import { MAIN_PAGE } from "../domain/pages.ts";
+import type { BrowserLease, Browsers } from "../ports/browser.ts";
+import type { Parting } from "../ports/browser-sessions.ts";
+
+/** How long the platform keeps a session's browser while nobody talks to it: the most that it may. The session talks to it more often. */
+export const SESSION_KEEP_ALIVE_MS = 600_000;
+
+/** How long one work on the browser may take. */
+const WORK_MS = 90_000;
+
+/** A page that does not load in this time is open all the same. */
+const FIRST_PAGE_MS = 30_000;
+
+type Check = (url: string) => Fault | null;
+
+/** A browser that was opened, and left open. */
+export interface OpenedBrowser {
+  readonly browserId: string;
+  readonly mainTab: string;
+  /** What went wrong with its pages, in a sentence. */
+  readonly warning: string | null;
+}
+
+/**
+ * Opens a browser with what another remembered, or one that begins at an address, and lets go of it.
+ * @throws BrowserUnavailable, PageError; then nothing is left running
+ */
+export async function openBrowser(
+  browsers: Browsers,
+  { memory, url, check }: { readonly memory: BrowserMemory; readonly url: string | null; readonly check: Check },
+): Promise<OpenedBrowser> {
+  const signal = AbortSignal.timeout(WORK_MS);
+  const { cookies, origins, pages } = memory;
+  const lease = await browsers.lease({ sessionId: null, cookies, origins, keepAliveMs: SESSION_KEEP_ALIVE_MS, check, signal });
+  try {
+    const [first, ...others] = pages;
+    let warning: string | null = null;
+    const unless = (error: unknown): null => {
+      if (!(error instanceof PageError)) throw error;
+      warning = `A page could not be opened: ${error.message}`;
+      return null;
+    };
+    const main =
+      (await lease.openTab({ tabId: null, state: first ?? null, signal }).catch(unless)) ??
+      (await lease.openTab({ tabId: null, state: null, signal }));
+    if (first === undefined && url !== null)
+      await main.page.goto(url, { waitUntil: "load", timeoutMs: FIRST_PAGE_MS, signal }).catch(unless);
+    for (const state of others) await lease.openTab({ tabId: null, state, signal }).catch(unless);
+    await lease.disconnect();
+    return { browserId: lease.sessionId, mainTab: main.tabId, warning };
+  } catch (error) {
+    await lease.close();
+    throw error;
+  }
+}
+
+/** What is left when a run has gone. */
+export interface LeftBrowser {
+  /** Null when the browser is gone. */
+  readonly browser: { readonly mainTab: string } | null;
+  readonly memory: BrowserMemory;
+}
+
+/**
+ * Tidies up after a run, and takes down what the browser remembers.
+ * @param earlier what it remembered before the run
+ */
+export async function tidyBrowser(
+  browsers: Browsers,
+  browserId: string | null,
+  { mainTab, closeTabs, lastState, origins }: Parting,
+  earlier: BrowserMemory,
+  check: Check,
+): Promise<LeftBrowser> {
+  const state = lastState === null ? null : browserStateSchema.parse(JSON.parse(lastState));
+  const signal = AbortSignal.timeout(WORK_MS);
+  const lease = browserId === null ? null : await browsers.takeUp({ sessionId: browserId, check, signal });
+  if (lease === null) return { browser: null, memory: memoryOf(state, earlier) };
+  try {
+    await Promise.all(closeTabs.map((tabId) => lease.closeTab(tabId)));
+    const main = await lease
+      .openTab({ tabId: mainTab, state: mainPageOf(state), signal })
+      .catch(async () => await lease.openTab({ tabId: null, state: null, signal })); // its address cannot be opened any more
+    return { browser: { mainTab: main.tabId }, memory: await readMemory(lease, main.tabId, [...origins, ...originsOf(earlier)], signal) };
+  } finally {
+    await lease.disconnect();
+  }
+}
+
+/** What a browser remembers now. @returns null when it is gone */
+export async function rememberBrowser(
+  browsers: Browsers,
+  browserId: string,
+  mainTab: string | null,
+  earlier: BrowserMemory,
+  check: Check,
+): Promise<BrowserMemory | null> {
+  const signal = AbortSignal.timeout(WORK_MS);
+  const lease = await browsers.takeUp({ sessionId: browserId, check, signal });
+  if (lease === null) return null;
+  try {
+    return await readMemory(lease, mainTab, originsOf(earlier), signal);
+  } finally {
+    await lease.disconnect();
+  }
+}
+
+/** @param mainTab the page that comes first */
+async function readMemory(
+  lease: BrowserLease,
+  mainTab: string | null,
+  origins: readonly string[],
+  signal: AbortSignal,
+): Promise<BrowserMemory> {
+  const ids = await lease.tabIds();
+  const ordered = ids.toSorted((a, b) => Number(b === mainTab) - Number(a === mainTab));
+  const pages: PageState[] = [];
+  for (const tabId of ordered) {
+    const tab = await lease.openTab({ tabId, state: null, signal });
+    if (tab.resumed) pages.push(await tab.checkpoint());
+    else await tab.close(); // it did not react, and is closed
+  }
+  const known = new Set([...origins, ...pages.map(({ url }) => originOf(url)).filter((origin) => origin !== null)]);
+  const [cookies, storage] = await Promise.all([lease.cookies(), lease.originStorage([...known])]);
+  return { cookies, origins: storage, pages };
+}
+
+function mainPageOf(state: BrowserState | null): PageState | null {
+  const main = state?.pages[MAIN_PAGE];
+  return main === undefined ? null : { url: main.url, storage: main.storage };
+}
+
+/** What is known of a browser that is gone: what its last run knew, and what it remembered before. */
+function memoryOf(state: BrowserState | null, earlier: BrowserMemory): BrowserMemory {
+  if (state === null) return earlier;
+  const main = mainPageOf(state);
+  const storage = Object.values(state.pages).flatMap((page) =>
+    page.storage === null ? [] : [{ origin: page.storage.origin, local: page.storage.local }],
+  );
+  return { cookies: state.cookies, origins: mergeOrigins(earlier.origins, storage), pages: main === null ? earlier.pages : [main] };
+}
+
+function originsOf({ origins }: BrowserMemory): string[] {
+  return origins.map(({ origin }) => origin);
+}
+
+/** Why no browser was to be had: something that may pass, or null for what is a bug. */
+export function readTrouble(error: unknown): { readonly message: string; readonly retryAfterMs: number | null } | null {
+  if (error instanceof BrowserUnavailable) return { message: error.message, retryAfterMs: error.retryAfterMs };
+  return error instanceof PageError ? { message: error.message, retryAfterMs: null } : null;
+}

@@ -1,0 +1,334 @@
+import { DurableObject } from "cloudflare:workers";
+import { composeEngine, type EngineDeps } from "../compose.ts";
+import { PageError } from "../domain/browser.ts";
+import { NO_MEMORY } from "../domain/browser-memory.ts";
+import {
+  type BrowserSessionFacts,
+  describeSessionEnd,
+  FREE,
+  leave,
+  occupy,
+  sessionEndsAt,
+  type SessionStatus,
+} from "../domain/browser-session.ts";
+import type { RunId } from "../domain/id.ts";
+import { checkOutboundUrl } from "../domain/outbound.ts";
+import type { BrowserSessionObject, Occupied, Parting, SessionOpening } from "../ports/browser-sessions.ts";
+import type { MemoryOwner } from "../ports/browser-memories.ts";
+import { AlarmClock } from "./alarm-clock.ts";
+import { openBrowser, readTrouble, rememberBrowser, SESSION_KEEP_ALIVE_MS, tidyBrowser } from "./session-browser.ts";
+import { type SessionRecord, SessionStorage } from "./session-storage.ts";
+
+/** How often it talks to its browser, well before that idles out; and asks the run that uses it whether it still lives. */
+const PING_MS = SESSION_KEEP_ALIVE_MS / 3;
+
+/** What could not be done is tried again after this long. */
+const RETRY_MS = 10_000;
+
+/** What its browser remembered is kept so long after its end, to make a profile of it. */
+const REMEMBERED_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * A browser that is kept open between runs. It owns the browser: runs get it by asking (`occupy`), talk to it by themselves, and let go of it
+ * (`leave`). A browser that the platform lost is opened anew for the next run, with what the lost one remembered. Works on the browser come one
+ * after the other.
+ */
+export class BrowserSession extends DurableObject<Env> implements BrowserSessionObject {
+  readonly #deps: EngineDeps;
+  readonly #storage: SessionStorage;
+  readonly #alarm: AlarmClock;
+  /** The last work on the browser. */
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#deps = composeEngine(env);
+    this.#storage = new SessionStorage(ctx.storage.sql);
+    this.#alarm = new AlarmClock(ctx.storage, this.#deps.clock);
+    if (this.#owes(this.#storage.record)) this.#alarm.wakeBy(this.#deps.clock.now() + RETRY_MS);
+  }
+
+  // ------------------------------------------------------------------------------------------------------ calls
+
+  async open(opening: SessionOpening, waitMs: number): Promise<BrowserSessionFacts> {
+    if (this.#storage.record === null) this.#storage.write(this.#begin(opening));
+    this.#rearm();
+    const opened = this.#inTurn(() => this.#ensureBrowser()).catch((error: unknown) => this.#noteTrouble(error));
+    this.ctx.waitUntil(opened);
+    await within(waitMs, opened);
+    return this.#facts();
+  }
+
+  async describe(): Promise<BrowserSessionFacts | null> {
+    return this.#storage.record?.facts ?? null;
+  }
+
+  async close(): Promise<BrowserSessionFacts | null> {
+    if (this.#storage.record === null) return null;
+    await this.#finish("completed");
+    return this.#facts();
+  }
+
+  async occupy(runId: RunId): Promise<Occupied | null> {
+    const { record } = this.#storage;
+    if (record === null) return null;
+    const ended = describeSessionEnd(record.facts);
+    if (ended !== null) return { ok: false, reason: "ended", message: ended };
+    const { occupancy, behind } = occupy(record.occupancy, runId, this.#deps.clock.now());
+    this.#change({ occupancy }, { runId: occupancy.runId });
+    if (behind !== null) {
+      this.ctx.waitUntil(this.#askHolder());
+      return { ok: false, reason: "occupied", behind };
+    }
+    try {
+      return await this.#inTurn(async () => {
+        const { browserId, mainTab } = await this.#ensureBrowser();
+        return { ok: true, browserId, mainTab } as const;
+      });
+    } catch (error) {
+      const trouble = readTrouble(error);
+      if (trouble === null) throw error;
+      const over = describeSessionEnd(this.#facts());
+      return over === null ? { ok: false, reason: "unavailable", ...trouble } : { ok: false, reason: "ended", message: over };
+    }
+  }
+
+  async leave(runId: RunId, parting: Parting): Promise<void> {
+    if (this.#storage.record?.occupancy.runId !== runId) return this.#letGo(runId); // it only waited, or has left already
+    await this.#inTurn(async () => {
+      const { record } = this.#storage;
+      if (record === null || record.occupancy.runId !== runId) return;
+      if (record.facts.completedAt === null) {
+        const earlier = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
+        const left = await tidyBrowser(this.#deps.browsers, record.browserId, parting, earlier, this.#check);
+        await this.#deps.memories.put(this.#owner(record), left.memory);
+        if (left.browser === null) this.#change({ browserId: null, mainTab: null });
+        else this.#change({ mainTab: left.browser.mainTab });
+      }
+      this.#letGo(runId);
+    });
+  }
+
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    this.#alarm.fired(info?.scheduledTime ?? 0);
+    const { record } = this.#storage;
+    if (record === null) return;
+    this.#alarm.wakeBy(this.#deps.clock.now() + PING_MS); // first, so that whatever happens below it wakes again
+    try {
+      if (record.facts.completedAt === null && this.#deps.clock.now() >= sessionEndsAt(record.facts)) await this.#finish("timeout");
+      else if (record.facts.completedAt === null) await this.#lookAfter();
+      else await this.#inTurn(() => this.#clearUp(record.facts.completedAt ?? 0));
+      await this.#tell();
+    } catch (error) {
+      this.#deps.log.error("looking after a browser session failed; it is repeated", error, this.#fields());
+      this.#alarm.wakeBy(this.#deps.clock.now() + RETRY_MS);
+    }
+    this.#rearm();
+  }
+
+  // ---------------------------------------------------------------------------------------------------- browser
+
+  /** A browser that lives: the one there is, or another with what that remembered. @throws BrowserUnavailable, PageError */
+  async #ensureBrowser(): Promise<{ browserId: string; mainTab: string | null }> {
+    const { browserId, mainTab } = this.#requireOpen();
+    if (browserId !== null && (await this.#deps.browsers.ping(browserId))) return { browserId, mainTab };
+    const record = this.#requireOpen();
+    const memory = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
+    const opened = await openBrowser(this.#deps.browsers, { memory, url: record.url, check: this.#check });
+    const { facts } = this.#storage.record ?? record;
+    if (facts.completedAt !== null) {
+      await this.#deps.browsers.close(opened.browserId); // it was closed meanwhile
+      throw new PageError(describeSessionEnd(facts) ?? "", { errorClass: "block" });
+    }
+    const restored =
+      facts.startedAt === null ? null : "The browser was lost, and another was opened with its last cookies, storage and pages.";
+    const warning = [restored ?? facts.warning, opened.warning].filter((text) => text !== null).join(" ") || null;
+    const startedAt = facts.startedAt ?? this.#deps.clock.now();
+    this.#change({ browserId: opened.browserId, mainTab: opened.mainTab }, { status: "running", startedAt, warning });
+    return opened;
+  }
+
+  /** Keeps the browser alive, and takes it from a run that has died. */
+  async #lookAfter(): Promise<void> {
+    await this.#askHolder();
+    const { record } = this.#storage;
+    if (record === null || record.facts.completedAt !== null) return;
+    if (record.browserId === null) {
+      if (record.facts.startedAt === null)
+        await this.#inTurn(() => this.#ensureBrowser()).catch((error: unknown) => this.#noteTrouble(error));
+    } else if (!(await this.#deps.browsers.ping(record.browserId)) && this.#storage.record?.browserId === record.browserId) {
+      this.#change({ browserId: null, mainTab: null }); // the next run gets another
+      await this.#deps.browsers.close(record.browserId);
+    }
+  }
+
+  /** The end: final at once, then the browser is ended, whoever uses it. */
+  async #finish(status: Extract<SessionStatus, "completed" | "timeout">): Promise<void> {
+    const { record } = this.#storage;
+    if (record === null) return;
+    if (record.facts.completedAt === null) {
+      if (record.occupancy.runId === null) await this.#inTurn(() => this.#remember());
+      const now = this.#deps.clock.now();
+      if (this.#facts().completedAt === null) this.#change({ occupancy: FREE }, { status, completedAt: now, runId: null });
+    }
+    const { browserId } = this.#storage.record ?? record;
+    if (browserId !== null) await this.#deps.browsers.close(browserId); // not in turn: what is at work on it ends by this
+    await this.#inTurn(() => this.#endBrowser());
+  }
+
+  async #remember(): Promise<void> {
+    const { record } = this.#storage;
+    if (record === null || record.browserId === null) return;
+    try {
+      const earlier = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
+      const memory = await rememberBrowser(this.#deps.browsers, record.browserId, record.mainTab, earlier, this.#check);
+      if (memory !== null) await this.#deps.memories.put(this.#owner(record), memory);
+    } catch (error) {
+      this.#deps.log.error("what a browser remembers could not be kept; what was kept before stays", error, this.#fields());
+    }
+  }
+
+  async #endBrowser(): Promise<void> {
+    const { record } = this.#storage;
+    if (record === null || record.browserId === null) return;
+    await this.#deps.browsers.close(record.browserId);
+    this.#change({ browserId: null, mainTab: null });
+  }
+
+  /** What is left of a session that has ended. */
+  async #clearUp(completedAt: number): Promise<void> {
+    await this.#endBrowser();
+    const { record } = this.#storage;
+    if (record === null || !record.remembered || this.#deps.clock.now() < completedAt + REMEMBERED_MS) return;
+    await this.#deps.memories.delete(this.#owner(record));
+    this.#change({ remembered: false });
+  }
+
+  /** The run that has the browser may have died without a word. */
+  async #askHolder(): Promise<void> {
+    const { record } = this.#storage;
+    const holder = record?.occupancy.runId ?? null;
+    if (record === null || holder === null) return;
+    const lives = await this.#deps.runs.get(record.facts.organizationId, holder).wake();
+    if (!lives) await this.leave(holder, { mainTab: record.mainTab, closeTabs: [], lastState: null, origins: [] });
+  }
+
+  #noteTrouble(error: unknown): void {
+    const trouble = readTrouble(error);
+    if (trouble === null) this.#deps.log.error("a browser session got no browser; it is repeated", error, this.#fields());
+    const { record } = this.#storage;
+    if (record !== null && record.facts.completedAt === null && trouble !== null)
+      this.#change({}, { warning: `It has no browser yet: ${trouble.message}` });
+    this.#alarm.wakeBy(this.#deps.clock.now() + Math.max(trouble?.retryAfterMs ?? RETRY_MS, 1));
+  }
+
+  /** One work on the browser at a time. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#work.then(work);
+    this.#work = turn.catch(() => undefined); // whoever asked is told
+    return await turn;
+  }
+
+  // ----------------------------------------------------------------------------------------------------- record
+
+  #begin({ organizationId, browserSessionId, timeoutMinutes, url, allowedHosts, warning }: SessionOpening): SessionRecord {
+    const now = this.#deps.clock.now();
+    const times = { createdAt: now, startedAt: null, completedAt: null, modifiedAt: now };
+    return {
+      facts: { browserSessionId, organizationId, status: "created", timeoutMinutes, runId: null, warning, ...times, revision: 1 },
+      occupancy: FREE,
+      allowedHosts,
+      url,
+      browserId: null,
+      mainTab: null,
+      remembered: true,
+      told: 0,
+    };
+  }
+
+  /** Writes what has changed, and tells the index of what it shows. */
+  #change(changes: Partial<Omit<SessionRecord, "facts">>, shown: Partial<BrowserSessionFacts> = {}): void {
+    const { record } = this.#storage;
+    if (record === null) return;
+    const isNews = Object.entries(shown).some(([field, value]) => record.facts[field as keyof BrowserSessionFacts] !== value);
+    const facts = isNews
+      ? { ...record.facts, ...shown, modifiedAt: this.#deps.clock.now(), revision: record.facts.revision + 1 }
+      : record.facts;
+    this.#storage.write({ ...record, ...changes, facts });
+    if (isNews) {
+      this.#deps.log.info(`session_${facts.status}`, this.#fields());
+      this.ctx.waitUntil(
+        this.#tell().catch((error: unknown) => this.#deps.log.error("a session could not be told; it is repeated", error, this.#fields())),
+      );
+    }
+    this.#rearm();
+  }
+
+  #letGo(runId: RunId): void {
+    const { record } = this.#storage;
+    if (record === null) return;
+    const occupancy = leave(record.occupancy, runId);
+    this.#change({ occupancy }, { runId: occupancy.runId });
+  }
+
+  async #tell(): Promise<void> {
+    const { record } = this.#storage;
+    if (record === null || record.told >= record.facts.revision) return;
+    await this.#deps.browserSessions.upsert(record.facts);
+    const now = this.#storage.record;
+    if (now !== null && now.told < record.facts.revision) this.#storage.write({ ...now, told: record.facts.revision });
+  }
+
+  #facts(): BrowserSessionFacts {
+    if (this.#storage.record === null) throw new Error("there is no session");
+    return this.#storage.record.facts;
+  }
+
+  /** @throws PageError when it has ended */
+  #requireOpen(): SessionRecord {
+    const { record } = this.#storage;
+    if (record === null) throw new Error("there is no session");
+    const ended = describeSessionEnd(record.facts);
+    if (ended !== null) throw new PageError(ended, { errorClass: "block" });
+    return record;
+  }
+
+  readonly #check = (url: string) => checkOutboundUrl(url, this.#storage.record?.allowedHosts ?? []);
+
+  #owner({ facts: { organizationId, browserSessionId } }: SessionRecord): MemoryOwner {
+    return { organizationId, kind: "session", id: browserSessionId };
+  }
+
+  /** Is there anything that it must wake for by itself? */
+  #owes(record: SessionRecord | null): boolean {
+    if (record === null) return false;
+    const { facts, browserId, remembered, told } = record;
+    return facts.completedAt === null || browserId !== null || remembered || told < facts.revision;
+  }
+
+  #rearm(): void {
+    const { record } = this.#storage;
+    if (record === null) return;
+    const now = this.#deps.clock.now();
+    if (!this.#owes(record)) return this.#alarm.clear();
+    const { facts, browserId, told } = record;
+    const times = [facts.completedAt === null ? sessionEndsAt(facts) : facts.completedAt + REMEMBERED_MS];
+    if (facts.completedAt === null) times.push(now + PING_MS);
+    const isToBeOpened = facts.status === "created";
+    const isToBeEnded = facts.completedAt !== null && browserId !== null;
+    if (isToBeOpened || isToBeEnded || told < facts.revision) times.push(now + RETRY_MS);
+    this.#alarm.wakeBy(Math.min(...times));
+  }
+
+  #fields(): Record<string, string> {
+    const facts = this.#storage.record?.facts;
+    return facts === undefined ? {} : { organization_id: facts.organizationId, browser_session_id: facts.browserSessionId };
+  }
+}
+
+/** Resolves when the work is done or the time is up. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}
