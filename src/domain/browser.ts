@@ -53,7 +53,7 @@ export const browserTargetSchema: z.ZodType<BrowserTarget> = z
 
 const targetObjectSchema: z.ZodType<TargetObject> = z
   .strictObject({
-    css: words("CSS selector."),
+    css: words("CSS selector. Open shadow trees are searched too: `x-shop button` also finds the button inside the shop's own tree."),
     text: words("Text of the element, in any case; an element with exactly this text is preferred to one that only contains it."),
     role: words("ARIA role, explicit or of the element itself: `button`, `link`, `textbox`, `checkbox`, `heading`, `row`, …"),
     name: words("With `role`: the accessible name (label, `aria-label`, alternative text or text). Exact before contained, in any case."),

@@ -1,4 +1,4 @@
-import { type PageAction, PageError, PLAIN_CLICK, type Press } from "../../domain/browser.ts";
+import { type BrowserTarget, type PageAction, PageError, PLAIN_CLICK, type Press } from "../../domain/browser.ts";
 import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import { matchesGlob } from "./glob.ts";
@@ -59,7 +59,7 @@ export class Actor {
   async #finish(action: PageAction, box: Box | null, deadline: Deadline): Promise<void> {
     switch (action.do) {
       case "click":
-        return box === null ? undefined : this.click(box, action.press ?? PLAIN_CLICK, deadline);
+        return box === null ? undefined : this.click(action, box, action.press ?? PLAIN_CLICK, deadline);
       case "hover":
         return box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, box), deadline);
       case "type":
@@ -111,8 +111,25 @@ export class Actor {
     }
   }
 
-  async click(point: Box, press: Press, deadline: Deadline): Promise<void> {
-    await this.#input(() => clickAt(this.#tab.cdp, point, press), deadline);
+  /**
+   * Presses the button at the point that was found; where the page has changed meanwhile, finds it again.
+   * @param box what the library has found of the target
+   * @throws TimeUp, PageError
+   */
+  async click(
+    { target, first = false }: { target: BrowserTarget; first?: boolean },
+    box: Box,
+    press: Press,
+    deadline: Deadline,
+  ): Promise<void> {
+    for (let point: Box | null = box; point !== null;) {
+      const at: Box = point;
+      const missed = await this.#input(() => clickAt(this.#tab.cdp, at, press), deadline);
+      if (missed === null) return;
+      if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
+      const op = { op: { do: "point", target, first } as const, timeoutMs: deadline.remainingMs };
+      point = (await this.runOps([op], 0, deadline.signal)).box;
+    }
   }
 
   async #type(keys: readonly KeyPress[], delayMs: number, deadline: Deadline): Promise<void> {
@@ -127,16 +144,20 @@ export class Actor {
     await this.#input(() => pressKeys(this.#tab.cdp, keys), deadline);
   }
 
-  /** Input is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too. */
-  async #input(send: () => Promise<void>, deadline: Deadline): Promise<void> {
+  /**
+   * Input is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too.
+   * @returns what the pointer met instead of what it was sent to, if it did
+   */
+  async #input(send: () => Promise<void>, deadline: Deadline): Promise<string | null> {
     const mark = this.#navigation.mark();
     try {
       await this.#renderer.ask(send(), deadline);
     } catch (error) {
       if (!(error instanceof ContextLost)) throw error; // it has led to another document already
     }
-    if (!this.#navigation.hasBegun(mark)) await this.#renderer.call("settle", [], deadline);
+    const missed = this.#navigation.hasBegun(mark) ? null : (await this.#renderer.call("settle", [], deadline)).missed;
     await this.arrive(mark, deadline);
+    return missed;
   }
 
   /**

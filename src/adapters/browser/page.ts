@@ -156,12 +156,9 @@ export class CdpPage implements BrowserPage {
     const url = typeof source === "object" && "url" in source ? source.url : null;
     const begin = async () => {
       if (url !== null) return await this.#openFile(url, deadline);
-      const { box } = await this.#actor.runOps(
-        [{ op: { do: "point", target: source as BrowserTarget, first: false }, timeoutMs }],
-        0,
-        signal,
-      );
-      if (box !== null) await this.#actor.click(box, PLAIN_CLICK, deadline);
+      const target = source as BrowserTarget;
+      const { box } = await this.#actor.runOps([{ op: { do: "point", target, first: false }, timeoutMs }], 0, signal);
+      if (box !== null) await this.#actor.click({ target }, box, PLAIN_CLICK, deadline);
     };
     try {
       return await catchDownload(this.#tab, this.#guard, deadline, begin);

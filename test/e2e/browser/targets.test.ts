@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BrowserTarget } from "../../../src/domain/browser.ts";
 import type { BrowserPage } from "../../../src/ports/browser.ts";
-import { type OneTab, evaluate, leaseBrowser, perform, show } from "./harness.ts";
+import { type OneTab, evaluate, leaseBrowser, perform, show, SOON } from "./harness.ts";
 
 let lease: OneTab;
 let page: BrowserPage;
@@ -61,6 +61,80 @@ describe("a target finds the element by", () => {
   });
 });
 
+/** A shop whose buttons are in open shadow trees, one inside the other, with a text and a label that the page gives to a slot. */
+const SHADOW = `<title>Shadow</title><main><button id=light>Light</button>
+<x-shop id=shop><b slot=title>Our <i>shop</i></b><x-row></x-row></x-shop><button id=last>Last</button><x-closed style="display:block;height:9px"></x-closed></main>
+<script>
+  window.clicked = null;
+  const define = (name, mode, markup) => customElements.define(name, class extends HTMLElement {
+    constructor() { super(); this.attachShadow({ mode }).innerHTML = markup; }
+  });
+  define("x-field", "open", "<label for=f>Amount</label><input id=f placeholder='How many' data-testid=amount><button id=deep aria-labelledby=n>×</button><span id=n>Remove it</span>");
+  define("x-row", "open", "<p>Row <em>seven</em></p><x-field></x-field><slot></slot>");
+  define("x-shop", "open", "<h2><slot name=title></slot></h2><section class=list><button id=order>Order <b>now</b></button><slot></slot></section>");
+  define("x-closed", "closed", "<button>Hidden away</button>");
+  addEventListener("click", (event) => { window.clicked = event.composedPath().find((node) => node.id)?.id; }, true);
+</script>`;
+
+describe("through open shadow trees a target finds the element by", () => {
+  it.each<[string, BrowserTarget, string]>([
+    ["CSS", "#order", "order"],
+    ["CSS that leads into the tree", "main x-shop .list button", "order"],
+    ["CSS through two trees", "x-shop x-field button", "deep"],
+    ["CSS, in the order of the page", { css: "button", nth: 1 }, "order"],
+    ["text", { text: "order now" }, "order"],
+    ["text with an own tree around it", { text: "Row seven", within: "x-row" }, "shop"],
+    ["text that is given to a slot", { text: "our shop" }, "shop"],
+    ["role and name from the same tree", { role: "button", name: "Remove it" }, "deep"],
+    ["label", { label: "Amount" }, "f"],
+    ["placeholder", { placeholder: "how many" }, "f"],
+    ["test id", { test_id: "amount" }, "f"],
+    ["within a host", { role: "button", within: "x-field" }, "deep"],
+  ])("%s", async (_, target, id) => {
+    await show(page, SHADOW);
+    await perform(page, { do: "click", target });
+    expect(await evaluate(page, "window.clicked")).toBe(id);
+  });
+
+  it("text that is waited for, and a field that is filled", async () => {
+    await show(page, SHADOW);
+    await perform(page, { do: "wait_for_text", text: "Row seven" }, { do: "fill", target: { label: "Amount" }, value: "3" });
+    const read = { kind: "value", many: false, required: true, part: "text" } as const;
+    const findings = await page.read({ field: { ...read, target: "#f" }, row: { ...read, target: "x-row" } }, SOON);
+    expect(findings).toMatchObject({ field: { values: ["3"] }, row: { values: ["Row seven Amount×Remove it"] } });
+  });
+
+  it("nothing in closed ones, which is said", async () => {
+    await show(page, SHADOW);
+    await expect(perform(page, { do: "click", target: { text: "Hidden away" }, timeoutMs: 300 })).rejects.toThrow(
+      /no element matches .*; <x-closed> may hold it in a closed shadow tree/,
+    );
+  });
+});
+
+describe("a page cannot break the search", () => {
+  it.each([
+    [
+      "by names that hide a form's own",
+      "<form><input name=children><input name=textContent><input name=matches><input name=getAttribute><input name=parentNode><input name=childNodes><input name=tagName><button type=button>Go</button></form>",
+    ],
+    [
+      "by names that hide the document's own",
+      "<img name=querySelectorAll><img name=title><img name=body><img name=evaluate><form name=documentElement></form><button>Go</button>",
+    ],
+    ["by the library's own name", "<p id=pilotfish>x</p><button>Go</button>"],
+    [
+      "by other prototypes",
+      "<button>Go</button><script>Element.prototype.getAttribute = Element.prototype.matches = document.querySelectorAll = () => { throw new Error('mine') }; Array.prototype.filter = Array.prototype.map = () => []; JSON.parse = () => null</script>",
+    ],
+  ])("%s", async (_, markup) => {
+    await show(page, `${markup}<script>addEventListener("click", () => { window.done = true })</script>`);
+    await perform(page, { do: "wait_for_text", text: "Go" }, { do: "click", target: { role: "button", name: "Go", within: "body" } });
+    expect(await evaluate(page, "window.done")).toBe(true);
+    await expect(perform(page, { do: "click", target: { text: "Gone" }, timeoutMs: 100 })).rejects.toThrow("no element matches");
+  });
+});
+
 describe("what cannot be clicked is told as it is:", () => {
   const clickable = (markup: string) => `<title>Shop</title>${markup}`;
   it.each<[string, string, BrowserTarget, RegExp]>([
@@ -112,7 +186,25 @@ describe("what cannot be clicked is told as it is:", () => {
     ],
     ["a selector that is none", "", "button[", /"button\[" is not a CSS selector/],
     ["an XPath that is none", "", { xpath: "//[" }, /"\/\/\[" is not an XPath/],
-    ["frames that are not searched", "<iframe srcdoc='<button>A</button>'></iframe>", "button", /its 1 frame was not searched/],
+    [
+      "without a size",
+      "<button style='width:0;height:0;padding:0;border:0'></button>",
+      "button",
+      /is not visible \(it has no size: 0 × 0\)/,
+    ],
+    ["in a closed part", "<details><summary>More</summary><button>A</button></details>", "button", /inside <details>.*, which is closed\)/],
+    [
+      "outside of the page",
+      "<button style='position:absolute;left:-500px'>A</button>",
+      "button",
+      /cannot be scrolled into view: it lies outside of the page, at -500, \d+ \(\d+ × \d+\)/,
+    ],
+    [
+      "frames that are not searched",
+      "<iframe name=pay srcdoc='<button>A</button>'></iframe>",
+      "button",
+      /not searched: <iframe name="pay"> \(name it by `frame`\)/,
+    ],
   ])("%s", async (_, markup, target, message) => {
     await show(page, clickable(markup));
     await expect(perform(page, { do: "click", target, timeoutMs: 400 })).rejects.toMatchObject({
@@ -145,6 +237,30 @@ describe("an element is waited for until it", () => {
     );
     await perform(page, { do: "click", target: { text: "Go" } });
     expect(await evaluate(page, "window.done")).toBe(true);
+  });
+
+  it("stops being drawn anew, or is found again each time", async () => {
+    await show(
+      page,
+      `<div id=box></div><script>
+        const draw = () => { box.innerHTML = "<button onclick='window.done = true'>Go</button>"; };
+        draw();
+        setInterval(draw, 15);
+      </script>`,
+    );
+    await perform(page, { do: "click", target: { text: "Go" } });
+    expect(await evaluate(page, "window.done")).toBe(true);
+  });
+
+  it("is there again when it has moved away from under the pointer, and nothing else is clicked", async () => {
+    await show(
+      page,
+      `<button id=go onclick='window.done = true'>Go</button><button id=wrong onclick='window.deleted = true' hidden>Delete</button><script>
+        addEventListener("mousemove", () => { wrong.hidden = false; go.before(wrong); }, { once: true, capture: true });
+      </script>`,
+    );
+    await perform(page, { do: "click", target: "#go" });
+    expect(await evaluate(page, "[window.done, window.deleted ?? false]")).toEqual([true, false]);
   });
 
   it("comes out from below a header that stays", async () => {

@@ -1,6 +1,7 @@
 /**
  * Does operations, each as soon as it is possible. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./locate.js").locate>} locator
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
@@ -9,12 +10,13 @@
  * @param {ReturnType<typeof import("./scroll.js").scroll>} scroller
  * @param {ReturnType<typeof import("./hide.js").hide>} hider
  */
-export function act(faults, elements, locator, chooser, pointer, controller, scroller, hider) {
+export function act(faults, dom, elements, locator, chooser, pointer, controller, scroller, hider) {
   const { NotYet, Never, BadTarget } = faults;
-  const { fold, isVisible } = elements;
+  const { page } = dom;
+  const { fold, isVisible, shownText } = elements;
   const { findAll, describeSeveral } = locator;
   const { theOne, whyNone, firstClickable, usable, controlOf } = chooser;
-  const { pointAt, boxOf } = pointer;
+  const { pointAt, boxOf, takeMissed } = pointer;
   const { focus, fill, select, check, upload } = controller;
   const { scrollIntoView, scrollTo, scrollBy, scrollToEnd } = scroller;
   /** @typedef {import("./protocol.ts").PageOp} PageOp */
@@ -38,6 +40,7 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
     const mine = ++generation;
     const endsAt = performance.now() + waitMs;
     leaving = false;
+    takeMissed();
     let box = /** @type {Box | null} */ (null);
     let done = 0;
     for (let pause = 10; done < ops.length;) {
@@ -68,6 +71,12 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
     return op.do === "fill" || op.do === "select" || op.do === "check" || op.do === "upload" || op.do === "focus";
   }
 
+  /** @returns {Promise<{ missed: string | null }>} */
+  async function settle() {
+    await nextTask();
+    return { missed: takeMissed() };
+  }
+
   /** After everything that the page has already posted to itself, such as the submission of a form. */
   function nextTask() {
     return /** @type {Promise<void>} */ (
@@ -90,7 +99,7 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
   async function perform(op, goOn) {
     switch (op.do) {
       case "point":
-        return pointAt(op.first ? firstClickable(op.target) : theOne(op.target));
+        return pointAt(() => (op.first ? firstClickable(op.target) : theOne(op.target)));
       case "box":
         return boxOf(theOne(op.target));
       case "focus":
@@ -131,8 +140,12 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
         return null;
       }
       case "wait_text":
-        if (!fold(document.body?.innerText).toLowerCase().includes(fold(op.text).toLowerCase())) {
-          throw new NotYet(`${location.href} "${document.title}" does not show this text`);
+        if (
+          !shownText(page.body() ?? page.root())
+            .toLowerCase()
+            .includes(fold(op.text).toLowerCase())
+        ) {
+          throw new NotYet(`${location.href} "${page.title()}" does not show this text`);
         }
         return null;
     }
@@ -148,5 +161,5 @@ export function act(faults, elements, locator, chooser, pointer, controller, scr
     return element;
   }
 
-  return { run, cancel, nextTask };
+  return { run, cancel, settle };
 }

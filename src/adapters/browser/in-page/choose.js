@@ -1,11 +1,13 @@
 /**
  * From a target to the one element that is meant. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./locate.js").locate>} locator
  */
-export function choose(faults, elements, locator) {
+export function choose(faults, dom, elements, locator) {
   const { NotYet, Never } = faults;
+  const { nearest, tagOf, matches } = dom;
   const { isVisible, whyHidden, isDisabled, describe } = elements;
   const { findAll, describeMiss, describeSeveral } = locator;
   /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
@@ -50,7 +52,8 @@ export function choose(faults, elements, locator) {
    */
   function isClickable(element) {
     if (!isVisible(element) || isDisabled(element)) return false;
-    return !element.classList.contains("disabled") && !element.closest("li")?.classList.contains("disabled");
+    const item = nearest(element, (box) => tagOf(box) === "LI");
+    return !matches(element, ".disabled") && (item === null || !matches(item, ".disabled"));
   }
 
   /** @param {Target} target */

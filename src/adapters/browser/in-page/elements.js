@@ -1,15 +1,43 @@
 /**
- * What an element is to a person: is it visible, what does it say, what is it called? Runs in the page (see `source.js`), so it may use nothing
- * from outside its own body.
+ * What an element is to a person: is it visible, what does it say, what is it called? Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  */
-export function elements() {
+export function elements(dom) {
+  const {
+    select,
+    treesIn,
+    shownIn,
+    around,
+    nearest,
+    parentNodeOf,
+    shadowOf,
+    tagOf,
+    innerTextOf,
+    textIn,
+    attribute,
+    matches,
+    rectsOf,
+    isRendered,
+  } = dom;
+
   /** @param {string | null | undefined} text */
   const fold = (text) => (text ?? "").replace(/\s+/g, " ").trim();
 
+  /** What holds text that nobody reads. */
+  const UNSPOKEN = "script, style, noscript, template, head";
+
   /** @param {Element} element */
   function isVisible(element) {
-    if (!element.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true })) return false;
-    return [...element.getClientRects()].some((rect) => rect.width > 0 && rect.height > 0);
+    if (!isRendered(element, { visibilityProperty: true, contentVisibilityAuto: true })) return false;
+    return rectsOf(element).some((rect) => rect.width > 0 && rect.height > 0);
+  }
+
+  /**
+   * Is it shown, or at least what is in it? A slot has no box of its own.
+   * @param {Element} element
+   */
+  function isShown(element) {
+    return isRendered(element) || getComputedStyle(element).display === "contents";
   }
 
   /**
@@ -17,18 +45,26 @@ export function elements() {
    * @param {Element} element
    */
   function whyHidden(element) {
-    for (let box = /** @type {Element | null} */ (element); box !== null; box = box.parentElement) {
-      const style = getComputedStyle(box);
-      const where = box === element ? "" : ` of ${describe(box)}`;
-      if (style.display === "none") return `display: none${where}`;
-      if (box === element && style.visibility !== "visible") return `visibility: ${style.visibility}`;
+    const of = (/** @type {Element} */ box) => (box === element ? "" : ` of ${describe(box)}`);
+    for (let box = /** @type {Element | null} */ (element); box !== null; box = around(box)) {
+      const { display, contentVisibility } = getComputedStyle(box);
+      if (display === "none") return `display: none${of(box)}`;
+      if (contentVisibility === "hidden") return `content-visibility: hidden${of(box)}`;
+      const outer = around(box);
+      if (outer instanceof HTMLDetailsElement && !outer.open && !(box instanceof HTMLElement && tagOf(box) === "SUMMARY"))
+        return `inside ${describe(outer)}, which is closed`;
+      const parent = parentNodeOf(box);
+      if (parent instanceof Element && shadowOf(parent) !== null && outer === parent) return `${describe(parent)} has no slot for it`;
     }
-    return "it has no size";
+    const { visibility } = getComputedStyle(element);
+    if (visibility !== "visible") return `visibility: ${visibility}`;
+    const [rect] = rectsOf(element);
+    return `it has no size${rect === undefined ? "" : `: ${Math.round(rect.width)} × ${Math.round(rect.height)}`}`;
   }
 
   /** @param {Element} element */
   function isDisabled(element) {
-    return element.matches(":disabled") || element.closest('[aria-disabled="true"]') !== null;
+    return matches(element, ":disabled") || nearest(element, (box) => attribute(box, "aria-disabled") === "true") !== null;
   }
 
   /**
@@ -41,7 +77,31 @@ export function elements() {
     }
     if (element instanceof HTMLTextAreaElement) return element.value;
     if (element instanceof HTMLSelectElement) return [...element.selectedOptions].map((option) => fold(option.label)).join(", ");
-    return fold(element instanceof HTMLElement ? element.innerText : element.textContent);
+    return shownText(element);
+  }
+
+  /**
+   * What an element shows, with white space folded.
+   * @param {Element} element
+   */
+  function shownText(element) {
+    if (!(element instanceof HTMLElement)) return fold(textIn(element));
+    return fold(treesIn(element).length === 1 && !(element instanceof HTMLSlotElement) ? innerTextOf(element) : textThroughTrees(element));
+  }
+
+  /**
+   * The browser's own `innerText` leaves shadow trees out.
+   * @param {Element} element
+   * @returns {string}
+   */
+  function textThroughTrees(element) {
+    if (matches(element, UNSPOKEN) || !isShown(element)) return "";
+    if (tagOf(element) === "BR") return "\n";
+    const parts = Array.from(shownIn(element), (node) =>
+      node instanceof Element ? textThroughTrees(node) : node instanceof Text ? node.data : "",
+    );
+    const { display } = getComputedStyle(element);
+    return display.startsWith("inline") || display === "contents" ? parts.join("") : ` ${parts.join("")} `;
   }
 
   /**
@@ -60,10 +120,9 @@ export function elements() {
    * @returns {string}
    */
   function spokenText(element) {
-    const hidden = element.querySelector("[aria-hidden=true]");
-    if (hidden === null) return element.textContent;
-    const parts = [...element.childNodes].map((node) => {
-      if (node instanceof Element) return node.getAttribute("aria-hidden") === "true" ? "" : spokenText(node);
+    if (select(element, "[aria-hidden=true]").length === 0) return textIn(element);
+    const parts = Array.from(shownIn(element), (node) => {
+      if (node instanceof Element) return attribute(node, "aria-hidden") === "true" ? "" : spokenText(node);
       return node instanceof Text ? node.data : "";
     });
     return parts.join("");
@@ -71,9 +130,10 @@ export function elements() {
 
   /** @param {Element} element */
   function ariaLabelOf(element) {
-    const ids = element.getAttribute("aria-labelledby")?.split(/\s+/) ?? [];
-    const texts = ids.map((id) => fold(document.getElementById(id)?.textContent)).filter((text) => text !== "");
-    return texts.length > 0 ? texts.join(" ") : fold(element.getAttribute("aria-label"));
+    const ids = attribute(element, "aria-labelledby")?.split(/\s+/) ?? [];
+    const tree = /** @type {Document | ShadowRoot} */ (Node.prototype.getRootNode.call(element));
+    const texts = ids.flatMap((id) => (id === "" ? [] : select(tree, `[id="${CSS.escape(id)}"]`).map((label) => fold(textIn(label)))));
+    return texts.join(" ").trim() || fold(attribute(element, "aria-label"));
   }
 
   /**
@@ -94,10 +154,10 @@ export function elements() {
     if (element instanceof HTMLSelectElement) return fold(element.title);
     if (element instanceof HTMLImageElement || element instanceof HTMLAreaElement) return fold(element.alt) || fold(element.title);
     const captions = /** @type {Record<string, string>} */ ({ FIELDSET: "legend", TABLE: "caption", FIGURE: "figcaption" });
-    const caption = captions[element.tagName];
+    const caption = captions[tagOf(element)];
     if (caption !== undefined)
-      return fold(element.querySelector(`:scope > ${caption}`)?.textContent) || fold(element.getAttribute("title"));
-    return fold(contentOf(element)) || fold(element.getAttribute("title"));
+      return select(element, `:scope > ${caption}`).map((found) => fold(textIn(found)))[0] || fold(attribute(element, "title"));
+    return fold(contentOf(element)) || fold(attribute(element, "title"));
   }
 
   /**
@@ -106,10 +166,10 @@ export function elements() {
    */
   function contentOf(element) {
     let content = "";
-    for (const node of element.childNodes) {
+    for (const node of shownIn(element)) {
       if (node instanceof Text) content += node.data;
-      else if (node instanceof Element && node.getAttribute("aria-hidden") !== "true" && node.checkVisibility()) {
-        const isLeaf = node instanceof HTMLImageElement || node instanceof HTMLInputElement || node.hasAttribute("aria-label");
+      else if (node instanceof Element && attribute(node, "aria-hidden") !== "true" && isShown(node)) {
+        const isLeaf = node instanceof HTMLImageElement || node instanceof HTMLInputElement || attribute(node, "aria-label") !== null;
         content += ` ${isLeaf ? nameOf(node) : contentOf(node)} `;
       }
     }
@@ -122,9 +182,11 @@ export function elements() {
    */
   function describe(element) {
     const shown = ["id", "name", "type", "class", "role", "href", "aria-label"];
-    const attributes = shown.map((name) => (element.hasAttribute(name) ? ` ${name}="${shorten(element.getAttribute(name), 40)}"` : ""));
-    const tag = element.tagName.toLowerCase();
-    const text = shorten(fold(element.textContent), 40);
+    const attributes = shown.map((name) =>
+      attribute(element, name) === null ? "" : ` ${name}="${shorten(attribute(element, name), 40)}"`,
+    );
+    const tag = tagOf(element).toLowerCase();
+    const text = shorten(fold(textIn(element)), 40);
     return `<${tag}${attributes.join("")}>${text === "" ? "" : `${text}</${tag}>`}`;
   }
 
@@ -137,5 +199,5 @@ export function elements() {
     return folded.length > length ? `${folded.slice(0, length)}…` : folded;
   }
 
-  return { fold, isVisible, whyHidden, isDisabled, textOf, labelsOf, ariaLabelOf, nameOf, describe, shorten };
+  return { UNSPOKEN, fold, isVisible, whyHidden, isDisabled, textOf, shownText, labelsOf, ariaLabelOf, nameOf, describe, shorten };
 }

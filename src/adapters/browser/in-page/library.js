@@ -1,16 +1,17 @@
 /**
  * What the Worker calls in the page. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./act.js").act>} actor
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./read.js").read>} reader
  * @param {ReturnType<typeof import("./hide.js").hide>} hider
  * @returns {import("./protocol.ts").PageLibrary}
  */
-export function library(actor, chooser, reader, hider) {
+export function library(dom, actor, chooser, reader, hider) {
   return {
     run: actor.run,
     canClick: chooser.canClick,
-    settle: actor.nextTask,
+    settle: actor.settle,
     read: reader.readPage,
     markFocused: hider.markFocused,
     hideSecrets: hider.hideSecrets,
@@ -21,7 +22,7 @@ export function library(actor, chooser, reader, hider) {
     },
     where() {
       const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-      return { url: location.href, title: document.title, status: navigation?.responseStatus ?? 0 };
+      return { url: location.href, title: dom.page.title(), status: navigation?.responseStatus ?? 0 };
     },
     storage() {
       try {

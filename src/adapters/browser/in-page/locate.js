@@ -1,11 +1,15 @@
 /**
  * From a target to elements, and words for what is there instead. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
+ * @param {ReturnType<typeof import("./css.js").css>} css
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  */
-export function locate(faults, elements) {
+export function locate(faults, dom, css, elements) {
   const { BadTarget } = faults;
-  const { fold, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
+  const { page, select, treesIn, shownIn, shadowOf, tagOf, textIn, attribute, matches } = dom;
+  const { queryAll } = css;
+  const { UNSPOKEN, fold, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
   /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
   /** @typedef {Document | Element} Scope */
 
@@ -56,9 +60,6 @@ export function locate(faults, elements) {
   const CONTROL_ROLES = ["textbox", "searchbox", "combobox", "listbox", "checkbox", "radio", "switch", "slider", "spinbutton", "button"];
   const LABELLED = `input:not([type=hidden]), select, textarea, button, meter, progress, output, [contenteditable], ${CONTROL_ROLES.map((role) => `[role=${role}]`).join(", ")}`;
 
-  /** What holds text that nobody reads. */
-  const UNSPOKEN = "script, style, noscript, template, head";
-
   /**
    * Every element that the target names, in the order of the document.
    * @param {Target} target
@@ -88,25 +89,13 @@ export function locate(faults, elements) {
     }
     if (wanted.label !== undefined) return findByLabel(wanted.label, scope);
     if (wanted.placeholder !== undefined) {
-      return matchNames(queryAll(scope, "[placeholder]"), wanted.placeholder, (element) => [fold(element.getAttribute("placeholder"))]);
+      return matchNames(queryAll(scope, "[placeholder]"), wanted.placeholder, (element) => [fold(attribute(element, "placeholder"))]);
     }
     if (wanted.test_id !== undefined) {
       const id = CSS.escape(wanted.test_id);
       return queryAll(scope, `[data-testid="${id}"], [data-test-id="${id}"], [data-test="${id}"]`);
     }
     return findByXpath(wanted.xpath ?? "", scope);
-  }
-
-  /**
-   * @param {Scope} scope
-   * @param {string} selector
-   */
-  function queryAll(scope, selector) {
-    try {
-      return [...scope.querySelectorAll(selector)];
-    } catch {
-      throw new BadTarget(`"${selector}" is not a CSS selector`);
-    }
   }
 
   /**
@@ -117,7 +106,7 @@ export function locate(faults, elements) {
     const implicit = IMPLICIT_ROLES[role];
     const explicit = `[role~="${CSS.escape(role)}"]`;
     const candidates = queryAll(scope, implicit === undefined ? explicit : `${explicit}, ${implicit}`);
-    return candidates.filter((element) => (element.getAttribute("role")?.split(/\s+/)[0] ?? role) === role);
+    return candidates.filter((element) => (attribute(element, "role")?.split(/\s+/)[0] ?? role) === role);
   }
 
   /**
@@ -128,7 +117,7 @@ export function locate(faults, elements) {
   function findByLabel(label, scope) {
     return matchNames(queryAll(scope, LABELLED), label, (element) => [
       ...labelsOf(element),
-      ...labelsOf(element, (label) => label.textContent),
+      ...labelsOf(element, textIn),
       ariaLabelOf(element),
     ]);
   }
@@ -156,29 +145,44 @@ export function locate(faults, elements) {
     const text = fold(wanted).toLowerCase();
     const exact = /** @type {Element[]} */ ([]);
     const containing = /** @type {Element[]} */ ([]);
+    const hasTrees = treesIn(scope).length > 1;
+    /** @param {Element} element @returns {Element[]} */
+    const insideOf = (element) => Array.from(shownIn(element)).filter((node) => node instanceof Element);
+    /** @param {Element} element @returns {Element[]} those inside whose text is in no other text */
+    const fieldsIn = (element) => (hasTrees ? insideOf(element) : select(element, "input"));
     /** @param {Element} element @returns {boolean} is the text in it? */
     const visit = (element) => {
-      if (element.matches(UNSPOKEN)) return false;
+      if (matches(element, UNSPOKEN)) return false;
       const isButton = element instanceof HTMLInputElement && ["button", "submit", "reset"].includes(element.type);
-      const own = fold(isButton ? element.value : spokenText(element)).toLowerCase();
-      if (!own.includes(text)) return [...element.querySelectorAll("input")].filter(visit).length > 0;
-      const inChild = [...element.children].filter(visit).length > 0;
+      const own = fold(isButton ? element.value : hasTrees ? textThrough(element) : spokenText(element)).toLowerCase();
+      if (!own.includes(text)) return fieldsIn(element).filter(visit).length > 0;
+      const inChild = insideOf(element).filter(visit).length > 0;
       if (!inChild) (own === text ? exact : containing).push(element);
       return true;
     };
-    if (scope instanceof Document) visit(scope.documentElement);
-    else visit(scope);
+    visit(scope instanceof Element ? scope : page.root());
     return exact.length > 0 ? exact : containing;
   }
 
   /**
+   * Text without what nobody reads, in this tree alone.
    * @param {Node} node
    * @returns {string}
    */
   function spokenText(node) {
-    if (!(node instanceof Element)) return node.textContent ?? "";
-    if (node.matches(UNSPOKEN)) return "";
-    return node.querySelector(UNSPOKEN) === null ? node.textContent : [...node.childNodes].map(spokenText).join("");
+    if (!(node instanceof Element)) return textIn(node);
+    if (matches(node, UNSPOKEN)) return "";
+    return select(node, UNSPOKEN).length === 0 ? textIn(node) : Array.from(shownIn(node), spokenText).join("");
+  }
+
+  /**
+   * The same as it is shown, through shadow trees.
+   * @param {Node} node
+   * @returns {string}
+   */
+  function textThrough(node) {
+    if (!(node instanceof Element)) return node instanceof Text ? node.data : "";
+    return matches(node, UNSPOKEN) ? "" : Array.from(shownIn(node), textThrough).join("");
   }
 
   /**
@@ -188,7 +192,7 @@ export function locate(faults, elements) {
   function findByXpath(expression, scope) {
     let nodes;
     try {
-      nodes = document.evaluate(expression, scope, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
+      nodes = page.xpath(expression, scope);
     } catch {
       throw new BadTarget(`"${expression}" is not an XPath expression for elements`);
     }
@@ -202,18 +206,27 @@ export function locate(faults, elements) {
    */
   function describeMiss(target) {
     const wanted = typeof target === "string" ? { css: target } : target;
-    const page = `${location.href} "${shorten(document.title, 60)}"`;
+    const where = `${location.href} "${shorten(page.title(), 60)}"`;
     if (wanted.within !== undefined && findAll(wanted.within).length === 0)
-      return `nothing matches its \`within\` on ${page}${nearMisses(wanted.within)}`;
+      return `nothing matches its \`within\` on ${where}${nearMisses(wanted.within)}`;
     if (wanted.nth !== undefined) {
       const { nth: _, ...all } = wanted;
       const count = findAll(all).length;
       if (count > 0)
-        return `only ${count} ${count === 1 ? "element matches" : "elements match"}, so there is no nth ${wanted.nth}, on ${page}`;
+        return `only ${count} ${count === 1 ? "element matches" : "elements match"}, so there is no nth ${wanted.nth}, on ${where}`;
     }
-    const frames = document.querySelectorAll("iframe, frame").length;
-    const hint = frames === 0 ? "" : `; its ${frames} frame${frames === 1 ? " was" : "s were"} not searched`;
-    return `no element matches on ${page}${nearMisses(wanted)}${hint}`;
+    return `no element matches on ${where}${nearMisses(wanted)}${notSearched()}`;
+  }
+
+  /** What of the page is not searched. A closed shadow tree does not show itself; an element of the page's own making without content may have one. */
+  function notSearched() {
+    const frames = queryAll(document, "iframe, frame");
+    const inFrames = frames.length === 0 ? "" : `; not searched: ${frames.slice(0, 4).map(describe).join(", ")} (name it by \`frame\`)`;
+    const closed = queryAll(document, ":defined").filter(
+      (element) => tagOf(element).includes("-") && shadowOf(element) === null && select(element, "*").length === 0 && isVisible(element),
+    );
+    if (closed.length === 0) return inFrames;
+    return `${inFrames}; ${describe(/** @type {Element} */ (closed[0]))} may hold it in a closed shadow tree, which nobody can search`;
   }
 
   /**
@@ -246,7 +259,7 @@ export function locate(faults, elements) {
 
   /** @param {string} name */
   function attributeValues(name) {
-    return queryAll(document, `[${name}]`).map((element) => element.getAttribute(name) ?? "");
+    return queryAll(document, `[${name}]`).map((element) => attribute(element, name) ?? "");
   }
 
   /**

@@ -1,39 +1,83 @@
 /**
- * Where the pointer has to go. Runs in the page (see `source.js`).
+ * Where the pointer has to go, and whether it got there. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  */
-export function point(faults, elements, chooser) {
+export function point(faults, dom, elements, chooser) {
   const { NotYet } = faults;
+  const { page, rectsOf, frameOf, nearest, isIn, elementAt, scrollIntoView } = dom;
   const { describe } = elements;
   const { usable } = chooser;
   /** @typedef {import("./protocol.ts").Box} Box */
 
+  /** What the button was pressed for must come so soon. */
+  const EXPECTED_MS = 5000;
+
+  /** The element that the pointer has been sent to. `missed` says what it met instead; undefined before it came. */
+  let expected = /** @type {{ element: Element, find: () => Element, at: number, missed?: string | null } | null} */ (null);
+
+  for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"])
+    addEventListener(type, check, { capture: true });
+
   /**
-   * Scrolls it into view and finds the point where a click reaches it, at rest: a frame later it is in the same place.
-   * @param {Element} element
+   * Keeps an event from the page that was meant for something else: between finding the point and pressing there the page may have changed.
+   * @param {Event} event
+   */
+  function check(event) {
+    if (expected === null || !event.isTrusted || performance.now() - expected.at > EXPECTED_MS) return;
+    if (expected.missed === undefined) expected.missed = whatWasMissed(expected, event.composedPath()[0]);
+    if (expected.missed === null) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
+  /**
+   * @param {{ element: Element, find: () => Element }} expected
+   * @param {EventTarget | undefined} hit
+   */
+  function whatWasMissed({ element, find }, hit) {
+    try {
+      const goal = element.isConnected ? element : find();
+      if (hit instanceof Element && reaches(hit, goal)) return null;
+      return `${describe(goal)} went away from under the pointer, which met ${hit instanceof Element ? describe(hit) : "nothing"} instead`;
+    } catch (error) {
+      return error instanceof Error ? error.message : "";
+    }
+  }
+
+  /** @returns what the pointer met instead of what it was sent to; null when all was well */
+  function takeMissed() {
+    const missed = expected?.missed ?? null;
+    expected = null;
+    return missed;
+  }
+
+  /**
+   * Scrolls an element into view and finds the point where a click reaches it, at rest: a frame later it is in the same place. One that the page
+   * has drawn anew meanwhile is found again.
+   * @param {() => Element} find
+   * @param {boolean} covered may something lie over it? What is dragged does.
    * @returns {Promise<Box>}
    */
-  async function pointAt(element) {
-    usable(element);
-    let box = visibleBox(element);
-    if (box === null) {
-      element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
-      box = visibleBox(element);
-    }
+  async function pointAt(find, covered = false) {
+    let element = usable(find());
+    const before = visibleBox(element) ?? scrolledBox(element);
     await nextFrame();
-    if (document.getAnimations().length > 0) await nextFrame(); // in its first frame an animation stands still
-    const later = visibleBox(element);
-    if (box === null || later === null) throw new NotYet(`${describe(element)} cannot be scrolled into view`);
-    if (Math.abs(box.x - later.x) > 1 || Math.abs(box.y - later.y) > 1) throw new NotYet(`${describe(element)} keeps moving`);
-    const x = later.x + later.width / 2;
-    const y = later.y + later.height / 2;
-    const hit = document.elementFromPoint(x, y);
-    if (hit === null || !reaches(hit, element)) {
-      element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" }); // from below a header that stays
+    if (page.isAnimated()) await nextFrame(); // in its first frame an animation stands still
+    if (!element.isConnected) element = usable(find());
+    const box = visibleBox(element);
+    if (before === null || box === null) throw new NotYet(`${describe(element)} cannot be scrolled into view: ${whereIs(element)}`);
+    if (Math.abs(before.x - box.x) > 1 || Math.abs(before.y - box.y) > 1) throw new NotYet(`${describe(element)} keeps moving`);
+    const x = box.x + box.width / 2;
+    const y = box.y + box.height / 2;
+    const hit = elementAt(x, y);
+    if (!covered && (hit === null || !reaches(hit, element))) {
+      scrolledBox(element); // from below a header that stays
       throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
     }
+    expected = covered ? null : { element, find, at: performance.now() };
     return { x, y, width: 0, height: 0 };
   }
 
@@ -43,9 +87,10 @@ export function point(faults, elements, chooser) {
    * @param {Element} element
    */
   function reaches(hit, element) {
-    if (element === hit || element.contains(hit)) return true;
-    const label = hit.closest("label");
-    return label !== null && label.control !== null && (label.control === element || element.contains(label.control));
+    if (isIn(hit, element)) return true;
+    const label = nearest(hit, (box) => box instanceof HTMLLabelElement);
+    const control = label instanceof HTMLLabelElement ? label.control : null;
+    return control !== null && isIn(control, element);
   }
 
   /**
@@ -55,7 +100,7 @@ export function point(faults, elements, chooser) {
    */
   function visibleBox(element) {
     let best = /** @type {Box | null} */ (null);
-    for (const rect of element.getClientRects()) {
+    for (const rect of rectsOf(element)) {
       const x = Math.max(rect.left, 0);
       const y = Math.max(rect.top, 0);
       const width = Math.min(rect.right, innerWidth) - x;
@@ -66,8 +111,20 @@ export function point(faults, elements, chooser) {
   }
 
   /** @param {Element} element */
+  function scrolledBox(element) {
+    scrollIntoView(element, { block: "center", inline: "center" });
+    return visibleBox(element);
+  }
+
+  /** @param {Element} element */
+  function whereIs(element) {
+    const { x, y, width, height } = frameOf(element);
+    return `it lies outside of the page, at ${Math.round(x)}, ${Math.round(y)} (${Math.round(width)} × ${Math.round(height)})`;
+  }
+
+  /** @param {Element} element */
   function boxOf(element) {
-    const { x, y, width, height } = element.getBoundingClientRect();
+    const { x, y, width, height } = frameOf(element);
     return { x: x + scrollX, y: y + scrollY, width, height };
   }
 
@@ -79,5 +136,5 @@ export function point(faults, elements, chooser) {
     });
   }
 
-  return { pointAt, boxOf };
+  return { pointAt, boxOf, takeMissed, nextFrame };
 }

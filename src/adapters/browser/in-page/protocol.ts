@@ -70,8 +70,8 @@ export interface PageLibrary {
   canClick(target: BrowserTarget): boolean;
   where(): Whereabouts;
   storage(): { origin: string; local: Record<string, string>; session: Record<string, string> } | null;
-  /** Lets the page do what it has already set out to do. */
-  settle(): Promise<void>;
+  /** Lets the page do what it has already set out to do. `missed`: what the pointer met instead of what it was sent to, by the last `run`. */
+  settle(): Promise<{ readonly missed: string | null }>;
   /** What has the focus is not to be seen in pictures from now on. */
   markFocused(): void;
   /** Makes password fields and those that were filled with a secret unreadable, also those that come, until `showSecrets` was called as often. */

@@ -1,9 +1,11 @@
 /**
  * Reads values, lists and tables. Runs in the page (see `source.js`).
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./locate.js").locate>} locator
  */
-export function read(elements, locator) {
+export function read(dom, elements, locator) {
+  const { page, htmlOf, attribute } = dom;
   const { fold, textOf } = elements;
   const { findAll } = locator;
   /** @typedef {import("../../../domain/browser.ts").PageQuery} PageQuery */
@@ -28,7 +30,7 @@ export function read(elements, locator) {
     for (let pause = 10; ; pause = Math.min(100, pause * 2)) {
       const findings = /** @type {PageFindings} */ (Object.fromEntries(Object.entries(query).map(([key, item]) => [key, find(item)])));
       const text = JSON.stringify(findings);
-      const satisfied = document.readyState !== "loading" && hasRequired(query, findings) && (!changed || text !== last);
+      const satisfied = page.isParsed() && hasRequired(query, findings) && (!changed || text !== last);
       if (satisfied) last = text;
       if (satisfied || performance.now() >= endsAt || mine !== generation) return findings;
       await new Promise((resolve) => setTimeout(resolve, pause));
@@ -69,11 +71,11 @@ export function read(elements, locator) {
    * @returns {string | null}
    */
   function partOf(element, query) {
-    if (query.part === "html") return element.innerHTML;
-    if (query.part === "attribute") return element.getAttribute(query.attribute);
+    if (query.part === "html") return htmlOf(element);
+    if (query.part === "attribute") return attribute(element, query.attribute);
     if (query.part === "url") {
       const names = query.attribute === null ? ["href", "src", "action"] : [query.attribute];
-      const address = names.map((name) => element.getAttribute(name)).find((value) => value !== null);
+      const address = names.map((name) => attribute(element, name)).find((value) => value !== null);
       if (address === undefined || address === null) return null;
       return URL.canParse(address, document.baseURI) ? new URL(address, document.baseURI).href : address;
     }

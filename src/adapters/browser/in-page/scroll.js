@@ -1,13 +1,17 @@
 /**
  * Scrolls the page, or an element that has a scroll bar of its own. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
+ * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
+ * @param {ReturnType<typeof import("./point.js").point>} pointer
  */
-export function scroll(faults, elements, chooser) {
+export function scroll(faults, dom, elements, chooser, pointer) {
   const { Never } = faults;
+  const { page, around } = dom;
   const { describe } = elements;
   const { theOne } = chooser;
+  const { nextFrame } = pointer;
   /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
 
   /** An end that is looked at so often is seen in time. */
@@ -15,7 +19,7 @@ export function scroll(faults, elements, chooser) {
 
   /** @param {Element} element */
   function scrollIntoView(element) {
-    element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    dom.scrollIntoView(element, { block: "center", inline: "center" });
   }
 
   /**
@@ -24,8 +28,8 @@ export function scroll(faults, elements, chooser) {
    * @returns {Element}
    */
   function scrollerOf(target) {
-    const page = document.scrollingElement ?? document.documentElement;
-    if (target === null) return page;
+    const whole = document.scrollingElement ?? page.root();
+    if (target === null) return whole;
     const element = theOne(target);
     const scrolls = (/** @type {Element} */ box) => {
       const { overflowX, overflowY } = getComputedStyle(box);
@@ -33,8 +37,8 @@ export function scroll(faults, elements, chooser) {
         (overflow) => overflow === "auto" || overflow === "scroll" || (overflow === "hidden" && box === element),
       );
     };
-    for (let box = /** @type {Element | null} */ (element); box !== null; box = box.parentElement) {
-      if (box !== page && box !== document.body && scrolls(box)) return box;
+    for (let box = /** @type {Element | null} */ (element); box !== null; box = around(box)) {
+      if (box !== whole && box !== page.body() && scrolls(box)) return box;
     }
     throw new Never(`${describe(element)} does not scroll, nor does anything around it but the page`);
   }
@@ -67,8 +71,8 @@ export function scroll(faults, elements, chooser) {
     for (let scrolls = 0; scrolls < maxScrolls; scrolls++) {
       if (scrolls > 0 && !(await hasGrown(scroller, idleMs, goOn))) return;
       if (!goOn()) throw new Never(`more was still being loaded after ${scrolls} scrolls; set max_scrolls, or raise timeout_seconds`);
-      // A list that loads when its end comes into view must have seen it go.
-      scroller.scrollBy({ top: -1, behavior: "instant" });
+      await nextFrame(); // a list that loads when its end comes into view must have seen it go
+      await nextFrame();
       scroller.scrollTo({ top: scroller.scrollHeight, behavior: "instant" });
     }
   }

@@ -1,6 +1,8 @@
 import { act } from "./act.js";
 import { choose } from "./choose.js";
 import { controls } from "./controls.js";
+import { css } from "./css.js";
+import { dom } from "./dom.js";
 import { elements } from "./elements.js";
 import { faults } from "./faults.js";
 import { hide } from "./hide.js";
@@ -17,17 +19,19 @@ import { scroll } from "./scroll.js";
  * Each function may use only its own body and its parameters. `__name` is what esbuild wraps around functions to keep their names.
  */
 export const LIBRARY_SOURCE = `(() => {
-  if (globalThis.pilotfish) return;
+  if (Object.hasOwn(globalThis, "pilotfish")) return; // an element of this name would answer too
   const __name = (value) => value;
   const faults = (${faults})();
-  const elements = (${elements})();
-  const locator = (${locate})(faults, elements);
-  const chooser = (${choose})(faults, elements, locator);
-  const pointer = (${point})(faults, elements, chooser);
+  const dom = (${dom})();
+  const css = (${css})(faults, dom);
+  const elements = (${elements})(dom);
+  const locator = (${locate})(faults, dom, css, elements);
+  const chooser = (${choose})(faults, dom, elements, locator);
+  const pointer = (${point})(faults, dom, elements, chooser);
   const controller = (${controls})(faults, elements, locator, chooser);
-  const scroller = (${scroll})(faults, elements, chooser);
+  const scroller = (${scroll})(faults, dom, elements, chooser, pointer);
   const hider = (${hide})();
-  const actor = (${act})(faults, elements, locator, chooser, pointer, controller, scroller, hider);
-  const reader = (${read})(elements, locator);
-  globalThis.pilotfish = (${library})(actor, chooser, reader, hider);
+  const actor = (${act})(faults, dom, elements, locator, chooser, pointer, controller, scroller, hider);
+  const reader = (${read})(dom, elements, locator);
+  globalThis.pilotfish = (${library})(dom, actor, chooser, reader, hider);
 })();`;
