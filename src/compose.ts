@@ -1,3 +1,4 @@
+import { createBrowserPlatform } from "./adapters/browser/platform.ts";
 import { createBrowsers } from "./adapters/browser/browsers.ts";
 import { createBrowserSessions } from "./adapters/d1/browser-sessions.ts";
 import { createApiKeys } from "./adapters/d1/api-keys.ts";
@@ -23,7 +24,14 @@ import { createBrowserMemories } from "./adapters/r2-browser-memories.ts";
 import { createFiles } from "./adapters/r2-files.ts";
 import { createTemplates } from "./adapters/r2-templates.ts";
 import { createLargeValues } from "./adapters/r2-values.ts";
-import { createBrowserSessionObjects, createGates, createNewsQueue, createRunObjects } from "./adapters/run-objects.ts";
+import {
+  createBrowserHolders,
+  createBrowserPool,
+  createBrowserSessionObjects,
+  createGates,
+  createNewsQueue,
+  createRunObjects,
+} from "./adapters/run-objects.ts";
 import { createMailer } from "./adapters/smtp-mailer.ts";
 import { createVault } from "./adapters/vault.ts";
 import { signWebhook } from "./adapters/webhook-signature.ts";
@@ -33,6 +41,8 @@ import type { Artifacts } from "./ports/artifacts.ts";
 import type { BrowserMemories } from "./ports/browser-memories.ts";
 import type { BrowserSessionObjects, BrowserSessions } from "./ports/browser-sessions.ts";
 import type { Browsers } from "./ports/browser.ts";
+import type { BrowserPlatform } from "./ports/browser-platform.ts";
+import type { BrowserHolders, BrowserPool } from "./ports/browser-pool.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Credentials } from "./ports/credentials.ts";
 import type { DecisionTokens } from "./ports/decision-tokens.ts";
@@ -65,6 +75,11 @@ export interface EngineDeps {
   readonly memories: BrowserMemories;
   readonly sessions: BrowserSessionObjects;
   readonly browserSessions: BrowserSessions;
+  readonly pool: BrowserPool;
+  readonly platform: BrowserPlatform;
+  readonly holders: BrowserHolders;
+  readonly maxBrowsers: number;
+  readonly browserKeepAliveMs: number;
   readonly vault: Vault;
   readonly credentials: Pick<Credentials, "get">;
   readonly totpCodes: Pick<TotpCodes, "take">;
@@ -123,6 +138,11 @@ function makeEngine(env: Env): EngineDeps {
     sessions: createBrowserSessionObjects(env.BROWSER_SESSION),
     browserSessions: createBrowserSessions(db),
     vault,
+    pool: createBrowserPool(env.BROWSER_POOL),
+    platform: createBrowserPlatform(env.BROWSER),
+    holders: createBrowserHolders({ run: env.WORKFLOW_RUN, browser_session: env.BROWSER_SESSION }),
+    maxBrowsers: settings.maxBrowsers,
+    browserKeepAliveMs: settings.browserKeepAliveMs,
     credentials: createCredentials(db),
     totpCodes: createTotpCodes(db),
     organizations: createOrganizations(db),
@@ -180,7 +200,8 @@ function makeWorker(env: Env, engine: EngineDeps) {
 
     /** Every minute. One job that fails does not keep the others from their work. */
     async scheduled(at: number): Promise<void> {
-      const jobs = { wakeSilentRuns, fireSchedules, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes, purgeFiles };
+      const sweepBrowsers = () => engine.pool.sweep();
+      const jobs = { sweepBrowsers, wakeSilentRuns, fireSchedules, sweepDeliveries, purgeIdempotencyKeys, purgeTotpCodes, purgeFiles };
       const results = await Promise.allSettled(Object.values(jobs).map((job) => job(deps, at)));
       for (const [index, result] of results.entries()) {
         if (result.status === "rejected") engine.log.error(`the job ${Object.keys(jobs)[index]} failed`, result.reason);

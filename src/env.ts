@@ -3,6 +3,13 @@ import { MAIL_ADDRESS, type MailServer } from "./domain/mail.ts";
 
 const settingsSchema = z.object({
   LOG_LEVEL: z.enum(["info", "error"]).default("info"),
+  PILOTFISH_MAX_BROWSERS: z.coerce.number().int().min(1, "must be a whole number from 1").optional(),
+  PILOTFISH_BROWSER_KEEP_ALIVE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(480, "must be a whole number from 1 to 480: the platform keeps an idle browser for 10 minutes at most")
+    .default(60),
   PILOTFISH_ADMIN_TOKEN: z.string().min(16, "must have at least 16 characters"),
   PILOTFISH_ENCRYPTION_KEY: z.base64("must be base64").refine((text) => atob(text).length === 32, "must be 32 bytes in base64"),
   PILOTFISH_SMTP_URL: z
@@ -21,6 +28,10 @@ const settingsSchema = z.object({
 /** Variables and secrets, checked. */
 export interface Settings {
   readonly logLevel: "info" | "error";
+  /** How many browsers the service may have at once, also where the platform allows more. */
+  readonly maxBrowsers: number;
+  /** A run keeps a browser that no block uses for so long. */
+  readonly browserKeepAliveMs: number;
   /** Opens the admin routes. */
   readonly adminToken: string;
   /** Base64 of the 32 bytes that stored secrets are encrypted with. */
@@ -37,9 +48,12 @@ export function readSettings(env: Env): Settings {
     throw new Error(`The service is not configured: ${problems.join("; ")}. Set secrets with \`npx wrangler secret put NAME\`.`);
   }
   const { LOG_LEVEL, PILOTFISH_ADMIN_TOKEN, PILOTFISH_ENCRYPTION_KEY, PILOTFISH_SMTP_URL, PILOTFISH_MAIL_FROM } = parsed.data;
+  const { PILOTFISH_MAX_BROWSERS, PILOTFISH_BROWSER_KEEP_ALIVE_SECONDS } = parsed.data;
   const server = parseSmtpUrl(PILOTFISH_SMTP_URL);
   return {
     logLevel: LOG_LEVEL,
+    maxBrowsers: PILOTFISH_MAX_BROWSERS ?? Infinity,
+    browserKeepAliveMs: PILOTFISH_BROWSER_KEEP_ALIVE_SECONDS * 1000,
     adminToken: PILOTFISH_ADMIN_TOKEN,
     encryptionKey: PILOTFISH_ENCRYPTION_KEY,
     mail: server === null || PILOTFISH_MAIL_FROM === "" ? null : { server, from: PILOTFISH_MAIL_FROM },

@@ -1,5 +1,6 @@
 import { composeWorker } from "./compose.ts";
 
+export { BrowserPool } from "./engine/browser-pool-object.ts";
 export { OrganizationGate } from "./engine/gate-object.ts";
 export { BrowserSession } from "./engine/session-object.ts";
 export { WorkflowRun } from "./engine/run-object.ts";

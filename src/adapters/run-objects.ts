@@ -1,5 +1,7 @@
 import type { BrowserSessionObject, BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Gates, Gate } from "../ports/gates.ts";
+import type { BrowserHolder } from "../domain/browser-queue.ts";
+import type { BrowserHolderObject, BrowserHolders, BrowserPool } from "../ports/browser-pool.ts";
 import type { RunNews, RunNewsQueue, RunObject, RunObjects } from "../ports/run-objects.ts";
 
 /** Runs by their objects. The name holds the organization: with another's run id one finds an empty object. */
@@ -28,6 +30,30 @@ export function createBrowserSessionObjects(namespace: DurableObjectNamespace): 
     get(organizationId, browserSessionId) {
       const stub: unknown = namespace.get(namespace.idFromName(`${organizationId}:${browserSessionId}`));
       return stub as BrowserSessionObject;
+    },
+  };
+}
+
+/** The one pool of the account. */
+export function createBrowserPool(namespace: DurableObjectNamespace): BrowserPool {
+  const stub = (): unknown => namespace.get(namespace.idFromName("account"));
+  const pool = () => stub() as BrowserPool; // a new one each time: one whose object has failed is broken for good
+  return {
+    acquire: (holder, wish) => pool().acquire(holder, wish),
+    release: (holder, sessionId) => pool().release(holder, sessionId),
+    position: (holder) => pool().position(holder),
+    describe: (organizationId) => pool().describe(organizationId),
+    sweep: () => pool().sweep(),
+  };
+}
+
+/** The objects of those who hold browsers. */
+export function createBrowserHolders(namespaces: Readonly<Record<BrowserHolder["kind"], DurableObjectNamespace>>): BrowserHolders {
+  return {
+    get({ kind, organizationId, id }) {
+      const namespace = namespaces[kind];
+      const stub: unknown = namespace.get(namespace.idFromName(`${organizationId}:${id}`));
+      return stub as BrowserHolderObject;
     },
   };
 }

@@ -173,10 +173,16 @@ export class BlockError extends Error {
   readonly errorClass: BlockErrorClass;
   /** For `resource`: when to try again, in milliseconds, if the platform named it. */
   readonly retryAfterMs: number | undefined;
+  /** For `resource`: the run is told when there is one. */
+  readonly waitsFor: "browser" | undefined;
 
-  constructor(message: string, options: { errorClass?: BlockErrorClass; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { errorClass?: BlockErrorClass; retryAfterMs?: number; waitsFor?: "browser"; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.errorClass = options.errorClass ?? "block";
     this.retryAfterMs = options.retryAfterMs;
+    this.waitsFor = options.waitsFor;
   }
 }

@@ -23,6 +23,7 @@ export function asBlockError(error: unknown): unknown {
   if (error instanceof BrowserUnavailable) {
     return new BlockError(error.message, {
       errorClass: "resource",
+      waitsFor: "browser",
       ...(error.retryAfterMs !== null && { retryAfterMs: error.retryAfterMs }),
       cause: error,
     });

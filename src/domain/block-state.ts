@@ -197,6 +197,11 @@ export function* walkOpen(scope: Scope, prefix = ""): Generator<{ path: string; 
   }
 }
 
+/** Does it wait for its run's turn to have a browser? */
+export function awaitsBrowser(block: BlockState): boolean {
+  return block.status === "pending" && block.failure?.waitsFor === "browser";
+}
+
 /** Is an attempt under way, and not only something asleep? */
 export function isAtWork(scope: Scope): boolean {
   for (const { block } of walkOpen(scope)) if (block.status === "running") return true;

@@ -9,6 +9,8 @@ export interface BlockFailure {
   readonly retryAfterMs?: number;
   /** What was kept of the attempt's page; absent where there was no page. */
   readonly evidence?: FailureEvidence;
+  /** For `resource`: it is told when there is one (`browser_granted`). */
+  readonly waitsFor?: "browser";
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mapBlocks, type BlockState, isAtWork, parsePath, type Scope } from "./block-state.ts";
+import { awaitsBrowser, mapBlocks, type BlockState, isAtWork, parsePath, type Scope, walkOpen } from "./block-state.ts";
 import { changeAt, cutShort } from "./block-transition.ts";
 import type { Plan } from "./plan.ts";
 import { NO_TRIES } from "./recovery.ts";
@@ -37,6 +37,10 @@ function apply(run: Exclude<Run, { status: FinalStatus }>, event: RunEvent): Ste
         : STALE;
     case "run_resumed":
       return run.status === "running" && run.pausedAt !== null ? resumed(run, run.pausedAt, at) : STALE;
+    case "browser_granted":
+      return run.status === "running" && holdsForBrowser(run.blocks)
+        ? moved(run, at, active(run), { blocks: withBrowser(run.blocks) })
+        : STALE;
     case "run_retrying": {
       if (run.status !== "running" || run.ending !== null) return STALE;
       const { until, reason } = event;
@@ -131,6 +135,16 @@ function resumed(run: ActiveRun, pausedAt: number, at: number): Step {
     return block;
   });
   return moved(run, at, { ...active(run), pausedAt: null }, { blocks });
+}
+
+function holdsForBrowser(scope: Scope): boolean {
+  for (const { block } of walkOpen(scope)) if (block.status === "pending" && block.notBefore !== null && awaitsBrowser(block)) return true;
+  return false;
+}
+
+/** What waited for a browser need not wait any longer. */
+function withBrowser(scope: Scope): Scope {
+  return mapBlocks(scope, (block) => (block.status === "pending" && awaitsBrowser(block) ? { ...block, notBefore: null } : block));
 }
 
 /** Before another try at the run: what did not complete, and was not let pass, is open again. Its attempts go on counting, so that a late answer stays late. */

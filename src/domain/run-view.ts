@@ -10,7 +10,7 @@ import {
   type WorkflowVersionId,
 } from "./id.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
-import { type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
+import { awaitsBrowser, type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
 import type { PlanNode } from "./plan.ts";
 import { errorCodesOf } from "./recovery.ts";
 import { isPaused, outputsOf } from "./run-inspect.ts";
@@ -204,9 +204,11 @@ export function webhookFields(complete: JsonObject): JsonObject {
 
 /**
  * Skyvern's timeline: newest first, the blocks of a loop's iterations under the loop. `attempt`, `attempts_failed`, `started_at`, `finished_at`, `outcome`,
- * `waiting_for`, `retry_at`, `artifact_ids` and `failure_evidence` are ours, and the statuses `pending`, `retrying` and `waiting`. Blocks that have not begun are left out.
+ * `waiting_for`, `queue_position`, `retry_at`, `artifact_ids` and `failure_evidence` are ours, and the statuses `pending`, `retrying` and `waiting`.
+ * Blocks that have not begun are left out.
+ * @param browserPosition of a run that waits for a browser: its place among all that do, from 1
  */
-export function timeline(run: Run, artifacts: readonly StoredArtifact[]): JsonObject[] {
+export function timeline(run: Run, artifacts: readonly StoredArtifact[], browserPosition: number | null = null): JsonObject[] {
   const files = new Map<string, string[]>();
   for (const { blockPath, artifactId } of artifacts) {
     if (blockPath !== null) files.set(blockPath, [...(files.get(blockPath) ?? []), artifactId]);
@@ -215,7 +217,7 @@ export function timeline(run: Run, artifacts: readonly StoredArtifact[]): JsonOb
   for (const artifact of artifacts.filter(isDownload)) {
     if (artifact.blockPath !== null) downloads.set(artifact.blockPath, (downloads.get(artifact.blockPath) ?? 0) + 1);
   }
-  return entriesOf({ run, downloads, files }, run.blocks, "", null);
+  return entriesOf({ run, downloads, files, browserPosition }, run.blocks, "", null);
 }
 
 interface TimelineSource {
@@ -224,6 +226,7 @@ interface TimelineSource {
   readonly downloads: ReadonlyMap<string, number>;
   /** Ids of the files of each block, by path. */
   readonly files: ReadonlyMap<string, readonly string[]>;
+  readonly browserPosition: number | null;
 }
 
 interface Surroundings {
@@ -289,11 +292,17 @@ function entryOf(source: TimelineSource, node: PlanNode, block: BlockState, path
       finished_at: formatInstantOrNull(finishedAt),
       outcome: block.status === "failed" ? block.failure.outcome : null,
       retry_at: block.status === "pending" ? formatInstantOrNull(block.notBefore) : null,
-      waiting_for: block.status === "waiting" ? block.wait.for : null,
+      waiting_for: waitsFor(block),
+      queue_position: waitsFor(block) === "browser" ? source.browserPosition : null,
       artifact_ids: source.files.get(path) ?? [],
       failure_evidence: evidenceOf(block),
     },
   };
+}
+
+function waitsFor(block: BlockState): string | null {
+  if (block.status === "waiting") return block.wait.for;
+  return awaitsBrowser(block) ? "browser" : null;
 }
 
 /** Fields of Skyvern's block that a definition sets, as they are written there, expressions not filled in; null where the type has no such field. */
@@ -357,7 +366,7 @@ function wireStatus(block: BlockState): string {
     case "looping":
       return "running";
     case "pending":
-      return block.failure === null ? "pending" : "retrying";
+      return block.failure === null ? "pending" : waitsFor(block) === null ? "retrying" : "waiting";
     default:
       return block.status;
   }

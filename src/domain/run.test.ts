@@ -5,7 +5,7 @@ import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import { type BlockFailure, MAX_INTERRUPTIONS } from "./recovery.ts";
 import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "./run-advance.ts";
-import { isPaused, outputIn, outputsOf, pendingChecks, runningBlocks, surroundings } from "./run-inspect.ts";
+import { isPaused, outputIn, outputsOf, pendingChecks, restsUntil, runningBlocks, surroundings, waitsForBrowser } from "./run-inspect.ts";
 import { replay, transition } from "./run-transition.ts";
 import { type BlockEvent, createRun, type Run, type RunEvent, type RunFacts, type RunStatus } from "./run.ts";
 import { requireDefinition } from "./workflow/check-definition.ts";
@@ -162,6 +162,7 @@ describe("transition", () => {
     run_started: { type: "run_started", at: T0 + 1 },
     run_paused: { type: "run_paused", at: T0 + 1 },
     run_resumed: { type: "run_resumed", at: T0 + 1 },
+    browser_granted: { type: "browser_granted", at: T0 + 1 },
     run_retrying: { type: "run_retrying", at: T0 + 1, until: T0 + 2, reason: "x" },
     run_ending: { type: "run_ending", ...ending },
     run_ended: { type: "run_ended", ...ending },
@@ -184,7 +185,7 @@ describe("transition", () => {
   }); // prettier-ignore
   const everything = <const Result extends string>(result: Result) => ({
     ...blocksAre(result), run_created: result, run_queued: result, run_started: result, run_paused: result, run_resumed: result, run_retrying: result,
-    run_ending: result, run_ended: result,
+    run_ending: result, run_ended: result, browser_granted: result,
   }); // prettier-ignore
   /** What each event makes of a run in each status, block `a` being under way. A status or an event without an entry does not compile. */
   const table: Record<RunStatus, Record<RunEvent["type"], string>> = {
@@ -193,7 +194,7 @@ describe("transition", () => {
     running: {
       ...blocksAre("running"), block_started: "stale", block_decided: "stale", loop_checked: "stale", loop_completed: "stale",
       run_created: "stale", run_queued: "stale", run_started: "stale", run_paused: "running", run_resumed: "stale", run_retrying: "retrying",
-      run_ending: "running", run_ended: "terminated",
+      run_ending: "running", run_ended: "terminated", browser_granted: "stale",
     },
     retrying: { ...everything("stale"), run_started: "running", run_ending: "running", run_ended: "terminated" },
     completed: everything("finished"),
@@ -357,6 +358,24 @@ describe("retry", () => {
     }
     expect(told.running).toEqual(["a #11"]);
     expect(told.fail("a", temporary).status("a")).toBe("pending");
+  });
+
+  it("goes on at once when it is its turn to have a browser, also after a pause", () => {
+    const noBrowser = { kind: "resource", retryAfterMs: 300_000, waitsFor: "browser" } as const;
+    const waiting = begin(patient).fail("a", noBrowser);
+    expect(waitsForBrowser(waiting.run)).toBe(true);
+    expect(waiting.apply({ type: "browser_granted", at: T0 + 5 }).running).toEqual(["a #2"]);
+    const paused = waiting.apply({ type: "run_paused", at: T0 + 5 }).apply({ type: "browser_granted", at: T0 + 6 });
+    expect(paused.running).toEqual([]);
+    expect(advance(paused.run, { type: "browser_granted", at: T0 + 7 }).ok).toBe(false);
+    expect(paused.apply({ type: "run_resumed", at: T0 + 8 }).running).toEqual(["a #2"]);
+  });
+
+  it("is known to rest until the next attempt, where nothing else goes on", () => {
+    expect(restsUntil(begin(patient).run)).toBeNull();
+    expect(restsUntil(begin(patient).fail("a", temporary).run)).toBe(T0 + 10_000);
+    expect(restsUntil(begin(patient).fail("a", { kind: "resource", waitsFor: "browser" }).run)).toBeNull();
+    expect(restsUntil(begin(list(a)).answer("a", { type: "block_slept", until: T0 + 9, output: null }).run)).toBe(T0 + 9);
   });
 
   it("refuses the late answer of the attempt before", () => {

@@ -144,6 +144,8 @@ export type RunEvent =
   | { readonly type: "run_started"; readonly at: number }
   | { readonly type: "run_paused"; readonly at: number }
   | { readonly type: "run_resumed"; readonly at: number }
+  /** It is the run's turn for a browser: the blocks that wait for one start again. */
+  | { readonly type: "browser_granted"; readonly at: number }
   | { readonly type: "run_retrying"; readonly at: number; readonly until: number; readonly reason: string }
   | ({ readonly type: "run_ending"; readonly at: number } & Ending)
   | ({ readonly type: "run_ended"; readonly at: number } & Ending)

@@ -16,7 +16,7 @@ const blockSchema = z
     label: z.string().describe("The block's name."),
     status: z
       .enum(["pending", "retrying", "running", "waiting", "completed", "failed", "terminated", "skipped", "canceled"])
-      .describe("`pending`, `retrying` (between attempts) and `waiting` (for a person, or another run) are ours."),
+      .describe("`pending`, `retrying` (between attempts) and `waiting` (for a person, another run, or a browser) are ours."),
     output: z.json().describe("What it returned; null before its end."),
     continue_on_failure: z.boolean().describe("Does the run go on when it fails?"),
     failure_reason: z.string().nullable().describe("Why it failed, was skipped, or is tried again."),
@@ -60,7 +60,8 @@ const blockSchema = z
     finished_at: instant.nullable().describe("When it ended."),
     outcome: z.enum(["failed", "unknown"]).nullable().describe("Of a failure: `unknown` when nobody can say whether it took effect."),
     retry_at: instant.nullable().describe("When it is tried again."),
-    waiting_for: z.string().nullable().describe("What it waits for."),
+    waiting_for: z.string().nullable().describe("What it waits for: `decision`, `interruption`, `child` or `browser`."),
+    queue_position: z.int().min(1).nullable().describe("Of one that waits for a browser: its run's place among all that do."),
     artifact_ids: z.array(z.string()).describe("The files that were stored for it, oldest first."),
     failure_evidence: z
       .strictObject({
@@ -146,5 +147,8 @@ export const timelineExample: JsonObject = {
     outcome: null,
     retry_at: null,
     waiting_for: null,
+    queue_position: null,
+    artifact_ids: [],
+    failure_evidence: null,
   },
 };

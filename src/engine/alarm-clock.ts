@@ -14,6 +14,11 @@ export class AlarmClock {
     this.#clock = clock;
   }
 
+  /** It was set before this incarnation began. */
+  isSetFor(at: number): void {
+    this.#at = at;
+  }
+
   /** Wakes the object at this time, or earlier: an earlier alarm that is already set is left. */
   wakeBy(at: number): void {
     const now = this.#clock.now();

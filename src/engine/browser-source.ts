@@ -4,11 +4,14 @@ import type { Fault } from "../domain/error.ts";
 import type { BrowserSessionId, RunId } from "../domain/id.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
 import type { BrowserSessionObject, Parting } from "../ports/browser-sessions.ts";
+import type { BrowserSlot } from "./own-browser.ts";
 
 /** Where a run has its browser from. */
 export interface BrowserSource {
   /** Does the browser go on when the run has ended? Then the run lets go of it and never ends it. */
   readonly outlives: boolean;
+  /** What the run has of the pool of browsers; null for nothing. */
+  readonly slot: BrowserSlot | null;
   /**
    * @param options.sessionId the browser that the run had before
    * @param options.cookies what it had when a block last ended
@@ -21,20 +24,14 @@ export interface BrowserSource {
     readonly check: (url: string) => Fault | null;
     readonly signal: AbortSignal;
   }): Promise<{ readonly lease: BrowserLease; readonly mainTab: string | null }>;
+  /** Gives back what the run has of the pool. @param sessionId of the browser, which is closed; null when the run knows of none */
+  release(sessionId: string | null): Promise<void>;
+  /** The run does not stand in the line any more: the pool was told so. */
+  leaveLine(): void;
   /** The run has ended, and has let go of the browser. May be repeated. */
   leave(parting: Parting): Promise<void>;
   /** Why there is no use in another attempt, in a sentence; null when there may be. */
   describeEnd(): Promise<string | null>;
-}
-
-/** A browser of the run's own. */
-export function ownBrowser(browsers: Browsers): BrowserSource {
-  return {
-    outlives: false,
-    lease: async (options) => ({ lease: await browsers.lease(options), mainTab: null }),
-    leave: async () => {},
-    describeEnd: async () => null,
-  };
 }
 
 /**
@@ -47,6 +44,9 @@ export function sessionBrowser(
 ): BrowserSource {
   return {
     outlives: true,
+    slot: null, // the session has one
+    release: async () => {},
+    leaveLine: () => {},
 
     async lease({ sessionId, cookies, check, signal }) {
       const answer = await deps.session.occupy(holder);

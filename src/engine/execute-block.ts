@@ -142,8 +142,9 @@ async function isDoneAtOnce(work: Promise<unknown>): Promise<boolean> {
 }
 
 function failureOf(error: BlockError): BlockFailure {
-  const { errorClass: kind, message, retryAfterMs } = error;
-  return { kind, outcome: "failed", message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const { errorClass: kind, message, retryAfterMs, waitsFor } = error;
+  const wait = { ...(retryAfterMs === undefined ? {} : { retryAfterMs }), ...(waitsFor === undefined ? {} : { waitsFor }) };
+  return { kind, outcome: "failed", message, ...wait };
 }
 
 function failed(kind: BlockFailure["kind"], message: string): Answer {

@@ -4,6 +4,7 @@ import type { RunId } from "../domain/id.ts";
 import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
 import type { Run } from "../domain/run.ts";
 import type { BrowserLease, BrowserPage, BrowserTab, Browsers, RecordWish, TabRecorder } from "../ports/browser.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Vault } from "../ports/vault.ts";
 import type { BrowserSource } from "./browser-source.ts";
@@ -14,7 +15,7 @@ export interface BrowserRecordStore {
   browser: BrowserRecord | null;
 }
 
-const NOTHING: BrowserRecord = { sessionId: null, cookies: null, pages: {}, ends: {}, origins: [], abandoned: [] };
+const NOTHING: BrowserRecord = { sessionId: null, usedAt: 0, cookies: null, pages: {}, ends: {}, origins: [], abandoned: [] };
 
 /** Of so many blocks is kept where they left their page: a block that forks from an older one begins on an empty page. */
 const ENDS_KEPT = 200;
@@ -27,20 +28,34 @@ export interface TakenPage {
   giveBack(): void;
 }
 
+export interface RunBrowserDeps {
+  readonly browsers: Browsers;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A browser that no block uses is kept so long. */
+  readonly browserKeepAliveMs: number;
+}
+
 /**
  * The one browser of a run and its pages: leased when a block first asks for its page, kept for the blocks after it, taken up again after an
- * eviction, made anew from the last checkpoints when it is gone, and given back at the end. Blocks that run side by side have pages of their
- * own (`domain/pages.ts`), in tabs that share the browser's cookies. A browser that outlives the run is never ended: the run goes on with its
+ * eviction, made anew from the last checkpoints when it is gone, and given back at the end, or sooner when no block uses it for long. Blocks that
+ * run side by side have pages of their own (`domain/pages.ts`), in tabs that share the browser's cookies. A browser that outlives the run is never ended: the run goes on with its
  * page, closes the tabs that were its own, and leaves.
  */
 export class RunBrowser {
-  readonly #deps: { readonly browsers: Browsers; readonly vault: Vault; readonly log: Log };
+  readonly #deps: RunBrowserDeps;
   readonly #source: BrowserSource;
   readonly #store: BrowserRecordStore;
   readonly #runId: RunId;
   readonly #check: (url: string) => Fault | null;
   readonly #recordWish: RecordWish;
   #lease: Promise<BrowserLease> | null = null;
+  #releasing: Promise<void> | null = null;
+  /** How many attempts have a page, or are about to. */
+  #users = 0;
+  /** When the last of them was done with it. */
+  #givenBackAt = 0;
   readonly #tabs = new Map<string, Promise<BrowserTab>>();
   #lastUsed: string | null = null;
   /** Resolves when a page is free. */
@@ -51,7 +66,7 @@ export class RunBrowser {
   });
 
   constructor(
-    deps: { browsers: Browsers; vault: Vault; log: Log },
+    deps: RunBrowserDeps,
     source: BrowserSource,
     store: BrowserRecordStore,
     runId: RunId,
@@ -83,8 +98,14 @@ export class RunBrowser {
   async take(path: string, signal: AbortSignal): Promise<TakenPage> {
     const name = this.#pageOf(path);
     const before = this.#turns.get(name) ?? Promise.resolve();
-    let giveBack = () => {};
-    this.#turns.set(name, new Promise((resolve) => (giveBack = resolve)));
+    const turn = Promise.withResolvers<void>();
+    this.#turns.set(name, turn.promise);
+    this.#users++;
+    const giveBack = () => {
+      this.#users--;
+      this.#givenBackAt = this.#deps.clock.now();
+      turn.resolve();
+    };
     try {
       await before;
       signal.throwIfAborted();
@@ -120,6 +141,7 @@ export class RunBrowser {
         this.#store.browser = {
           ...this.#record,
           sessionId: lease.sessionId,
+          usedAt: this.#deps.clock.now(),
           cookies: sealedCookies,
           pages: { ...pages, [name]: { tabId: tab.tabId, owner: path, state: sealedState } },
           ends: url === null ? ends : this.#endsWith(path, name, url),
@@ -216,12 +238,44 @@ export class RunBrowser {
     return await this.#source.describeEnd();
   }
 
-  /** Gives the browser back, also one that only the record knows of. May be repeated. */
+  /**
+   * Gives the browser and its slot back, also those that only the record knows of. May be repeated. What the pages held stays with the run, so
+   * that it can go on in another browser.
+   */
   async release(): Promise<void> {
     if (this.#source.outlives) return await this.#leave();
+    this.#releasing ??= this.#release().finally(() => (this.#releasing = null));
+    await this.#releasing;
+  }
+
+  async #release(): Promise<void> {
     const { sessionId } = this.#record;
     await this.#end(sessionId);
-    if (sessionId !== null) this.#forgetSession(); // last, so that it is repeated if this breaks off; the state stays, for another try at the run
+    await this.#source.release(sessionId);
+    if (sessionId !== null) this.#forgetSession(); // last, so that it is repeated if this breaks off
+  }
+
+  /** When the browser has been out of use for so long that it is given back; null while it is in use, and when there is none to be given back. */
+  get idleAt(): number | null {
+    if (this.#source.outlives || this.isInUse || this.#releasing !== null) return null;
+    const { sessionId, usedAt } = this.#record;
+    if (sessionId === null && this.#source.slot !== "held") return null;
+    return Math.max(usedAt, this.#givenBackAt) + this.#deps.browserKeepAliveMs;
+  }
+
+  /** Has an attempt a page, or is it about to? */
+  get isInUse(): boolean {
+    return this.#users > 0;
+  }
+
+  /** Has it anything of the pool, or is it about to? */
+  get isWanted(): boolean {
+    return this.isInUse || this.#source.slot !== null;
+  }
+
+  /** It does not stand in the line any more: the pool was told so. */
+  leaveLine(): void {
+    this.#source.leaveLine();
   }
 
   /** Lets go of a browser that goes on. */
@@ -313,10 +367,11 @@ export class RunBrowser {
   }
 
   async #open(signal: AbortSignal): Promise<BrowserLease> {
+    await this.#releasing?.catch(() => undefined); // whoever began that says so
     const { sessionId, cookies: sealed } = this.#record;
     const cookies: Cookies = sealed === null ? [] : cookiesSchema.parse(await this.#openJson(sealed));
     const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, check: this.#check, signal });
-    this.#store.browser = { ...this.#record, sessionId: lease.sessionId };
+    this.#store.browser = { ...this.#record, sessionId: lease.sessionId, usedAt: this.#deps.clock.now() };
     if (mainTab !== null && lease.sessionId !== sessionId) await this.#takeOver(lease, mainTab);
     return lease;
   }

@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import { findBlockType } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
 import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
+import type { BrowserHolder } from "../domain/browser-queue.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
 import type { RunId } from "../domain/id.ts";
@@ -10,16 +12,18 @@ import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain/run-advance.ts";
-import { generationOf, pendingChecks, questionOf, runningBlocks } from "../domain/run-inspect.ts";
-import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent } from "../domain/run.ts";
+import { generationOf, pendingChecks, questionOf, restsUntil, runningBlocks, waitsForBrowser } from "../domain/run-inspect.ts";
+import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent, type RunFacts } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../domain/run-view.ts";
+import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
 import { AlarmClock } from "./alarm-clock.ts";
 import type { Answer } from "./answer.ts";
 import { Attempts } from "./attempts.ts";
-import { ownBrowser, sessionBrowser } from "./browser-source.ts";
+import { sessionBrowser } from "./browser-source.ts";
 import { childOutput, isTrue } from "./execute-block.ts";
+import { ownBrowser } from "./own-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf, RunEvidence } from "./run-evidence.ts";
 import { conditionScopeOf } from "./run-scope.ts";
@@ -41,12 +45,14 @@ const NEWS_DELAY_MS = 50;
 const LAST_LOOK_MS = 5_000;
 /** A run that waits for another object's word (the gate's, a child's) asks for it this often, should it have been lost. */
 const ASK_AGAIN_MS = 30_000;
+/** The platform keeps a browser that nobody talks to for so much longer than the run does: an evicted object takes its time to come back. */
+const LEFT_ALONE_MS = 120_000;
 
 /**
  * One run. Turns calls into events and events into work, and decides nothing: `domain/run.ts` does. What is in fields is a cache of the
  * journal and can be gone at any moment; what the journal says is under way and this incarnation does not know of was interrupted.
  */
-export class WorkflowRun extends DurableObject<Env> implements RunObject {
+export class WorkflowRun extends DurableObject<Env> implements RunObject, BrowserHolderObject {
   readonly #deps: EngineDeps;
   readonly #storage: RunStorage;
   readonly #alarm: AlarmClock;
@@ -110,7 +116,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
   }
 
   async timeline(): Promise<string | null> {
-    return this.#run === null ? null : JSON.stringify(timeline(this.#run, this.#storage.artifacts));
+    const run = this.#run;
+    if (run === null) return null;
+    const position = waitsForBrowser(run) ? await this.#deps.pool.position(holderOf(run.facts)) : null;
+    return JSON.stringify(timeline(run, this.#storage.artifacts, position));
   }
 
   async cancel(reason: string): Promise<RunReport | null> {
@@ -162,6 +171,21 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     return !isFinal(this.#run);
   }
 
+  async browserFree(): Promise<boolean> {
+    const run = this.#run;
+    if (run === null) return false;
+    const browser = this.#browserOf(run);
+    const isWanted = run.status === "running" && run.pausedAt === null && (waitsForBrowser(run) || browser.isInUse);
+    if (isWanted) this.#apply({ type: "browser_granted", at: this.#deps.clock.now() });
+    else browser.leaveLine();
+    return isWanted;
+  }
+
+  async wantsBrowser(): Promise<boolean> {
+    const run = this.#run;
+    return run !== null && !isFinal(run) && this.#browserOf(run).isWanted;
+  }
+
   async wake(): Promise<boolean> {
     if (this.#run === null) return false;
     this.#goOn();
@@ -194,6 +218,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     await Promise.all([this.#attend("asking the gate", this.#askGate()), this.#attend("asking the children", this.#askChildren())]);
     if (this.#storage.acknowledged < this.#storage.seq && this.#newsTimer === null) await this.#tellNews();
     if (isFinal(this.#run)) await this.#cleanUp();
+    else if (this.#browserIdleAt(this.#run) <= this.#deps.clock.now())
+      await this.#attend("giving the browser back", this.#browserOf(this.#run).release());
     await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(ALARM_TURN_MS)]);
     this.#rearm();
   }
@@ -407,10 +433,20 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
             { browsers: this.#deps.browsers, session: this.#deps.sessions.get(organizationId, browser.sessionId) },
             { browserSessionId: browser.sessionId, runId, holder: browser.holder ?? runId },
           )
-        : ownBrowser(this.#deps.browsers);
+        : ownBrowser(this.#deps, holderOf(facts), { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS }, this.#storage);
     const check = (url: string) => checkOutboundUrl(url, allowedHosts);
     this.#browser ??= new RunBrowser(this.#deps, source(), this.#storage, runId, check, recordWishOf(facts));
     return this.#browser;
+  }
+
+  /**
+   * When the run gives its browser back, since no block uses it: after a while, or at once where it is known already that the while will pass.
+   * Infinity while a block may use it, and when there is none.
+   */
+  #browserIdleAt(run: Run): number {
+    const idleAt = this.#browserOf(run).idleAt;
+    if (idleAt === null || [...this.#live.keys()].some((path) => isBrowserBlock(run, path))) return Infinity;
+    return (restsUntil(run) ?? 0) > idleAt ? 0 : idleAt;
   }
 
   // ------------------------------------------------------------------------------------------------ outside world
@@ -528,6 +564,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
     const due = nextWakeAt(run);
     if (due !== null) times.push(due);
     if (run.status === "queued" || waitsForChild(run)) times.push(now + ASK_AGAIN_MS);
+    if (!isFinal(run) && this.#browserIdleAt(run) !== Infinity) times.push(this.#browserIdleAt(run));
     if (this.#storage.acknowledged < this.#storage.seq || (isFinal(run) && !this.#cleaned)) times.push(now + RESEND_MS);
     if (times.length === 0) this.#alarm.clear();
     else this.#alarm.wakeBy(Math.min(...times));
@@ -546,6 +583,15 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject {
       ...(attempt === undefined ? {} : { attempt }),
     };
   }
+}
+
+/** As which the pool of browsers knows a run. */
+function holderOf({ organizationId, runId }: RunFacts): BrowserHolder {
+  return { kind: "run", organizationId, id: runId };
+}
+
+function isBrowserBlock({ plan }: Run, path: string): boolean {
+  return findBlockType(plan.nodes[labelOf(path)]?.blockType ?? "")?.category === "browser";
 }
 
 /** Does the outside learn of this event? */

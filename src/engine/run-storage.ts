@@ -6,6 +6,7 @@ import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts"
 import { replay } from "../domain/run-transition.ts";
 import type { Run, RunEvent, RunFacts } from "../domain/run.ts";
 import type { LargeValues } from "../ports/large-values.ts";
+import type { BrowserSlot } from "./own-browser.ts";
 
 /** Characters of JSON from which on a value is stored outside the journal. A row may have 2 MB. */
 const LARGE = 64_000;
@@ -38,6 +39,8 @@ export class RunStorage {
   /** Is there a table for facts? It is made with the first one, so that starting a run costs one table. */
   #hasFacts = false;
   #artifacts: readonly StoredArtifact[] | null = null;
+  #browser: BrowserRecord | null | undefined;
+  #browserSlot: BrowserSlot | null = null;
 
   constructor(sql: SqlStorage, values: LargeValues) {
     this.#sql = sql;
@@ -109,11 +112,25 @@ export class RunStorage {
 
   /** The browser that the run holds, and where its pages were after the last blocks that ended. */
   get browser(): BrowserRecord | null {
-    const text = this.#read("browser");
-    return text === null ? null : browserRecordSchema.parse(JSON.parse(text));
+    if (this.#browser === undefined) {
+      const text = this.#read("browser");
+      this.#browser = text === null ? null : browserRecordSchema.parse(JSON.parse(text));
+    }
+    return this.#browser;
   }
   set browser(record: BrowserRecord | null) {
     this.#set("browser", record === null ? null : JSON.stringify(record));
+    this.#browser = record;
+  }
+
+  /** What the run has of the pool of browsers; null for nothing. */
+  get browserSlot(): BrowserSlot | null {
+    this.#browserSlot ??= this.#read("browser_slot") as BrowserSlot | null; // the setter wrote it
+    return this.#browserSlot;
+  }
+  set browserSlot(slot: BrowserSlot | null) {
+    this.#set("browser_slot", slot);
+    this.#browserSlot = slot;
   }
 
   /** The files that blocks have made, oldest first. */
@@ -182,6 +199,8 @@ export class RunStorage {
 const browserRecordSchema = z.object({
   /** Null when the browser is gone and only what it held is left. */
   sessionId: z.string().nullable(),
+  /** When a block last used it. */
+  usedAt: z.number().default(0),
   /** Sealed `Cookies`; null before the first checkpoint. */
   cookies: z.string().nullable(),
   /** By their names. */

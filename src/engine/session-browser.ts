@@ -25,16 +25,21 @@ export interface OpenedBrowser {
 }
 
 /**
- * Opens a browser with what another remembered, or one that begins at an address, and lets go of it.
+ * Opens a browser from the pool with what another remembered, or one that begins at an address, and lets go of it.
  * @throws BrowserUnavailable, PageError; then nothing is left running
  */
 export async function openBrowser(
   browsers: Browsers,
-  { memory, url, check }: { readonly memory: BrowserMemory; readonly url: string | null; readonly check: Check },
+  {
+    acquire,
+    memory,
+    url,
+    check,
+  }: { readonly acquire: () => Promise<string>; readonly memory: BrowserMemory; readonly url: string | null; readonly check: Check },
 ): Promise<OpenedBrowser> {
   const signal = AbortSignal.timeout(WORK_MS);
   const { cookies, origins, pages } = memory;
-  const lease = await browsers.lease({ sessionId: null, cookies, origins, keepAliveMs: SESSION_KEEP_ALIVE_MS, check, signal });
+  const lease = await browsers.lease({ sessionId: null, acquire, cookies, origins, check, signal });
   try {
     const [first, ...others] = pages;
     let warning: string | null = null;
@@ -149,6 +154,6 @@ function originsOf({ origins }: BrowserMemory): string[] {
 
 /** Why no browser was to be had: something that may pass, or null for what is a bug. */
 export function readTrouble(error: unknown): { readonly message: string; readonly retryAfterMs: number | null } | null {
-  if (error instanceof BrowserUnavailable) return { message: error.message, retryAfterMs: error.retryAfterMs };
+  if (error instanceof BrowserUnavailable) return { message: error.message, retryAfterMs: null }; // the pool tells the session, not who waits for it
   return error instanceof PageError ? { message: error.message, retryAfterMs: null } : null;
 }

@@ -11,11 +11,14 @@ import {
   sessionEndsAt,
   type SessionStatus,
 } from "../domain/browser-session.ts";
+import type { BrowserHolder } from "../domain/browser-queue.ts";
 import type { RunId } from "../domain/id.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
+import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { BrowserSessionObject, Occupied, Parting, SessionOpening } from "../ports/browser-sessions.ts";
 import type { MemoryOwner } from "../ports/browser-memories.ts";
 import { AlarmClock } from "./alarm-clock.ts";
+import { acquireBrowser } from "./own-browser.ts";
 import { openBrowser, readTrouble, rememberBrowser, SESSION_KEEP_ALIVE_MS, tidyBrowser } from "./session-browser.ts";
 import { type SessionRecord, SessionStorage } from "./session-storage.ts";
 
@@ -33,7 +36,7 @@ const REMEMBERED_MS = 24 * 60 * 60 * 1000;
  * (`leave`). A browser that the platform lost is opened anew for the next run, with what the lost one remembered. Works on the browser come one
  * after the other.
  */
-export class BrowserSession extends DurableObject<Env> implements BrowserSessionObject {
+export class BrowserSession extends DurableObject<Env> implements BrowserSessionObject, BrowserHolderObject {
   readonly #deps: EngineDeps;
   readonly #storage: SessionStorage;
   readonly #alarm: AlarmClock;
@@ -109,6 +112,17 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     });
   }
 
+  async browserFree(): Promise<boolean> {
+    const { record } = this.#storage;
+    if (record === null || record.facts.completedAt !== null || record.browserId !== null) return false;
+    this.ctx.waitUntil(this.#inTurn(() => this.#ensureBrowser()).catch((error: unknown) => this.#noteTrouble(error)));
+    return true;
+  }
+
+  async wantsBrowser(): Promise<boolean> {
+    return this.#storage.record !== null && this.#storage.record.browserId !== null;
+  }
+
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     this.#alarm.fired(info?.scheduledTime ?? 0);
     const { record } = this.#storage;
@@ -134,10 +148,11 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (browserId !== null && (await this.#deps.browsers.ping(browserId))) return { browserId, mainTab };
     const record = this.#requireOpen();
     const memory = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
-    const opened = await openBrowser(this.#deps.browsers, { memory, url: record.url, check: this.#check });
+    const acquire = () => acquireBrowser(this.#deps.pool, holderOf(record.facts), { keepAliveMs: SESSION_KEEP_ALIVE_MS });
+    const opened = await openBrowser(this.#deps.browsers, { acquire, memory, url: record.url, check: this.#check });
     const { facts } = this.#storage.record ?? record;
     if (facts.completedAt !== null) {
-      await this.#deps.browsers.close(opened.browserId); // it was closed meanwhile
+      await this.#giveBack(opened.browserId); // it was closed meanwhile
       throw new PageError(describeSessionEnd(facts) ?? "", { errorClass: "block" });
     }
     const restored =
@@ -158,7 +173,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
         await this.#inTurn(() => this.#ensureBrowser()).catch((error: unknown) => this.#noteTrouble(error));
     } else if (!(await this.#deps.browsers.ping(record.browserId)) && this.#storage.record?.browserId === record.browserId) {
       this.#change({ browserId: null, mainTab: null }); // the next run gets another
-      await this.#deps.browsers.close(record.browserId);
+      await this.#giveBack(record.browserId);
     }
   }
 
@@ -173,6 +188,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     }
     const { browserId } = this.#storage.record ?? record;
     if (browserId !== null) await this.#deps.browsers.close(browserId); // not in turn: what is at work on it ends by this
+    else await this.#deps.pool.release(holderOf(record.facts), null); // it may wait for one
     await this.#inTurn(() => this.#endBrowser());
   }
 
@@ -191,8 +207,13 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   async #endBrowser(): Promise<void> {
     const { record } = this.#storage;
     if (record === null || record.browserId === null) return;
-    await this.#deps.browsers.close(record.browserId);
+    await this.#giveBack(record.browserId);
     this.#change({ browserId: null, mainTab: null });
+  }
+
+  async #giveBack(browserId: string): Promise<void> {
+    await this.#deps.browsers.close(browserId);
+    await this.#deps.pool.release(holderOf(this.#facts()), browserId);
   }
 
   /** What is left of a session that has ended. */
@@ -324,6 +345,11 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     const facts = this.#storage.record?.facts;
     return facts === undefined ? {} : { organization_id: facts.organizationId, browser_session_id: facts.browserSessionId };
   }
+}
+
+/** As which the pool of browsers knows a session. */
+function holderOf({ organizationId, browserSessionId }: BrowserSessionFacts): BrowserHolder {
+  return { kind: "browser_session", organizationId, id: browserSessionId };
 }
 
 /** Resolves when the work is done or the time is up. */

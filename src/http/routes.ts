@@ -13,6 +13,7 @@ import { content, json, routeFor, type Route } from "./route.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
 import { type ArtifactRouteDeps, artifactRoutes } from "./routes/artifacts.ts";
 import { browserSessionRoutes } from "./routes/browser-sessions.ts";
+import { browserRoutes, type BrowserRouteDeps } from "./routes/browsers.ts";
 import { credentialRoutes } from "./routes/credentials.ts";
 import { decisionRoutes } from "./routes/decisions.ts";
 import { deliveryRoutes } from "./routes/deliveries.ts";
@@ -34,6 +35,7 @@ export interface RouteDeps
     AdminDeps,
     ArtifactRouteDeps,
     BrowserSessionDeps,
+    BrowserRouteDeps,
     FileRouteDeps,
     FolderDeps,
     TotpCodeDeps,
@@ -98,6 +100,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...webhookReplayRoutes,
   ...runListRoutes,
   ...artifactRoutes,
+  ...browserRoutes,
   ...fileRoutes,
   ...scheduleRoutes,
   ...decisionRoutes,

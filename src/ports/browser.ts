@@ -14,20 +14,20 @@ import type { Fault } from "../domain/error.ts";
 import type { TabRecord } from "../domain/evidence.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 
-/** Opens browsers, or takes up one that was left running. */
+/** Connects to browsers: to a new one, or to one that was left running. */
 export interface Browsers {
   /**
    * @param options.sessionId a browser to take up again, if it still lives and answers
+   * @param options.acquire has a new one opened when there is none to take up (`BrowserPool`); answers with its session id
    * @param options.cookies what a new browser begins with when there is none to take up; `origins` likewise
-   * @param options.keepAliveMs how long a new one lives while nobody talks to it, at most ten minutes; 3 minutes when absent
    * @param options.check says why an address may not be visited, or null; asked for every document, in frames and popups too, and for every redirect
-   * @throws BrowserUnavailable when the platform has none to give just now
+   * @throws PageError, and whatever `acquire` throws
    */
   lease(options: {
     readonly sessionId: string | null;
+    readonly acquire: () => Promise<string>;
     readonly cookies: Cookies;
     readonly origins?: readonly OriginStorage[];
-    readonly keepAliveMs?: number;
     readonly check: (url: string) => Fault | null;
     readonly signal: AbortSignal;
   }): Promise<BrowserLease>;

@@ -1,4 +1,6 @@
 import type { TabRecord } from "../../src/domain/evidence.ts";
+import { keyOf } from "../../src/domain/browser-queue.ts";
+import type { BrowserPool } from "../../src/ports/browser-pool.ts";
 import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../src/ports/browser.ts";
 
 const EMPTY_RECORD: TabRecord = {
@@ -15,6 +17,10 @@ export interface FakeBrowsers extends Browsers {
   readonly open: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** How often actions were done on a page. */
   readonly performed: () => number;
+  /** Where they come from: there are enough for all. */
+  readonly pool: BrowserPool;
+  /** Who has a slot. */
+  readonly holders: ReadonlySet<string>;
 }
 
 export function createFakeBrowsers(): FakeBrowsers {
@@ -45,10 +51,23 @@ export function createFakeBrowsers(): FakeBrowsers {
     };
   }
 
-  const lease: Browsers["lease"] = async ({ sessionId }) => {
+  const holders = new Set<string>();
+  const pool: BrowserPool = {
+    async acquire(holder) {
+      const sessionId = crypto.randomUUID();
+      open.set(sessionId, new Map());
+      holders.add(keyOf(holder));
+      return { outcome: "acquired", sessionId };
+    },
+    release: async (holder) => void holders.delete(keyOf(holder)),
+    position: async () => null,
+    describe: async () => ({ limit: null, inUse: holders.size, waiting: 0, own: [] }),
+    sweep: async () => {},
+  };
+
+  const lease: Browsers["lease"] = async ({ sessionId, acquire }) => {
     const resumed = sessionId !== null && open.has(sessionId);
-    const id = resumed ? sessionId : crypto.randomUUID();
-    if (!resumed) open.set(id, new Map());
+    const id = resumed ? sessionId : await acquire();
     const tabs = open.get(id)!;
     const held: BrowserLease = {
       sessionId: id,
@@ -74,7 +93,8 @@ export function createFakeBrowsers(): FakeBrowsers {
     };
     return held;
   };
-  const takeUp: Browsers["takeUp"] = async (options) => (open.has(options.sessionId) ? await lease({ ...options, cookies: [] }) : null);
+  const takeUp: Browsers["takeUp"] = async (options) =>
+    open.has(options.sessionId) ? await lease({ ...options, acquire: async () => options.sessionId, cookies: [] }) : null;
   const ping = async (sessionId: string) => open.has(sessionId);
-  return { open, performed: () => performed, lease, takeUp, ping, close: async (sessionId) => void open.delete(sessionId) };
+  return { open, performed: () => performed, pool, holders, lease, takeUp, ping, close: async (sessionId) => void open.delete(sessionId) };
 }

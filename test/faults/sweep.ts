@@ -131,6 +131,7 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
   broken.push(...checkEnd(journal, scenario));
   broken.push(...checkCalls(journal, scenario, runId, await box.requests()));
   broken.push(...(await checkOutside(organizationId, runId, journal)));
+  if (browsers.holders.size > 0) broken.push("it holds a browser's slot");
   const clicks = (scenario.once ?? []).length > 0 ? browsers.performed() : 0;
   if (clicks > 1) broken.push(`the page was acted on ${clicks} times`);
   return { struck: injector.struck, broken };

@@ -7,6 +7,7 @@ import { consumeNews } from "../../src/services/projection.ts";
 import { type Injector, type Kill, withPoints } from "./injector.ts";
 import { engineIn, silentLog, worldOf } from "./world.ts";
 
+export { BrowserPool } from "../../src/engine/browser-pool-object.ts";
 export { OrganizationGate } from "../../src/engine/gate-object.ts";
 export { BrowserSession } from "../../src/engine/session-object.ts";
 

@@ -46,6 +46,7 @@ export function engineIn({ injector, browsers }: World, deps: EngineDeps, kill: 
     mailerFor: (allowedHosts) => points(deps.mailerFor(allowedHosts), "mail"),
     gates: { get: (organizationId) => points(deps.gates.get(organizationId), "gate") },
     runs: { get: (organizationId, runId) => points(deps.runs.get(organizationId, runId), "run") },
+    pool: gatedPoints(browsers.pool, "pool"),
     browsers: gatedPoints(
       {
         lease: async (...options: Parameters<typeof browsers.lease>) => {

@@ -79,6 +79,7 @@ it("can do everything", { timeout: 60_000 }, async () => {
   await ok(client.GET("/v1/templates"));
   await ok(client.GET("/v1/templates/{workflow_id}", ofTemplate));
   expect(await ok(client.GET("/v1/templates/{workflow_id}/versions", ofTemplate))).toHaveLength(1);
+  expect((await ok(client.GET("/v1/browsers"))).browsers).toEqual([]);
   expect((await ok(client.GET("/v1/webhook-secret"))).secret).toMatch(/^whsec_/);
 
   for (const noun of ["workflows", "agents"] as const) await driveWorkflows(client, noun);

@@ -42,7 +42,7 @@ const BLOCK =
   terminate_criterion complete_criterion actions include_action_history_in_verification include_extracted_text duration loop_values current_value
   current_index recipients attachments subject body prompt instructions positive_descriptor negative_descriptor executed_branch_id
   executed_branch_expression executed_branch_result executed_branch_next_block script_run downloaded_file_count created_at modified_at`);
-const OUR_BLOCK = fields("path attempt started_at finished_at outcome retry_at waiting_for");
+const OUR_BLOCK = fields("path attempt started_at finished_at outcome retry_at waiting_for queue_position artifact_ids failure_evidence");
 const ARTIFACT =
   fields(`artifact_id artifact_type uri bundle_key checksum file_size task_id step_id workflow_run_id workflow_run_block_id run_id
   browser_session_id observer_cruise_id observer_thought_id ai_suggestion_id signed_url archived organization_id created_at modified_at`);

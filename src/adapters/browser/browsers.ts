@@ -1,17 +1,11 @@
 import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
-import { BrowserUnavailable, type Cookies, PageError } from "../../domain/browser.ts";
+import { type Cookies, PageError } from "../../domain/browser.ts";
 import type { OriginStorage } from "../../domain/browser-memory.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { Lease } from "./lease.ts";
-import { readRefusal } from "./unavailable.ts";
-
-/**
- * How long the platform keeps a browser that nobody talks to: long enough for what a run does between two browser blocks and for an evicted
- * object to come back; a browser that was forgotten costs no more than this.
- */
-const KEEP_ALIVE_MS = 180_000;
+import { closeBrowser } from "./platform.ts";
 
 /** A new browser takes 2 to 4 s on the platform. */
 const LAUNCH_MS = 60_000;
@@ -27,17 +21,17 @@ const PING_MS = 10_000;
 /** Browser Rendering, by way of its binding. */
 export function createBrowsers(binding: BrowserWorker): Browsers {
   return {
-    async lease({ sessionId, cookies, origins = [], keepAliveMs = KEEP_ALIVE_MS, check, signal }) {
+    async lease({ sessionId, acquire, cookies, origins = [], check, signal }) {
       signal.throwIfAborted();
       const taken = sessionId === null ? null : await takeUp(binding, sessionId, check, signal);
-      return taken ?? (await launch(binding, { cookies, origins }, keepAliveMs, check, signal));
+      return taken ?? (await launch(binding, acquire, { cookies, origins }, check, signal));
     },
     async takeUp({ sessionId, check, signal }) {
       signal.throwIfAborted();
       return await takeUp(binding, sessionId, check, signal);
     },
     ping: (sessionId) => ping(binding, sessionId),
-    close: (sessionId) => end(binding, sessionId),
+    close: (sessionId) => closeBrowser(binding, sessionId),
   };
 }
 
@@ -56,49 +50,37 @@ async function takeUp(
     browser = await deadline.wait(puppeteer.connect(binding, sessionId));
     return await Lease.open(browser, { check, resumed: true, end: endOf(binding, browser) }, deadline);
   } catch {
-    await (browser === undefined ? end(binding, sessionId) : endOf(binding, browser)());
+    await (browser === undefined ? closeBrowser(binding, sessionId) : endOf(binding, browser)());
     signal.throwIfAborted();
     return null;
   }
 }
 
-/** @throws BrowserUnavailable, PageError, or the signal's reason; then nothing is left running */
+/** @throws PageError, what `acquire` throws, or the signal's reason; then nothing is left running */
 async function launch(
   binding: BrowserWorker,
+  acquire: () => Promise<string>,
   memory: { readonly cookies: Cookies; readonly origins: readonly OriginStorage[] },
-  keepAliveMs: number,
   check: (url: string) => Fault | null,
   signal: AbortSignal,
 ): Promise<BrowserLease> {
   const deadline = new Deadline(LAUNCH_MS, signal);
-  const sessionId = await acquire(binding, keepAliveMs, deadline);
+  const acquiring = acquire();
+  const sessionId = await deadline.wait(acquiring).catch((error: unknown) => {
+    acquiring.then((late) => closeBrowser(binding, late)).catch(() => undefined); // it comes too late, or not at all
+    if (error instanceof TimeUp)
+      throw new PageError(`no browser was started within ${LAUNCH_MS / 1000} s`, { errorClass: "temporary", cause: error });
+    throw error;
+  });
   try {
     const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
     const lease = await Lease.open(browser, { check, resumed: false, end: endOf(binding, browser) }, deadline);
     await deadline.wait(Promise.all([lease.setCookies(memory.cookies), lease.setOriginStorage(memory.origins)]));
     return lease;
   } catch (error) {
-    await end(binding, sessionId);
+    await closeBrowser(binding, sessionId);
     if (signal.aborted || error instanceof PageError) throw error;
     throw new PageError("a new browser was started but could not be reached", { errorClass: "temporary", cause: error });
-  }
-}
-
-async function acquire(binding: BrowserWorker, keepAliveMs: number, deadline: Deadline): Promise<string> {
-  const acquiring = puppeteer.acquire(binding, { keep_alive: keepAliveMs });
-  try {
-    return (await deadline.wait(acquiring)).sessionId;
-  } catch (error) {
-    if (deadline.signal.aborted || error instanceof TimeUp) {
-      acquiring.then(({ sessionId }) => end(binding, sessionId)).catch(() => undefined); // it comes too late, or not at all
-      if (deadline.signal.aborted) throw error;
-      throw new PageError(`no browser was started within ${LAUNCH_MS / 1000} s`, { errorClass: "temporary", cause: error });
-    }
-    const message = error instanceof Error ? error.message : String(error);
-    const limits = await puppeteer.limits(binding).catch(() => null);
-    const refusal = readRefusal(message, limits);
-    if (refusal === null) throw new PageError(`the browser could not be started: ${message}`, { errorClass: "temporary", cause: error });
-    throw new BrowserUnavailable(`no browser is to be had just now: ${message}`, { retryAfterMs: refusal.retryAfterMs, cause: error });
   }
 }
 
@@ -124,21 +106,6 @@ async function ping(binding: BrowserWorker, sessionId: string): Promise<boolean>
 function endOf(binding: BrowserWorker, browser: Browser): () => Promise<void> {
   return async () => {
     const closing = browser.connected ? new Deadline(CLOSE_MS).wait(browser.close()) : Promise.reject(new Error("not connected"));
-    await closing.catch(() => end(binding, browser.sessionId()));
+    await closing.catch(() => closeBrowser(binding, browser.sessionId()));
   };
-}
-
-/** Ends a browser of which only the id is known. Never throws: one that cannot be ended is gone, or will idle out. */
-async function end(binding: BrowserWorker, sessionId: string): Promise<void> {
-  const deadline = new Deadline(CLOSE_MS);
-  try {
-    const address = `https://browser.internal/v1/devtools/browser/${encodeURIComponent(sessionId)}`;
-    const response = await deadline.wait(binding.fetch(address, { method: "DELETE" }));
-    await response.body?.cancel();
-    if (response.ok) return;
-    const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
-    await deadline.wait(browser.close());
-  } catch {
-    // See above: there is nothing more to be done about it.
-  }
 }

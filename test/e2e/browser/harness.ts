@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
+import { createBrowserPlatform } from "../../../src/adapters/browser/platform.ts";
 import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
 import type { BlockType, NewArtifact } from "../../../src/blocks/block.ts";
 import { Sleep } from "../../../src/blocks/block.ts";
@@ -15,6 +16,9 @@ export const NEVER = new AbortController().signal;
 export const SOON = { timeoutMs: 5000, signal: NEVER };
 
 export const browsers: Browsers = createBrowsers(env.BROWSER);
+
+/** Opens browsers without asking the pool. */
+export const platform = createBrowserPlatform(env.BROWSER);
 
 /** An address of the test site. */
 export function at(path: string): string {
@@ -43,7 +47,13 @@ export async function leaseBrowser({
   ...options
 }: Partial<Omit<Parameters<Browsers["lease"]>[0], "cookies">> & { tabId?: string | null; state?: TabState | null } = {}): Promise<OneTab> {
   const signal = options.signal ?? NEVER;
-  const lease = await browsers.lease({ sessionId: null, cookies: state?.cookies ?? [], check: () => null, signal, ...options });
+  const begin = {
+    sessionId: null,
+    acquire: () => platform.acquire({ keepAliveMs: 180_000 }),
+    cookies: state?.cookies ?? [],
+    check: () => null,
+  };
+  const lease = await browsers.lease({ ...begin, signal, ...options });
   const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state, signal }).catch(async (error: unknown) => {
     await lease.close();
     throw error;

@@ -1,10 +1,12 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
-import { at, browsers, evaluate, hang, html, leaseBrowser, type OneTab, perform, show, SOON } from "./harness.ts";
+import { createBrowserPlatform } from "../../../src/adapters/browser/platform.ts";
+import { at, browsers, evaluate, hang, html, leaseBrowser, type OneTab, perform, platform, show, SOON } from "./harness.ts";
 
 vi.setConfig({ testTimeout: 20_000 }); // browsers start, hang and die here
+
+const WISH = { keepAliveMs: 180_000 };
 
 const opened: OneTab[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((lease) => lease.close())));
@@ -217,15 +219,13 @@ describe("closing", () => {
 describe("leasing", () => {
   it("rejects at once when aborted, and leaves no browser behind", async () => {
     const acquired = Promise.withResolvers<string>();
-    const watched = createBrowsers({
-      async fetch(input: RequestInfo | URL, init?: RequestInit) {
-        const response = await env.BROWSER.fetch(input, init);
-        if (init?.method === "POST") acquired.resolve((await response.clone().json<{ sessionId: string }>()).sessionId);
-        return response;
-      },
-    });
+    const acquire = async () => {
+      const sessionId = await platform.acquire(WISH);
+      acquired.resolve(sessionId);
+      return sessionId;
+    };
     const abort = new AbortController();
-    const leasing = watched.lease({ sessionId: null, cookies: [], check: () => null, signal: abort.signal });
+    const leasing = browsers.lease({ sessionId: null, acquire, cookies: [], check: () => null, signal: abort.signal });
     const abortedAt = Date.now();
     abort.abort(new Error("canceled"));
     await expect(leasing).rejects.toThrow("canceled");
@@ -235,7 +235,7 @@ describe("leasing", () => {
   });
 
   it("says when to ask again where the platform names a time", async () => {
-    const full = createBrowsers({
+    const full = createBrowserPlatform({
       fetch: async (input: RequestInfo | URL) =>
         new Request(input).url.includes("/v1/limits")
           ? Response.json({
@@ -246,8 +246,7 @@ describe("leasing", () => {
             })
           : new Response("Rate limit exceeded", { status: 429 }),
     });
-    const leasing = full.lease({ sessionId: null, cookies: [], check: () => null, signal: SOON.signal });
-    await expect(leasing).rejects.toMatchObject({
+    await expect(full.acquire(WISH)).rejects.toMatchObject({
       name: "BrowserUnavailable",
       retryAfterMs: 4000,
       message: expect.stringContaining("Rate limit exceeded"),
@@ -255,9 +254,8 @@ describe("leasing", () => {
   });
 
   it("fails as something that may pass when the browser does not start", async () => {
-    const broken = createBrowsers({ fetch: async () => new Response("no such file", { status: 500 }) });
-    const leasing = broken.lease({ sessionId: null, cookies: [], check: () => null, signal: SOON.signal });
-    await expect(leasing).rejects.toMatchObject({
+    const broken = createBrowserPlatform({ fetch: async () => new Response("no such file", { status: 500 }) });
+    await expect(broken.acquire(WISH)).rejects.toMatchObject({
       name: "PageError",
       errorClass: "temporary",
       message: expect.stringContaining("no such file"),

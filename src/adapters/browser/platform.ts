@@ -1,0 +1,66 @@
+import puppeteer, { type BrowserWorker } from "@cloudflare/puppeteer";
+import { BrowserUnavailable, PageError } from "../../domain/browser.ts";
+import type { BrowserPlatform, PlatformLimits } from "../../ports/browser-platform.ts";
+import type { BrowserWish } from "../../ports/browser-pool.ts";
+import { Deadline, TimeUp } from "./deadline.ts";
+import { readRefusal } from "./unavailable.ts";
+
+/** A new browser takes 2 to 4 s on the platform. */
+const START_MS = 60_000;
+
+const CLOSE_MS = 10_000;
+
+/** Browser Rendering, by way of its binding. */
+export function createBrowserPlatform(binding: BrowserWorker): BrowserPlatform {
+  return {
+    acquire: (wish) => acquire(binding, wish),
+    limits: () => readLimits(binding),
+    async list() {
+      const sessions = await puppeteer.sessions(binding);
+      return sessions.map(({ sessionId, connectionId }) => ({ sessionId, connected: connectionId != null }));
+    },
+    close: (sessionId) => closeBrowser(binding, sessionId),
+  };
+}
+
+async function acquire(binding: BrowserWorker, { keepAliveMs }: BrowserWish): Promise<string> {
+  const acquiring = puppeteer.acquire(binding, { keep_alive: keepAliveMs });
+  try {
+    return (await new Deadline(START_MS).wait(acquiring)).sessionId;
+  } catch (error) {
+    if (error instanceof TimeUp) {
+      acquiring.then(({ sessionId }) => closeBrowser(binding, sessionId)).catch(() => undefined); // it comes too late, or not at all
+      throw new PageError(`no browser was started within ${START_MS / 1000} s`, { errorClass: "temporary", cause: error });
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    const limits = await puppeteer.limits(binding).catch(() => null);
+    const refusal = readRefusal(message, limits);
+    if (refusal === null) throw new PageError(`the browser could not be started: ${message}`, { errorClass: "temporary", cause: error });
+    throw new BrowserUnavailable(`no browser is to be had just now: ${message}`, { retryAfterMs: refusal.retryAfterMs, cause: error });
+  }
+}
+
+async function readLimits(binding: BrowserWorker): Promise<PlatformLimits> {
+  const limits = await new Deadline(CLOSE_MS).wait(puppeteer.limits(binding));
+  const active: { id: string }[] | undefined = limits.activeSessions; // the local binding leaves it out
+  return {
+    maxConcurrent: limits.maxConcurrentSessions,
+    activeSessionIds: (active ?? []).map(({ id }) => id),
+    nextAcquisitionInMs: limits.allowedBrowserAcquisitions > 0 ? 0 : limits.timeUntilNextAllowedBrowserAcquisition,
+  };
+}
+
+/** Ends a browser of which only the id is known. Never throws: one that cannot be ended is gone, or will idle out. */
+export async function closeBrowser(binding: BrowserWorker, sessionId: string): Promise<void> {
+  const deadline = new Deadline(CLOSE_MS);
+  try {
+    const address = `https://browser.internal/v1/devtools/browser/${encodeURIComponent(sessionId)}`;
+    const response = await deadline.wait(binding.fetch(address, { method: "DELETE" }));
+    await response.body?.cancel();
+    if (response.ok) return;
+    const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
+    await deadline.wait(browser.close());
+  } catch {
+    // See above: there is nothing more to be done about it.
+  }
+}
