@@ -118,6 +118,11 @@ export class Navigation {
     return this.#underWay;
   }
 
+  /** Does it still load something: a document, pictures, what is in its frames? */
+  get isLoading(): boolean {
+    return this.#loading;
+  }
+
   /** To be taken before an act and given to `settled` after it. */
   mark(): NavigationMark {
     return { starts: this.#starts, movesWithin: this.#movesWithin, loaderId: this.#loaderId };

@@ -64,7 +64,7 @@ export class CdpPage implements BrowserPage {
     const refusal = this.#guard.check(url);
     if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
     try {
-      await this.#renderer.free(deadline);
+      await this.#renderer.leave(url, deadline);
       await this.#navigate(url, waitUntil, deadline);
       return await this.#arrival(deadline);
     } catch (error) {
