@@ -85,6 +85,12 @@ export interface BrowserTab {
   readonly tabId: string;
   readonly page: BrowserPage;
   readonly recorder: TabRecorder;
+  /**
+   * Takes pictures of it as it changes, at most 4 a second, in which secret fields cannot be read.
+   * @param onFrame is given JPEGs
+   * @returns ends it; neither throws
+   */
+  readonly cast: (onFrame: (jpeg: Uint8Array) => void) => () => void;
   /** Was it taken up (true), or is it new, with the state restored (false)? */
   readonly resumed: boolean;
   /** False once the tab is gone (crashed, closed) or its browser is: open it again, with its last checkpoint. */

@@ -8,6 +8,8 @@ import type { Guard, TabGuard } from "./guard.ts";
 import { Navigation } from "./navigation.ts";
 import { CdpPage } from "./page.ts";
 import { Recorder } from "./recorder.ts";
+import { Renderer } from "./renderer.ts";
+import { Screencast } from "./screencast.ts";
 import { type Connection, Tab } from "./tab.ts";
 
 /** What pages are laid out for: a common laptop. */
@@ -29,14 +31,16 @@ const CLOSE_MS = 2000;
 export class OpenTab implements BrowserTab {
   readonly page: CdpPage;
   readonly recorder: Recorder;
+  readonly cast: BrowserTab["cast"];
   readonly resumed: boolean;
   readonly #tab: Tab;
   readonly #connection: Connection;
   #storage: PageState["storage"] = null;
 
-  private constructor(tab: Tab, connection: Connection, page: CdpPage, recorder: Recorder, resumed: boolean) {
+  private constructor(tab: Tab, connection: Connection, page: CdpPage, recorder: Recorder, screencast: Screencast, resumed: boolean) {
     this.page = page;
     this.recorder = recorder;
+    this.cast = (onFrame) => screencast.start(onFrame);
     this.resumed = resumed;
     this.#tab = tab;
     this.#connection = connection;
@@ -66,7 +70,15 @@ export class OpenTab implements BrowserTab {
       const navigation = await prepare(tab, watched, recorder, deadline);
       const refusal = resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
-      return new OpenTab(tab, connection, new CdpPage(tab, navigation, watched), recorder, resumed);
+      const renderer = new Renderer(tab, navigation);
+      return new OpenTab(
+        tab,
+        connection,
+        new CdpPage(tab, navigation, watched, renderer),
+        recorder,
+        new Screencast(tab, renderer),
+        resumed,
+      );
     } catch (error) {
       await closeTarget(tab, connection);
       throw error;

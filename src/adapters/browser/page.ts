@@ -21,7 +21,7 @@ import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box } from "./in-page/protocol.ts";
 import type { Navigation } from "./navigation.ts";
 import { classOfNetError, describeNetError } from "./net-errors.ts";
-import { Renderer } from "./renderer.ts";
+import type { Renderer } from "./renderer.ts";
 import { runScript } from "./script.ts";
 import { SecretFields } from "./secret-fields.ts";
 import { ContextLost, type Tab } from "./tab.ts";
@@ -41,11 +41,11 @@ export class CdpPage implements BrowserPage {
   readonly #actor: Actor;
   readonly #secrets: SecretFields;
 
-  constructor(tab: Tab, navigation: Navigation, guard: TabGuard) {
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
-    this.#renderer = new Renderer(tab, navigation);
+    this.#renderer = renderer;
     this.#actor = new Actor(tab, navigation, guard, this.#renderer);
     this.#secrets = new SecretFields(this.#renderer, navigation);
   }

@@ -6,7 +6,7 @@ import type { Navigation } from "./navigation.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
 /** The isolated world of the library: it shares the document with the page's scripts and nothing else. */
-const WORLD = "pilotfish";
+export const WORLD = "pilotfish";
 
 /** A page that is silent for this long is interrupted. */
 const INTERRUPT_MS = 700;
