@@ -517,7 +517,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(LAST_LOOK_MS)]);
       await this.#evidence.last(run, browser);
     };
-    await (this.#lastPage ??= takeLook());
+    if (run.status !== "canceled") await (this.#lastPage ??= takeLook()); // who cancels wants it back at once
     await browser.release();
   }
 
