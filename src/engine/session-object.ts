@@ -25,6 +25,9 @@ import { type SessionRecord, SessionStorage } from "./session-storage.ts";
 /** How often it talks to its browser, well before that idles out; and asks the run that uses it whether it still lives. */
 const PING_MS = SESSION_KEEP_ALIVE_MS / 3;
 
+/** A run that has ended lets go of the browser in a moment; one that has not done so after this long has died. */
+const LEAVING_MS = 10_000;
+
 /** What could not be done is tried again after this long. */
 const RETRY_MS = 10_000;
 
@@ -42,6 +45,8 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   readonly #alarm: AlarmClock;
   /** The last work on the browser. */
   #work: Promise<unknown> = Promise.resolve();
+  /** Resolves when a run has let go of the browser, or waits no more. */
+  #left = Promise.withResolvers<void>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -73,15 +78,16 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   }
 
   async occupy(runId: RunId): Promise<Occupied | null> {
-    const { record } = this.#storage;
-    if (record === null) return null;
-    const ended = describeSessionEnd(record.facts);
-    if (ended !== null) return { ok: false, reason: "ended", message: ended };
-    const { occupancy, behind } = occupy(record.occupancy, runId, this.#deps.clock.now());
-    this.#change({ occupancy }, { runId: occupancy.runId });
-    if (behind !== null) {
-      this.ctx.waitUntil(this.#askHolder());
-      return { ok: false, reason: "occupied", behind };
+    const giveUpAt = this.#deps.clock.now() + LEAVING_MS;
+    for (;;) {
+      const { record } = this.#storage;
+      if (record === null) return null;
+      const ended = describeSessionEnd(record.facts);
+      if (ended !== null) return { ok: false, reason: "ended", message: ended };
+      const { occupancy, behind } = occupy(record.occupancy, runId, this.#deps.clock.now());
+      this.#change({ occupancy }, { runId: occupancy.runId });
+      if (behind === null) break;
+      if (!(await this.#isLeaving(behind, giveUpAt - this.#deps.clock.now()))) return { ok: false, reason: "occupied", behind };
     }
     try {
       return await this.#inTurn(async () => {
@@ -225,6 +231,22 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     this.#change({ remembered: false });
   }
 
+  /**
+   * A run that has ended is waited for until it has let go of the browser.
+   * @returns may the browser be free now?
+   */
+  async #isLeaving(holder: RunId, waitMs: number): Promise<boolean> {
+    const left = this.#left.promise;
+    const { organizationId } = this.#facts();
+    if (this.#storage.record?.occupancy.runId !== holder || waitMs <= 0) {
+      this.ctx.waitUntil(this.#askHolder());
+      return false;
+    }
+    if (await this.#deps.runs.get(organizationId, holder).wake()) return false;
+    await within(waitMs, left);
+    return true;
+  }
+
   /** The run that has the browser may have died without a word. */
   async #askHolder(): Promise<void> {
     const { record } = this.#storage;
@@ -290,6 +312,8 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (record === null) return;
     const occupancy = leave(record.occupancy, runId);
     this.#change({ occupancy }, { runId: occupancy.runId });
+    this.#left.resolve();
+    this.#left = Promise.withResolvers();
   }
 
   async #tell(): Promise<void> {

@@ -12,6 +12,7 @@ import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
 import type { RunIndex } from "../ports/run-index.ts";
+import type { RunObjects } from "../ports/run-objects.ts";
 import { sessionOf } from "./run-session.ts";
 import type { Runnable } from "./workflows.ts";
 
@@ -34,6 +35,7 @@ export interface FactsDeps {
   readonly runIndex: RunIndex;
   readonly credentials: Pick<Credentials, "existing">;
   readonly sessions: BrowserSessionObjects;
+  readonly runs: RunObjects;
 }
 
 /**

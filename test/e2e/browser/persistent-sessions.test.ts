@@ -56,6 +56,15 @@ const until = async (check: () => Promise<unknown>, expected: unknown) => await 
 const objectOf = (tenant: Tenant, id: string) => env.BROWSER_SESSION.get(env.BROWSER_SESSION.idFromName(`${tenant.organizationId}:${id}`));
 const browsersRunning = async () => (await puppeteer.sessions(env.BROWSER)).map(({ sessionId }) => sessionId);
 
+/** Opens a session. @returns also the platform's id of its browser */
+async function openKnown(tenant: Tenant, body: object = {}): Promise<{ id: string; browser: string }> {
+  const others = new Set(await browsersRunning()); // those of the tests before are still being ended
+  const id = await open(tenant, body);
+  return { id, browser: (await browsersRunning()).find((sessionId) => !others.has(sessionId))! };
+}
+
+const isRunning = async (browser: string) => (await browsersRunning()).includes(browser);
+
 describe("a browser session", () => {
   it("keeps the page, what was typed into it, and the cookies from one run to the next", async () => {
     const tenant = await newTenant();
@@ -69,7 +78,6 @@ describe("a browser session", () => {
     ]);
     expect(first.body).toMatchObject({ status: "completed", browser_session_id: id });
     expect(first.body.output).toMatchObject({ found_output: { seen: "Begin" }, names_output: { session: id } });
-    await until(async () => (await read(tenant, id)).runnable_id, null);
 
     const second = await start(tenant, id, [
       look("finds", "[document.title, document.getElementById('a').value]"),
@@ -87,18 +95,16 @@ describe("a browser session", () => {
 
   it("closes the tabs that were a run's own, and keeps its page", async () => {
     const tenant = await newTenant();
-    const id = await open(tenant);
-    const before = await browsersRunning();
+    const { id, browser } = await openKnown(tenant);
     const blocks = [
       goto("begins", page("Main")),
       { ...look("stays"), depends_on: ["begins"] },
       { ...goto("leaves", page("Side")), depends_on: ["begins"] },
     ];
     expect((await start(tenant, id, blocks, 40, 3)).body.status).toBe("completed");
-    await until(async () => (await read(tenant, id)).runnable_id, null);
     const next = await start(tenant, id, [look("sees")]);
     expect(next.body.output.sees_output.seen).toBe("Main");
-    expect(await browsersRunning()).toEqual(before);
+    expect(await isRunning(browser)).toBe(true);
   });
 
   it("is used by one run at a time: another is refused at its start, or waits where it meets it later", async () => {
@@ -150,8 +156,7 @@ describe("a browser session", () => {
 
   it("that is closed while a run uses it ends its browser, and the run's block says so", async () => {
     const tenant = await newTenant();
-    const others = await browsersRunning();
-    const id = await open(tenant);
+    const { id, browser } = await openKnown(tenant);
     const run = await start(tenant, id, [goto("opens", html("<p></p>")), waitsFor("Never")], 0);
     await until(async () => {
       const { body } = await tenant.call("GET", `/v1/runs/${run.body.run_id}/timeline`);
@@ -163,19 +168,18 @@ describe("a browser session", () => {
       const { body } = await tenant.call("GET", `/v1/runs/${run.body.run_id}`);
       return [body.status, body.failure_reason];
     }, ["failed", expect.stringContaining(`The browser session ${id} was closed.`)]);
-    await until(async () => (await browsersRunning()).filter((browser) => !others.includes(browser)), []);
+    await until(() => isRunning(browser), false);
     expect((await start(tenant, id, [look("sees")], 0)).body).toMatchObject({ status: 400, errors: [{ path: "browser_session_id" }] });
   });
 
   it("that times out ends its browser", async () => {
     const tenant = await newTenant();
-    const others = await browsersRunning();
-    const id = await open(tenant, { timeout: 5 });
+    const { id, browser } = await openKnown(tenant, { timeout: 5 });
     const now = Date.now();
     vi.spyOn(Date, "now").mockImplementation(() => now + 5 * 60_000);
     await runDurableObjectAlarm(objectOf(tenant, id));
     expect(await read(tenant, id)).toMatchObject({ status: "timeout", completed_at: expect.any(String) });
-    await until(async () => (await browsersRunning()).filter((browser) => !others.includes(browser)), []);
+    await until(() => isRunning(browser), false);
     await until(async () => (await tenant.call("GET", "/v1/browser_sessions")).body, []);
     const { body: history } = await tenant.call("GET", "/v1/browser_sessions/history");
     expect(history).toMatchObject([{ browser_session_id: id, status: "timeout" }]);
@@ -183,9 +187,7 @@ describe("a browser session", () => {
 
   it("whose browser is lost opens another for the next run, with its page and cookies, and says so", async () => {
     const tenant = await newTenant();
-    const others = new Set(await browsersRunning());
-    const id = await open(tenant);
-    const browser = (await browsersRunning()).find((sessionId) => !others.has(sessionId))!;
+    const { id, browser } = await openKnown(tenant);
     const script = "localStorage.setItem('cart', 'desk')";
     await start(tenant, id, [goto("visits", at("/set-cookie?value=ann")), look("keeps", script), goto("opens", at("/list"))]);
     await until(async () => (await read(tenant, id)).runnable_id, null);
