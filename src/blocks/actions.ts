@@ -17,7 +17,7 @@ export const actions = defineBlock({
   }),
   output: z
     .object({ url: z.string().describe("Address of the page at the end."), title: z.string().describe("Its title.") })
-    .catchall(z.json().describe("The results of `extract`, `evaluate` and `download` steps, by their `name`.")),
+    .catchall(z.json().describe("The results of steps that have a `name`, by that name.")),
   example: {
     block_type: "actions",
     label: "log_in",
@@ -30,9 +30,10 @@ export const actions = defineBlock({
     ],
   },
   execute(context, { steps }) {
-    return onPage(context, async (page) => {
+    return onPage(context, async ({ tabs }) => {
       const results: Record<string, Json> = {};
       for (let index = 0; index < steps.length;) {
+        const page = tabs.current;
         const batch = await locate(steps, index, () => takePageActions(context, steps.slice(index)));
         if (batch.length > 0) {
           await locate(steps, index, () => page.perform(batch, { signal: context.signal }));
@@ -45,7 +46,7 @@ export const actions = defineBlock({
           index++;
         }
       }
-      return { ...(await page.where({ timeoutMs: 30_000, signal: context.signal })), ...results };
+      return { ...(await tabs.current.where({ timeoutMs: 30_000, signal: context.signal })), ...results };
     });
   },
 });

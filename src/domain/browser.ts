@@ -1,12 +1,32 @@
 import { z } from "zod";
+import { tabSettingsSchema } from "./tab-settings.ts";
 
-/** Where one page can be taken up again: what a checkpoint holds of it. */
-export const pageStateSchema = z.object({
+const tabStateSchema = z.object({
   url: z.string(),
   /** Storage of the page's own origin. */
   storage: z.object({ origin: z.string(), local: z.record(z.string(), z.string()), session: z.record(z.string(), z.string()) }).nullable(),
+  /** What was set for the tab, if anything was. */
+  settings: tabSettingsSchema.exactOptional(),
+});
+export type TabState = z.infer<typeof tabStateSchema>;
+
+/** Where one page can be taken up again: what a checkpoint holds of the tab that is the current one, and of those beside it. */
+export const pageStateSchema = tabStateSchema.extend({
+  /** In the order in which they were opened, with Chromium's ids. Absent where there are none. */
+  others: z.array(tabStateSchema.extend({ tabId: z.string() })).exactOptional(),
+  /** Which place the current tab has among all, from 0. Absent where it is the only one. */
+  position: z.int().exactOptional(),
 });
 export type PageState = z.infer<typeof pageStateSchema>;
+
+/** Where a block left its page, as far as a page that begins there takes it over. */
+export const pageEndSchema = tabStateSchema.omit({ storage: true });
+export type PageEnd = z.infer<typeof pageEndSchema>;
+
+/** @returns where another page begins that goes on from this one: alone, and with a session of its own */
+export function beginningAt({ url, settings }: PageEnd): PageState {
+  return { url, storage: null, ...(settings === undefined ? {} : { settings }) };
+}
 
 /** Every cookie of a browser; CDP's `Network.Cookie`, as they came. */
 export const cookiesSchema = z.array(z.record(z.string(), z.json()));
@@ -18,7 +38,7 @@ export const browserStateSchema = z.object({
   /** By their names (`domain/pages.ts`); `owner` is the path of the block that used the page last. */
   pages: z.record(z.string(), pageStateSchema.extend({ owner: z.string().nullable() })),
   /** By the path of a block that has ended: which page it used, and where that was then. */
-  ends: z.record(z.string(), z.object({ page: z.string(), url: z.string() })),
+  ends: z.record(z.string(), pageEndSchema.extend({ page: z.string() })),
 });
 export type BrowserState = z.infer<typeof browserStateSchema>;
 

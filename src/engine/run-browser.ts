@@ -1,4 +1,14 @@
-import { browserStateSchema, cookiesSchema, pageStateSchema, type BrowserState, type Cookies, type PageState } from "../domain/browser.ts";
+import {
+  beginningAt,
+  type BrowserState,
+  browserStateSchema,
+  type Cookies,
+  cookiesSchema,
+  type PageEnd,
+  pageEndSchema,
+  type PageState,
+  pageStateSchema,
+} from "../domain/browser.ts";
 import type { Fault } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
@@ -24,7 +34,6 @@ const ENDS_KEPT = 200;
 export interface TakenPage {
   readonly page: BrowserPage;
   readonly recorder: TabRecorder;
-  readonly cast: BrowserTab["cast"];
   /** Lets the next attempt have it. Must be called. */
   giveBack(): void;
 }
@@ -110,10 +119,10 @@ export class RunBrowser {
     try {
       await before;
       signal.throwIfAborted();
-      const { page, recorder, cast } = await this.#tab(name, signal);
+      const { page, recorder } = await this.#tab(name, signal);
       this.#lastUsed = name;
       recorder.begin();
-      return { page, recorder, cast, giveBack };
+      return { page, recorder, giveBack };
     } catch (error) {
       giveBack();
       throw error;
@@ -135,7 +144,7 @@ export class RunBrowser {
       const [sealedCookies, sealedState, url] = await Promise.all([
         this.#sealJson(cookies),
         this.#sealJson(state),
-        forks ? this.#sealJson(state.url) : null,
+        forks ? this.#sealJson(pageEndSchema.parse(state)) : null,
       ]);
       return () => {
         const { pages, ends } = this.#record;
@@ -210,7 +219,7 @@ export class RunBrowser {
     const state: BrowserState = { cookies: cookiesSchema.parse(await this.#openJson(cookies)), pages: {}, ends: {} };
     for (const [name, { owner, state: sealed }] of Object.entries(pages))
       if (sealed !== null) state.pages[name] = { ...pageStateSchema.parse(await this.#openJson(sealed)), owner };
-    for (const [path, { page, url }] of Object.entries(ends)) state.ends[path] = { page, url: String(await this.#openJson(url)) };
+    for (const [path, { page, url }] of Object.entries(ends)) state.ends[path] = { page, ...(await this.#openEnd(url)) };
     return JSON.stringify(state);
   }
 
@@ -230,7 +239,7 @@ export class RunBrowser {
     const record: BrowserRecord = { ...NOTHING, cookies: await this.#sealJson(cookies), pages: {}, ends: {} };
     for (const [name, { owner, ...state }] of Object.entries(pages))
       record.pages[name] = { tabId: null, owner, state: await this.#sealJson(state) };
-    for (const [path, { page, url }] of Object.entries(ends)) record.ends[path] = { page, url: await this.#sealJson(url) };
+    for (const [path, { page, ...end }] of Object.entries(ends)) record.ends[path] = { page, url: await this.#sealJson(end) };
     return record;
   }
 
@@ -346,12 +355,12 @@ export class RunBrowser {
     if (from === null) return null;
     if ("block" in from) {
       const end = this.#record.ends[from.block];
-      return end === undefined ? null : { url: String(await this.#openJson(end.url)), storage: null };
+      return end === undefined ? null : beginningAt(await this.#openEnd(end.url));
     }
     const open = await this.#tabs.get(from.page)?.catch(() => null);
-    if (open?.alive === true) return { url: open.page.url(), storage: null };
+    if (open?.alive === true) return beginningAt({ url: open.page.url(), settings: open.page.settings.now });
     const sealed = this.#record.pages[from.page]?.state ?? null;
-    return sealed === null ? null : { ...pageStateSchema.parse(await this.#openJson(sealed)), storage: null };
+    return sealed === null ? null : beginningAt(pageStateSchema.parse(await this.#openJson(sealed)));
   }
 
   async #leased(signal: AbortSignal): Promise<BrowserLease> {
@@ -447,6 +456,12 @@ export class RunBrowser {
 
   async #sealJson(value: unknown): Promise<string> {
     return await this.#deps.vault.seal(this.#purpose, JSON.stringify(value));
+  }
+
+  /** Older records hold the address alone. */
+  async #openEnd(sealed: string): Promise<PageEnd> {
+    const end = await this.#openJson(sealed);
+    return typeof end === "string" ? { url: end } : pageEndSchema.parse(end);
   }
 
   async #openJson(sealed: string): Promise<unknown> {

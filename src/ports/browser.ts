@@ -13,6 +13,7 @@ import type { OriginStorage } from "../domain/browser-memory.ts";
 import type { Fault } from "../domain/error.ts";
 import type { TabRecord } from "../domain/evidence.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
+import type { PageSurroundings } from "./page-surroundings.ts";
 
 /** Connects to browsers: to a new one, or to one that was left running. */
 export interface Browsers {
@@ -80,20 +81,16 @@ export interface BrowserLease {
   close(): Promise<void>;
 }
 
-/** A tab of a leased browser. */
+/** A tab of a leased browser, with the tabs that it has opened: one of them is the current one. */
 export interface BrowserTab {
+  /** Of the current one. */
   readonly tabId: string;
+  /** What the current one shows. */
   readonly page: BrowserPage;
   readonly recorder: TabRecorder;
-  /**
-   * Takes pictures of it as it changes, at most 4 a second, in which secret fields cannot be read.
-   * @param onFrame is given JPEGs
-   * @returns ends it; neither throws
-   */
-  readonly cast: (onFrame: (jpeg: Uint8Array) => void) => () => void;
   /** Was it taken up (true), or is it new, with the state restored (false)? */
   readonly resumed: boolean;
-  /** False once the tab is gone (crashed, closed) or its browser is: open it again, with its last checkpoint. */
+  /** False once the current tab has crashed, or the last one is closed, or the browser is gone: open it again, with its last checkpoint. */
   readonly alive: boolean;
   /** Address and storage, enough to go on in another tab. */
   checkpoint(): Promise<PageState>;
@@ -118,9 +115,10 @@ export interface TabRecorder {
 
 /**
  * A page as the blocks see it. Every method gives up after its time-out, rejects with the signal's reason as soon as it is aborted, and
- * otherwise throws `PageError`, whose message says what was found instead. Dialogs are dismissed (a `beforeunload` is accepted).
+ * otherwise throws `PageError`, whose message says what was found instead. Dialogs are dismissed (a `beforeunload` is accepted) unless its
+ * settings say otherwise.
  */
-export interface BrowserPage {
+export interface BrowserPage extends PageSurroundings {
   /** The address now. */
   url(): string;
   /** The address and the title now. */

@@ -1,3 +1,4 @@
+import type { TabSettings } from "../../src/domain/tab-settings.ts";
 import type { TabRecord } from "../../src/domain/evidence.ts";
 import { keyOf } from "../../src/domain/browser-queue.ts";
 import type { BrowserPool } from "../../src/ports/browser-pool.ts";
@@ -28,7 +29,16 @@ export function createFakeBrowsers(): FakeBrowsers {
   let performed = 0;
 
   function tabOf(tabs: Map<string, string>, tabId: string, resumed: boolean, isOpen: () => boolean): BrowserTab {
-    const page: Pick<BrowserPage, "url" | "where" | "goto" | "perform" | "screenshot"> = {
+    const page: Pick<BrowserPage, "url" | "where" | "goto" | "perform" | "screenshot"> & {
+      tabs: { readonly current: BrowserPage };
+      settings: { readonly now: TabSettings };
+    } = {
+      settings: { now: {} },
+      tabs: {
+        get current() {
+          return page as BrowserPage; // see below
+        },
+      },
       url: () => tabs.get(tabId) ?? "",
       where: async () => ({ url: tabs.get(tabId) ?? "", title: "" }),
       goto: async (url) => {
@@ -41,7 +51,6 @@ export function createFakeBrowsers(): FakeBrowsers {
     return {
       tabId,
       page: page as BrowserPage, // the blocks of the sweep call nothing else
-      cast: () => () => {},
       recorder: { begin: () => {}, read: async () => EMPTY_RECORD },
       resumed,
       get alive() {

@@ -28,9 +28,13 @@ export class Actor {
     this.#renderer = renderer;
   }
 
-  /** As `BrowserPage.perform`. */
-  async perform(actions: readonly PageAction[], signal: AbortSignal): Promise<void> {
+  /**
+   * As `BrowserPage.perform`.
+   * @returns how many are done: fewer than there are when one of them has made the page close itself
+   */
+  async perform(actions: readonly PageAction[], signal: AbortSignal): Promise<number> {
     for (let index = 0; index < actions.length;) {
+      if (this.#tab.isClosed && index > 0) return index;
       const batch = takeBatch(actions, index);
       const lastIndex = index + batch.actions.length - 1;
       const last = batch.actions.at(-1)!;
@@ -42,6 +46,7 @@ export class Actor {
       }
       index = lastIndex + 1;
     }
+    return actions.length;
   }
 
   /**
@@ -151,13 +156,18 @@ export class Actor {
   async #input(send: () => Promise<void>, deadline: Deadline): Promise<string | null> {
     const mark = this.#navigation.mark();
     try {
-      await this.#renderer.ask(send(), deadline);
+      try {
+        await this.#renderer.ask(send(), deadline);
+      } catch (error) {
+        if (!(error instanceof ContextLost)) throw error; // it has led to another document already
+      }
+      const missed = this.#navigation.hasBegun(mark) ? null : (await this.#renderer.call("settle", [], deadline)).missed;
+      await this.arrive(mark, deadline);
+      return missed;
     } catch (error) {
-      if (!(error instanceof ContextLost)) throw error; // it has led to another document already
+      if (!this.#tab.isClosed) throw error;
+      return null; // that is what the input made the page do
     }
-    const missed = this.#navigation.hasBegun(mark) ? null : (await this.#renderer.call("settle", [], deadline)).missed;
-    await this.arrive(mark, deadline);
-    return missed;
   }
 
   /**
@@ -205,7 +215,7 @@ export class Actor {
 }
 
 /** The same error, with the action that it happened in. */
-function atAction(actionIndex: number, error: unknown): unknown {
+export function atAction(actionIndex: number, error: unknown): unknown {
   return error instanceof PageError ? new PageError(error.message, { errorClass: error.errorClass, actionIndex, cause: error }) : error;
 }
 

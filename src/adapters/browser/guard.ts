@@ -1,6 +1,8 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
 import { originOf } from "../../domain/browser-memory.ts";
 import type { Fault } from "../../domain/error.ts";
+import { headersOf, LoginAnswers, patternsOf } from "./request-settings.ts";
+import type { TabSettings } from "../../domain/tab-settings.ts";
 import type { Tab } from "./tab.ts";
 
 export type PausedRequest = CDPEvents["Fetch.requestPaused"];
@@ -25,7 +27,8 @@ export interface Refusal {
 
 /**
  * Decides on every document that the browser is about to fetch: in its tabs, in their frames and popups, each redirect anew. It listens on the
- * browser's own session, so that there is no moment in which a new tab is unwatched; nothing but documents is held up.
+ * browser's own session, so that there is no moment in which a new tab is unwatched; nothing but documents is held up, and what gets headers or a
+ * login by a tab's settings.
  */
 export class Guard {
   readonly #browser: CDPSession;
@@ -33,24 +36,31 @@ export class Guard {
   readonly #tabs = new Set<TabGuard>();
   /** Origins of the documents that were let through. */
   readonly visited = new Set<string>();
+  readonly #logins: LoginAnswers;
 
   constructor(browser: CDPSession, check: (url: string) => Fault | null) {
     this.#browser = browser;
     this.#check = check;
+    this.#logins = new LoginAnswers(browser);
     browser.on("Fetch.requestPaused", (paused) => void this.#decide(paused).catch(() => undefined)); // the request or the browser is gone
+    browser.on("Fetch.authRequired", (asked) => void this.#logins.answer(asked, this.#tabOf(asked.frameId)?.settings() ?? {}));
   }
 
   /** Begins to watch. From now on the browser saves no download either. */
   async enable(): Promise<void> {
-    await Promise.all([this.#watch(), this.#browser.send("Browser.setDownloadBehavior", { behavior: "deny", eventsEnabled: true })]);
+    await Promise.all([this.watch(), this.#browser.send("Browser.setDownloadBehavior", { behavior: "deny", eventsEnabled: true })]);
   }
 
   /** Keeps what concerns one tab for it, until it is gone. */
   follow(tab: Tab): TabGuard {
-    const followed = new TabGuard(tab, this.#browser, { check: (url) => this.check(url), watch: () => this.#watch() });
+    const followed = new TabGuard(tab, this.#browser, { check: (url) => this.check(url), watch: () => this.watch() });
     this.#tabs.add(followed);
     tab.onGone(() => this.#tabs.delete(followed));
     return followed;
+  }
+
+  #tabOf(frameId: string): TabGuard | undefined {
+    return [...this.#tabs].find(({ frames }) => frames.has(frameId));
   }
 
   /** Why this address may not be visited, or null. */
@@ -59,29 +69,34 @@ export class Guard {
     return fault === null ? null : { url, reason: fault.message };
   }
 
-  /** Answers are shown only while somebody looks at them: each costs a round trip. */
-  async #watch(): Promise<void> {
+  /** What is watched costs a round trip each: answers only while somebody looks at them, other requests only where a tab's settings concern them. */
+  async watch(): Promise<void> {
     const stages = [...this.#tabs].some((tab) => tab.onResponse !== null) ? (["Request", "Response"] as const) : (["Request"] as const);
+    const settings = [...this.#tabs].map((tab) => tab.settings());
     await this.#browser.send("Fetch.enable", {
-      patterns: stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })),
+      patterns: [...stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })), ...patternsOf(settings)],
+      ...(settings.some(({ logins }) => logins !== undefined) ? { handleAuthRequests: true } : {}),
     });
   }
 
   async #decide(paused: PausedRequest): Promise<void> {
     const { requestId, frameId, request, responseStatusCode, responseErrorReason } = paused;
-    const tab = [...this.#tabs].find(({ frames }) => frames.has(frameId));
+    const tab = this.#tabOf(frameId);
     if (responseStatusCode !== undefined || responseErrorReason !== undefined) {
-      const concerned = tab ?? (await this.#openerOf(frameId)); // a link to a file may open a window for it
+      const concerned = tab === undefined ? await this.#openerOf(frameId) : tab.concernedByAnswers(); // a link to a file may open a window for it
       const isDealtWith = (await concerned?.onResponse?.(paused, this.#browser)) ?? false;
       if (!isDealtWith) await this.#browser.send("Fetch.continueRequest", { requestId });
       return;
     }
-    const refusal = this.check(request.url);
+    const refusal = paused.resourceType === "Document" ? this.check(request.url) : null;
     if (refusal === null) {
       const origin = originOf(request.url);
-      if (origin !== null) this.visited.add(origin);
-      tab?.letThrough(frameId);
-      await this.#browser.send("Fetch.continueRequest", { requestId });
+      if (paused.resourceType === "Document") {
+        if (origin !== null) this.visited.add(origin);
+        tab?.letThrough(frameId);
+      }
+      const headers = tab === undefined ? null : headersOf(tab.settings(), request);
+      await this.#browser.send("Fetch.continueRequest", { requestId, ...(headers === null ? {} : { headers }) });
     } else {
       tab?.refuse(frameId, refusal);
       await this.#browser.send("Fetch.failRequest", { requestId, errorReason: "Aborted" }); // the page stays where it is
@@ -102,6 +117,12 @@ export class TabGuard {
   readonly frames: Set<string>;
   /** Who looks at the answers to document requests at present. */
   onResponse: ResponseHandler | null = null;
+  /** The tab that has opened this one. */
+  opener: TabGuard | null = null;
+  /** What is set for the tab. */
+  settings: () => TabSettings = () => ({});
+  /** Is told of the next document that the tab is let go to. */
+  onNextDocument: (() => void) | null = null;
   readonly #mainFrameId: string;
   readonly #browser: CDPSession;
   readonly #guard: { readonly check: (url: string) => Refusal | null; readonly watch: () => Promise<void> };
@@ -144,7 +165,15 @@ export class TabGuard {
 
   /** The next document of the main frame begins a new page: what was refused to the page before is forgotten then. */
   letThrough(frameId: string): void {
-    if (frameId === this.#mainFrameId) this.#refusals.clear();
+    if (frameId !== this.#mainFrameId) return;
+    this.#refusals.clear();
+    this.onNextDocument?.();
+    this.onNextDocument = null;
+  }
+
+  /** The tab that looks at the answers to this one's requests: itself, or one that has opened it. */
+  concernedByAnswers(): TabGuard {
+    return this.onResponse === null && this.opener !== null ? this.opener.concernedByAnswers() : this;
   }
 
   /** Tells of every download that begins; the returned function ends that. */

@@ -1,15 +1,15 @@
-import type { Browser, CDPSession } from "@cloudflare/puppeteer";
+import type { Browser } from "@cloudflare/puppeteer";
 import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
 import type { OriginStorage } from "../../domain/browser-memory.ts";
 import type { Fault } from "../../domain/error.ts";
 import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.ts";
 import { readCookies, restoreCookies } from "./checkpoint.ts";
 import { Deadline } from "./deadline.ts";
-import { watchPopups } from "./dialogs.ts";
 import { Guard } from "./guard.ts";
-import { OpenTab } from "./open-tab.ts";
+import type { Ground } from "./open-tab.ts";
 import { readOriginStorage, writeOriginStorage } from "./origin-storage.ts";
-import type { Connection } from "./tab.ts";
+import { TabGroup } from "./tab-group.ts";
+import { TabSessions } from "./tab-sessions.ts";
 
 /** A tab opens in a moment; a browser that takes longer will not do. */
 const OPEN_TAB_MS = 15_000;
@@ -26,31 +26,23 @@ const STORAGE_MS = 30_000;
 export class Lease implements BrowserLease {
   readonly sessionId: string;
   readonly resumed: boolean;
-  readonly #browser: Browser;
-  readonly #root: CDPSession;
-  readonly #connection: Connection;
-  readonly #guard: Guard;
+  readonly #ground: Ground;
   readonly #end: () => Promise<void>;
-  readonly #tabs = new Set<OpenTab>();
+  readonly #groups: Set<TabGroup>;
   /** The empty page that a new browser comes with, until it is taken. */
   #spareTarget: string | null = null;
   #over = false;
 
-  private constructor(parts: {
-    browser: Browser;
-    root: CDPSession;
-    connection: Connection;
-    guard: Guard;
-    resumed: boolean;
-    end: () => Promise<void>;
-  }) {
-    this.sessionId = parts.browser.sessionId();
-    this.resumed = parts.resumed;
-    this.#browser = parts.browser;
-    this.#root = parts.root;
-    this.#connection = parts.connection;
-    this.#guard = parts.guard;
-    this.#end = parts.end;
+  private constructor(
+    ground: Ground,
+    groups: Set<TabGroup>,
+    { resumed, end }: { readonly resumed: boolean; readonly end: () => Promise<void> },
+  ) {
+    this.sessionId = ground.browser.sessionId();
+    this.resumed = resumed;
+    this.#ground = ground;
+    this.#groups = groups;
+    this.#end = end;
   }
 
   /**
@@ -66,15 +58,16 @@ export class Lease implements BrowserLease {
     const connection = root.connection();
     if (connection === undefined) throw new PageError("the connection to the browser was lost", { errorClass: "temporary" });
     const guard = new Guard(root, options.check);
-    await deadline.wait(guard.enable());
-    watchPopups(browser);
-    const lease = new Lease({ browser, root, connection, guard, resumed: options.resumed, end: options.end });
+    const groups = new Set<TabGroup>();
+    const sessions = new TabSessions(root, (target) => [...groups].some((group) => group.notice(target)));
+    await deadline.wait(Promise.all([guard.enable(), sessions.enable()]));
+    const lease = new Lease({ browser, root, connection, guard, sessions }, groups, options);
     if (!options.resumed) lease.#spareTarget = await deadline.wait(lease.#findSpare());
     return lease;
   }
 
   get alive(): boolean {
-    return !this.#over && this.#browser.connected;
+    return !this.#over && this.#ground.browser.connected;
   }
 
   async openTab({
@@ -88,51 +81,46 @@ export class Lease implements BrowserLease {
     readonly record?: RecordWish;
     readonly signal: AbortSignal;
   }): Promise<BrowserTab> {
-    const taken = tabId === null ? null : await this.#takeUp(tabId, record, signal);
+    const taken = tabId === null ? null : await this.#takeUp(tabId, state, record, signal);
     if (taken !== null) return taken;
-    const deadline = new Deadline(OPEN_TAB_MS, signal);
-    const tab = await this.#attach(await this.#newTarget(deadline), false, record, deadline);
-    try {
-      if (state !== null) await tab.restore(state, signal);
-      return tab;
-    } catch (error) {
-      await tab.close();
-      throw error;
-    }
+    return await this.#group(record, async (group) => {
+      const deadline = new Deadline(OPEN_TAB_MS, signal);
+      await group.begin(await this.#newTarget(deadline), state, () => this.#newTarget(deadline), signal, deadline);
+    });
   }
 
   async cookies(): Promise<Cookies> {
-    return await new Deadline(COOKIES_MS).wait(readCookies(this.#root));
+    return await new Deadline(COOKIES_MS).wait(readCookies(this.#ground.root));
   }
 
   async setCookies(cookies: Cookies): Promise<void> {
-    await new Deadline(COOKIES_MS).wait(restoreCookies(this.#root, cookies));
+    await new Deadline(COOKIES_MS).wait(restoreCookies(this.#ground.root, cookies));
   }
 
   get visited(): readonly string[] {
-    return [...this.#guard.visited];
+    return [...this.#ground.guard.visited];
   }
 
   async originStorage(origins: readonly string[]): Promise<OriginStorage[]> {
-    return await readOriginStorage(this.#connection, origins, new Deadline(STORAGE_MS));
+    return await readOriginStorage(this.#ground.connection, origins, new Deadline(STORAGE_MS));
   }
 
   async setOriginStorage(storage: readonly OriginStorage[]): Promise<void> {
-    await writeOriginStorage(this.#connection, storage, new Deadline(STORAGE_MS));
+    await writeOriginStorage(this.#ground.connection, storage, new Deadline(STORAGE_MS));
   }
 
   async tabIds(): Promise<string[]> {
-    const { targetInfos } = await this.#connection.send("Target.getTargets");
+    const { targetInfos } = await this.#ground.connection.send("Target.getTargets");
     return targetInfos.flatMap(({ type, targetId }) => (type === "page" ? [targetId] : []));
   }
 
   async closeTab(tabId: string): Promise<void> {
-    await this.#connection.send("Target.closeTarget", { targetId: tabId }).catch(() => undefined); // it is gone
+    await this.#ground.connection.send("Target.closeTarget", { targetId: tabId }).catch(() => undefined); // it is gone
   }
 
   async disconnect(): Promise<void> {
     this.#giveUp("the browser was let go");
-    await this.#browser.disconnect();
+    await this.#ground.browser.disconnect();
   }
 
   async close(): Promise<void> {
@@ -142,15 +130,15 @@ export class Lease implements BrowserLease {
 
   #giveUp(reason: string): void {
     this.#over = true;
-    for (const tab of this.#tabs) tab.letGo(reason);
+    for (const group of this.#groups) group.letGo(reason);
   }
 
   /** @returns null when that tab is gone, or of no use any more; then it is closed */
-  async #takeUp(tabId: string, record: RecordWish, signal: AbortSignal): Promise<BrowserTab | null> {
-    const { targetInfos } = await this.#connection.send("Target.getTargets");
+  async #takeUp(tabId: string, state: PageState | null, record: RecordWish, signal: AbortSignal): Promise<BrowserTab | null> {
+    const { targetInfos } = await this.#ground.connection.send("Target.getTargets");
     if (!targetInfos.some(({ type, targetId }) => type === "page" && targetId === tabId)) return null;
     try {
-      return await this.#attach(tabId, true, record, new Deadline(OPEN_TAB_MS, signal));
+      return await this.#group(record, (group) => group.takeUp(tabId, state, targetInfos, new Deadline(OPEN_TAB_MS, signal)));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof PageError) return null;
@@ -158,23 +146,29 @@ export class Lease implements BrowserLease {
     }
   }
 
-  async #attach(targetId: string, resumed: boolean, record: RecordWish, deadline: Deadline): Promise<OpenTab> {
-    const parts = { browser: this.#browser, connection: this.#connection, guard: this.#guard, record };
-    const tab = await OpenTab.attach(parts, targetId, resumed, deadline);
-    this.#tabs.add(tab);
-    tab.onGone(() => this.#tabs.delete(tab));
-    return tab;
+  /** A group of tabs, known to the browser before it begins: no window that it opens is missed. */
+  async #group(record: RecordWish, begin: (group: TabGroup) => Promise<void>): Promise<TabGroup> {
+    for (const known of this.#groups) if (known.isOver) this.#groups.delete(known);
+    const group = new TabGroup(this.#ground, record);
+    this.#groups.add(group);
+    try {
+      await begin(group);
+      return group;
+    } catch (error) {
+      this.#groups.delete(group);
+      throw error;
+    }
   }
 
   async #newTarget(deadline: Deadline): Promise<string> {
     const spare = this.#spareTarget;
     this.#spareTarget = null;
     if (spare !== null) return spare;
-    return (await deadline.wait(this.#connection.send("Target.createTarget", { url: "about:blank" }))).targetId;
+    return (await deadline.wait(this.#ground.connection.send("Target.createTarget", { url: "about:blank" }))).targetId;
   }
 
   async #findSpare(): Promise<string | null> {
-    const { targetInfos } = await this.#connection.send("Target.getTargets");
+    const { targetInfos } = await this.#ground.connection.send("Target.getTargets");
     return (
       targetInfos.find(({ type, openerId, url }) => type === "page" && openerId === undefined && url === "about:blank")?.targetId ?? null
     );

@@ -41,14 +41,23 @@ export class Navigation {
   #starts = 0;
   #movesWithin = 0;
   #isError = false;
+  /** Of a window: before its first document. */
+  #beginning: NavigationMark | null = null;
   #changed = Promise.withResolvers<void>();
 
-  /** @param frame the tab's main frame as it is now */
-  constructor(tab: Tab, frame: Frame) {
+  /**
+   * @param frame the tab's main frame as it is now
+   * @param isWindow is it a window that was opened to go somewhere?
+   */
+  constructor(tab: Tab, frame: Frame, isWindow = false) {
     const { cdp } = tab;
     this.#tab = tab;
     this.#url = addressOf(frame);
     this.#loaderId = frame.loaderId;
+    if (isWindow && this.#url === "") {
+      this.#beginning = this.mark();
+      this.#begin();
+    }
     const on =
       <E extends { frameId: string }>(handle: (event: E) => void) =>
       (event: E) => {
@@ -118,9 +127,22 @@ export class Navigation {
     return this.#underWay;
   }
 
-  /** Does it still load something: a document, pictures, what is in its frames? */
-  get isLoading(): boolean {
-    return this.#loading;
+  /** The first document of a window is on its way: nothing else tells of it when it began before anybody listened. */
+  expectDocument(): void {
+    if (this.#loaderId !== this.#beginning?.loaderId) return; // it is there
+    this.#loading = true;
+    this.#underWay = true;
+    this.#begin();
+    this.#wake();
+  }
+
+  /**
+   * Waits for the first document of a window; returns at once in another tab.
+   * @throws TimeUp
+   */
+  async begun(deadline: Deadline): Promise<void> {
+    if (this.#beginning !== null) await this.settled(this.#beginning, deadline);
+    this.#beginning = null;
   }
 
   /** To be taken before an act and given to `settled` after it. */

@@ -1,19 +1,19 @@
-import type { Browser } from "@cloudflare/puppeteer";
-import { PageError, type PageState } from "../../domain/browser.ts";
-import type { BrowserTab, RecordWish } from "../../ports/browser.ts";
+import type { Browser, CDPSession } from "@cloudflare/puppeteer";
+import { PageError, type TabState } from "../../domain/browser.ts";
+import type { TabSettings } from "../../domain/tab-settings.ts";
+import type { RecordWish } from "../../ports/browser.ts";
+import type { PageTabs } from "../../ports/page-surroundings.ts";
 import { storageScript } from "./checkpoint.ts";
+import { BrowserCookies } from "./cookies.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
-import { answerDialogs } from "./dialogs.ts";
+import { answerDialogs, type DialogLog } from "./dialogs.ts";
+import { Emulation } from "./emulation.ts";
 import type { Guard, TabGuard } from "./guard.ts";
 import { Navigation } from "./navigation.ts";
 import { CdpPage } from "./page.ts";
 import { Recorder } from "./recorder.ts";
-import { Renderer } from "./renderer.ts";
-import { Screencast } from "./screencast.ts";
+import { letRun, type TabSessions } from "./tab-sessions.ts";
 import { type Connection, Tab } from "./tab.ts";
-
-/** What pages are laid out for: a common laptop. */
-const VIEWPORT = { width: 1280, height: 800, deviceScaleFactor: 1, mobile: false };
 
 /** A checkpoint is taken between blocks: a page that is busy does not hold up the run for longer. */
 const CHECKPOINT_MS = 3000;
@@ -27,23 +27,61 @@ const RESTORE_MS = 60_000;
 /** How long a tab may take to close before its process is ended. */
 const CLOSE_MS = 2000;
 
+/** The browser that a tab is in. */
+export interface Ground {
+  readonly browser: Browser;
+  /** The browser's own session. */
+  readonly root: CDPSession;
+  readonly connection: Connection;
+  readonly guard: Guard;
+  readonly sessions: TabSessions;
+}
+
+/** How a tab is begun with. */
+export interface TabBeginning {
+  /** Was it there before (true), or is it new? */
+  readonly resumed: boolean;
+  /** Has a page opened it, to go somewhere? */
+  readonly isWindow: boolean;
+  readonly settings: TabSettings;
+  readonly record: RecordWish;
+  readonly opener: OpenTab | null;
+  readonly tabs: PageTabs;
+  readonly dialogs: DialogLog;
+}
+
+interface TabParts {
+  readonly tab: Tab;
+  readonly ground: Ground;
+  readonly page: CdpPage;
+  readonly navigation: Navigation;
+  readonly emulation: Emulation;
+  readonly watched: TabGuard;
+  readonly recorder: Recorder;
+  readonly opener: OpenTab | null;
+}
+
 /** A tab that is ours, with its page ready for use. */
-export class OpenTab implements BrowserTab {
+export class OpenTab {
   readonly page: CdpPage;
   readonly recorder: Recorder;
-  readonly cast: BrowserTab["cast"];
-  readonly resumed: boolean;
+  readonly opener: OpenTab | null;
   readonly #tab: Tab;
-  readonly #connection: Connection;
-  #storage: PageState["storage"] = null;
+  readonly #ground: Ground;
+  readonly #navigation: Navigation;
+  readonly #emulation: Emulation;
+  readonly #watched: TabGuard;
+  #storage: TabState["storage"] = null;
 
-  private constructor(tab: Tab, connection: Connection, page: CdpPage, recorder: Recorder, screencast: Screencast, resumed: boolean) {
+  private constructor({ tab, ground, page, navigation, emulation, watched, recorder, opener }: TabParts) {
     this.page = page;
     this.recorder = recorder;
-    this.cast = (onFrame) => screencast.start(onFrame);
-    this.resumed = resumed;
+    this.opener = opener;
     this.#tab = tab;
-    this.#connection = connection;
+    this.#ground = ground;
+    this.#navigation = navigation;
+    this.#emulation = emulation;
+    this.#watched = watched;
   }
 
   /**
@@ -51,34 +89,22 @@ export class OpenTab implements BrowserTab {
    * @param targetId Chromium's id of it
    * @throws PageError when the page does not react or stands at an address that may not be visited; the tab is closed then
    */
-  static async attach(
-    {
-      browser,
-      connection,
-      guard,
-      record,
-    }: { readonly browser: Browser; readonly connection: Connection; readonly guard: Guard; readonly record: RecordWish },
-    targetId: string,
-    resumed: boolean,
-    deadline: Deadline,
-  ): Promise<OpenTab> {
-    const { targetInfo } = await deadline.wait(connection.send("Target.getTargetInfo", { targetId }));
-    const tab = new Tab(targetId, await deadline.wait(connection.createSession(targetInfo)), browser);
+  static async attach(ground: Ground, targetId: string, beginning: TabBeginning, deadline: Deadline): Promise<OpenTab> {
+    const { browser, root, connection, guard, sessions } = ground;
+    const { resumed, isWindow, settings, record, opener, tabs, dialogs } = beginning;
+    const tab = new Tab(targetId, await deadline.wait(sessions.of(targetId)), browser);
     const watched = guard.follow(tab);
+    const emulation = new Emulation(tab, browser, root, settings, () => guard.watch());
+    watched.settings = () => emulation.now;
+    watched.opener = opener === null ? null : opener.#watched;
     try {
       const recorder = new Recorder(tab, record);
-      const navigation = await prepare(tab, watched, recorder, deadline);
+      const navigation = await prepare(tab, watched, emulation, recorder, { dialogs, isWindow }, deadline);
       const refusal = resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
-      const renderer = new Renderer(tab, navigation);
-      return new OpenTab(
-        tab,
-        connection,
-        new CdpPage(tab, navigation, watched, renderer),
-        recorder,
-        new Screencast(tab, renderer),
-        resumed,
-      );
+      const cookies = new BrowserCookies(tab, root);
+      const page = new CdpPage(tab, navigation, watched, { tabs, dialogs, cookies, settings: emulation });
+      return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, opener });
     } catch (error) {
       await closeTarget(tab, connection);
       throw error;
@@ -89,15 +115,38 @@ export class OpenTab implements BrowserTab {
     return this.#tab.id;
   }
 
+  get settings(): TabSettings {
+    return this.#emulation.now;
+  }
+
   get alive(): boolean {
     return this.#tab.gone === null;
+  }
+
+  /** Was it closed in good order? Otherwise it has crashed, or its browser is gone. */
+  get isClosed(): boolean {
+    return this.#tab.isClosed;
+  }
+
+  /**
+   * Waits for the first document of a window that its page has opened.
+   * @throws TimeUp
+   */
+  async hasBegun(deadline: Deadline): Promise<void> {
+    await this.#navigation.begun(deadline);
+  }
+
+  /** Says again what is set: a tab of the same process has taken some of it with it. */
+  async sayAgain(): Promise<void> {
+    const { locale, timeZone } = this.settings;
+    if (locale !== undefined || timeZone !== undefined) await this.#tab.wait(this.#emulation.begin(), new Deadline(REACT_MS));
   }
 
   /**
    * Goes on where a checkpoint was taken: its address, with the storage in place before the page's scripts run.
    * @throws PageError when the address cannot be opened or not in time
    */
-  async restore(state: PageState, signal: AbortSignal): Promise<void> {
+  async restore(state: TabState, signal: AbortSignal): Promise<void> {
     const deadline = new Deadline(RESTORE_MS, signal);
     if (!/^https?:/.test(state.url)) return;
     const goto = () => this.page.goto(state.url, { waitUntil: "load", timeoutMs: deadline.remainingMs, signal });
@@ -113,16 +162,17 @@ export class OpenTab implements BrowserTab {
     }
   }
 
-  async checkpoint(): Promise<PageState> {
-    const storage = await this.page.storage(new Deadline(CHECKPOINT_MS));
+  async checkpoint(): Promise<TabState> {
+    const storage = await this.page.peekStorage(new Deadline(CHECKPOINT_MS));
     if (storage !== undefined) this.#storage = storage;
     const url = this.page.url();
     const isOfThisPage = this.#storage !== null && URL.canParse(url) && new URL(url).origin === this.#storage.origin;
-    return { url, storage: isOfThisPage ? this.#storage : null };
+    const { settings } = this;
+    return { url, storage: isOfThisPage ? this.#storage : null, ...(Object.keys(settings).length === 0 ? {} : { settings }) };
   }
 
   async close(): Promise<void> {
-    await closeTarget(this.#tab, this.#connection);
+    await closeTarget(this.#tab, this.#ground.connection);
   }
 
   onGone(listener: () => void): void {
@@ -135,12 +185,9 @@ export class OpenTab implements BrowserTab {
   }
 }
 
-/** Closes a tab and the windows that it has opened. A page that is busy for ever does not close: its process is ended then. */
+/** Closes a tab. A page that is busy for ever does not close: its process is ended then. */
 async function closeTarget(tab: Tab, connection: Connection): Promise<void> {
   if (tab.gone !== null) return;
-  const { targetInfos } = await connection.send("Target.getTargets").catch(() => ({ targetInfos: [] })); // the browser is gone
-  for (const { targetId, openerId } of targetInfos)
-    if (openerId === tab.id) connection.send("Target.closeTarget", { targetId }).catch(() => undefined);
   const gone = new Promise<void>((resolve) => tab.onGone(resolve));
   connection.send("Target.closeTarget", { targetId: tab.id }).catch(() => undefined); // it or the browser is gone
   await new Deadline(CLOSE_MS).wait(gone).catch(async () => {
@@ -150,24 +197,37 @@ async function closeTarget(tab: Tab, connection: Connection): Promise<void> {
   tab.lose("the page was closed");
 }
 
-/** Everything in one round trip. */
-async function prepare(tab: Tab, watched: TabGuard, recorder: Recorder, deadline: Deadline): Promise<Navigation> {
+/** Everything in one round trip. A window is let run when all has been said: some of it is answered only then. */
+async function prepare(
+  tab: Tab,
+  watched: TabGuard,
+  emulation: Emulation,
+  recorder: Recorder,
+  { dialogs, isWindow }: Pick<TabBeginning, "dialogs" | "isWindow">,
+  deadline: Deadline,
+): Promise<Navigation> {
   const { cdp } = tab;
-  answerDialogs(cdp);
-  const tree = cdp.send("Page.getFrameTree").then(({ frameTree }) => frameTree);
+  answerDialogs(cdp, emulation, dialogs);
+  const enabled = cdp.send("Page.enable");
+  const navigating = cdp.send("Page.getFrameTree").then(({ frameTree }) => {
+    watched.know(frameTree);
+    return new Navigation(tab, frameTree.frame, isWindow);
+  });
+  if (isWindow) {
+    const expect = (navigation: Navigation) => navigation.expectDocument();
+    watched.onNextDocument = () => void navigating.then(expect).catch(() => undefined); // the tab is gone
+  }
   const ready = Promise.all([
-    cdp.send("Page.enable"),
-    tree,
-    cdp.send("Emulation.setDeviceMetricsOverride", VIEWPORT),
+    navigating,
+    enabled,
+    emulation.begin(),
     cdp.send("Emulation.setFocusEmulationEnabled", { enabled: true }),
     recorder.enable(),
+    cdp.send("Page.setLifecycleEventsEnabled", { enabled: true }), // tells of what has been reached already
+    ...(isWindow ? [letRun(cdp)] : []),
   ]);
   try {
-    const [, frameTree] = await tab.wait(ready, deadline.atMost(REACT_MS));
-    watched.know(frameTree);
-    const navigation = new Navigation(tab, frameTree.frame);
-    await tab.wait(cdp.send("Page.setLifecycleEventsEnabled", { enabled: true }), deadline); // tells of what has been reached already
-    return navigation;
+    return (await tab.wait(ready, deadline.atMost(REACT_MS)))[0];
   } catch (error) {
     throw error instanceof TimeUp ? new PageError("the page does not react", { errorClass: "temporary", cause: error }) : error;
   }

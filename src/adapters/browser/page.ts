@@ -14,17 +14,19 @@ import {
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import type { Arrival, BrowserPage, NavigateOptions, PageOptions, PrintOptions } from "../../ports/browser.ts";
-import { Actor } from "./actor.ts";
+import type { PageCookies, PageDialogs, PageSettings, PageStorage, PageSurroundings, PageTabs } from "../../ports/page-surroundings.ts";
+import { Actor, atAction } from "./actor.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import { catchDownload, readStream } from "./download.ts";
 import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box } from "./in-page/protocol.ts";
 import type { Navigation } from "./navigation.ts";
 import { classOfNetError, describeNetError } from "./net-errors.ts";
-import type { Renderer } from "./renderer.ts";
+import { Renderer } from "./renderer.ts";
 import { runScript } from "./script.ts";
 import { SecretFields } from "./secret-fields.ts";
 import { ContextLost, type Tab } from "./tab.ts";
+import { WebStorage } from "./web-storage.ts";
 
 /** An answer that need not be waited for in the page takes at most this long, unless the page is busy. */
 const ANSWER_MS = 3000;
@@ -41,13 +43,24 @@ export class CdpPage implements BrowserPage {
   readonly #actor: Actor;
   readonly #secrets: SecretFields;
 
-  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer) {
+  readonly tabs: PageTabs;
+  readonly dialogs: PageDialogs;
+  readonly cookies: PageCookies;
+  readonly storage: PageStorage;
+  readonly settings: PageSettings;
+
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, around: Omit<PageSurroundings, "storage">) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
-    this.#renderer = renderer;
+    this.#renderer = new Renderer(tab, navigation);
     this.#actor = new Actor(tab, navigation, guard, this.#renderer);
     this.#secrets = new SecretFields(this.#renderer, navigation);
+    this.tabs = around.tabs;
+    this.dialogs = around.dialogs;
+    this.cookies = around.cookies;
+    this.storage = new WebStorage(this.#renderer);
+    this.settings = around.settings;
   }
 
   url(): string {
@@ -64,7 +77,7 @@ export class CdpPage implements BrowserPage {
     const refusal = this.#guard.check(url);
     if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
     try {
-      await this.#renderer.leave(url, deadline);
+      await this.#renderer.free(deadline);
       await this.#navigate(url, waitUntil, deadline);
       return await this.#arrival(deadline);
     } catch (error) {
@@ -86,8 +99,15 @@ export class CdpPage implements BrowserPage {
     return this.#move("be loaded again", (deadline) => this.#tab.wait(this.#tab.cdp.send("Page.reload"), deadline), options);
   }
 
-  perform(actions: readonly PageAction[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    return this.#actor.perform(actions, signal);
+  async perform(actions: readonly PageAction[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const done = await this.#actor.perform(actions, signal);
+    if (done === actions.length) return;
+    // The page has closed itself: what is left is done in the tab that is the current one now.
+    try {
+      await this.tabs.current.perform(actions.slice(done), { signal });
+    } catch (error) {
+      throw error instanceof PageError ? atAction(done + (error.actionIndex ?? 0), error) : error;
+    }
   }
 
   async read(
@@ -185,7 +205,7 @@ export class CdpPage implements BrowserPage {
   }
 
   /** Storage of the page's origin; null where it has none, undefined when a busy page does not tell in time. */
-  async storage(deadline: Deadline): Promise<PageState["storage"] | undefined> {
+  async peekStorage(deadline: Deadline): Promise<PageState["storage"] | undefined> {
     try {
       return await this.#renderer.callGently("storage", [], deadline);
     } catch (error) {

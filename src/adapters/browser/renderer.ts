@@ -6,17 +6,13 @@ import type { Navigation } from "./navigation.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
 /** The isolated world of the library: it shares the document with the page's scripts and nothing else. */
-export const WORLD = "pilotfish";
+const WORLD = "pilotfish";
 
 /** A page that is silent for this long is interrupted. */
 const INTERRUPT_MS = 700;
 
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
-
-/** A document that has opened so many dialogs, the last of them so lately, will open more. */
-const MANY_DIALOGS = 3;
-const LATELY_MS = 1000;
 
 /** The library's place in one document. */
 interface World {
@@ -34,16 +30,10 @@ export class Renderer {
   readonly #navigation: Navigation;
   #world: World | null = null;
   #recovery: Promise<void> = Promise.resolve();
-  #dialogs = { loaderId: "", count: 0, lastAt: 0 };
 
   constructor(tab: Tab, navigation: Navigation) {
     this.#tab = tab;
     this.#navigation = navigation;
-    tab.cdp.on("Page.javascriptDialogOpening", () => {
-      const { loaderId } = navigation;
-      const { count } = this.#dialogs.loaderId === loaderId ? this.#dialogs : { count: 0 };
-      this.#dialogs = { loaderId, count: count + 1, lastAt: Date.now() };
-    });
   }
 
   /**
@@ -72,21 +62,10 @@ export class Renderer {
     }
   }
 
-  /** Makes a page answer that may be busy. */
+  /** Makes a page answer that may be busy, as it has to before it can be left. */
   async free(deadline: Deadline): Promise<void> {
     await deadline.wait(this.#recovery);
     await deadline.wait(this.#interrupt());
-  }
-
-  /**
-   * Makes a page let go, whatever it is at. What it still loads is given up: its requests could keep those of the next document waiting.
-   * @param to the address that the tab is about to go to
-   */
-  async leave(to: string, deadline: Deadline): Promise<void> {
-    await deadline.wait(this.#recovery);
-    const staysHere = to.includes("#") && withoutFragment(to) === withoutFragment(this.#navigation.url);
-    if (this.#navigation.isUnderWay || (this.#navigation.isLoading && !staysHere)) this.#stopLoading();
-    if (this.#opensDialogs || !(await deadline.wait(this.#answers()))) await deadline.wait(this.#silence(deadline));
   }
 
   /**
@@ -154,50 +133,12 @@ export class Renderer {
   /** Ends a navigation or a script that keeps the page from answering; gives the tab up when even that does not help. Never throws. */
   async #interrupt(): Promise<void> {
     if (this.#tab.gone !== null) return;
-    if (this.#navigation.isUnderWay) this.#stopLoading();
-    await this.#untilItAnswers();
-  }
-
-  /**
-   * Has a page that would not let go run no script any more, and puts an empty one in its place. Without that, a script that begins anew at each
-   * interruption would keep the next document from coming, and a dialog that opens at the moment of the change could be closed by nobody.
-   */
-  async #silence(deadline: Deadline): Promise<void> {
-    const { loaderId } = this.#navigation;
-    this.#allowScripts(false);
-    try {
-      this.#endScript();
-      await this.#untilItAnswers();
-      const { loaderId: emptyId } = await this.#tab.wait(this.#tab.cdp.send("Page.navigate", { url: "about:blank" }), deadline);
-      if (emptyId !== undefined && emptyId !== loaderId) await this.#navigation.reached("load", emptyId, deadline);
-    } finally {
-      this.#allowScripts(true);
-    }
-  }
-
-  get #opensDialogs(): boolean {
-    const { loaderId, count, lastAt } = this.#dialogs;
-    return loaderId === this.#navigation.loaderId && count >= MANY_DIALOGS && Date.now() - lastAt < LATELY_MS;
-  }
-
-  /** Ends scripts until the page answers; gives the tab up when that does not help. Never throws. */
-  async #untilItAnswers(): Promise<void> {
+    const tell = (message: Promise<unknown>) => this.#tab.wait(message, new Deadline(INTERRUPT_MS)).catch(() => undefined);
+    if (this.#navigation.isUnderWay) await tell(this.#tab.cdp.send("Page.stopLoading"));
     for (let scripts = 0; !(await this.#answers()); scripts++) {
       if (scripts === MAX_INTERRUPTED) return void this.#tab.lose("the page does not react any more");
-      this.#endScript(); // the next question must be there before the page's next script begins
+      await tell(this.#tab.cdp.send("Runtime.terminateExecution"));
     }
-  }
-
-  #stopLoading(): void {
-    this.#tab.cdp.send("Page.stopLoading").catch(() => undefined); // the tab is gone
-  }
-
-  #endScript(): void {
-    this.#tab.cdp.send("Runtime.terminateExecution").catch(() => undefined); // see above
-  }
-
-  #allowScripts(allowed: boolean): void {
-    this.#tab.cdp.send("Emulation.setScriptExecutionDisabled", { value: !allowed }).catch(() => undefined); // see above
   }
 
   async #answers(): Promise<boolean> {
@@ -210,10 +151,6 @@ export class Renderer {
 }
 
 type Answer<M extends keyof PageLibrary> = Awaited<ReturnType<PageLibrary[M]>>;
-
-function withoutFragment(url: string): string {
-  return url.split("#", 1)[0]!;
-}
 
 /** A value as JavaScript: JSON to be parsed there, so that a key `__proto__` stays a key. */
 export function toScript(value: unknown): string {

@@ -17,12 +17,16 @@ const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection closed|Ses
 /** During a long wait the browser is told something now and then: one that nobody talks to is taken for idle and ended. */
 const HEARTBEAT_MS = 30_000;
 
+/** By then the browser has told why a session has ended. */
+const TOLD_MS = 300;
+
 /** One tab over CDP: knows whether it is still there, and lets no call wait for a tab that is not. */
 export class Tab {
   /** Of the target and of its main frame: Chromium gives both the same. */
   readonly id: string;
   readonly cdp: CDPSession;
   #gone: PageError | null = null;
+  #isClosed = false;
   readonly #lost = Promise.withResolvers<never>();
   readonly #whenGone: (() => void)[] = [];
 
@@ -32,7 +36,11 @@ export class Tab {
     this.#lost.promise.catch(() => undefined); // it is also told to whoever waits
     const disconnected = () => this.lose("the connection to the browser was lost");
     const crashed = ({ targetId }: { targetId: string }) => targetId === id && this.lose("the page crashed");
-    const destroyed = ({ targetId }: { targetId: string }) => targetId === id && this.lose("the page was closed");
+    const destroyed = ({ targetId }: { targetId: string }) => {
+      if (targetId !== id) return;
+      this.#isClosed ||= this.#gone === null;
+      this.lose("the page was closed");
+    };
     const connection = cdp.connection();
     browser.on("disconnected", disconnected);
     connection?.on("Target.targetCrashed", crashed);
@@ -55,12 +63,24 @@ export class Tab {
     return this.#gone;
   }
 
+  /** Was it closed in good order, by its page or by us? */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Gives the tab up: what waits for it and what comes later fails with this. */
   lose(reason: string): PageError {
     this.#gone ??= new PageError(reason, { errorClass: "temporary" });
     this.#lost.reject(this.#gone);
     for (const listener of this.#whenGone.splice(0)) listener();
     return this.#gone;
+  }
+
+  /** A session ends before the browser tells that its tab was closed or has crashed. */
+  async #whyLost(): Promise<PageError> {
+    const told = new Promise((resolve) => setTimeout(resolve, TOLD_MS));
+    await Promise.race([told, this.#lost.promise]).catch(() => undefined); // that is it
+    return this.#gone ?? this.lose("the connection to the browser was lost");
   }
 
   /**
@@ -78,7 +98,7 @@ export class Tab {
     } catch (error) {
       if (error instanceof PageError || !(error instanceof Error)) throw error;
       if (GONE_WITH_DOCUMENT.test(error.message)) throw new ContextLost(error.message, { cause: error });
-      if (GONE_WITH_SESSION.test(error.message)) throw this.lose("the connection to the browser was lost");
+      if (GONE_WITH_SESSION.test(error.message)) throw await this.#whyLost();
       throw error;
     } finally {
       clearInterval(heartbeat);

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { isJsonObject } from "../../domain/json.ts";
+import { clearCookies, getCookies, setCookies } from "./cookies.ts";
+import { dialog, getDialogs } from "./dialogs.ts";
+import { basicAuth, setGeolocation, setHeaders, setLocale, setTimezone, setUserAgent, setViewport } from "./emulation.ts";
 import { check, fill, select, uncheck, upload } from "./forms.ts";
 import { press, type } from "./keyboard.ts";
 import { back, forward, goto, reload } from "./navigation.ts";
@@ -7,6 +10,8 @@ import { click, focus, hover } from "./pointer.ts";
 import { download, evaluate, extract, screenshot } from "./reading.ts";
 import { scroll } from "./scrolling.ts";
 import type { Step, StepKind } from "./step.ts";
+import { clearStorage, getStorage, setStorage } from "./storage.ts";
+import { closeTab, listTabs, newTab, switchTab } from "./tabs.ts";
 import { waitFor } from "./waiting.ts";
 
 /** Every kind of step, in the order of the documentation. */
@@ -31,6 +36,25 @@ const STEP_KINDS: readonly [StepKind, ...StepKind[]] = [
   evaluate,
   screenshot,
   download,
+  dialog,
+  getDialogs,
+  newTab,
+  switchTab,
+  closeTab,
+  listTabs,
+  getCookies,
+  setCookies,
+  clearCookies,
+  getStorage,
+  setStorage,
+  clearStorage,
+  setViewport,
+  setUserAgent,
+  setLocale,
+  setTimezone,
+  setGeolocation,
+  setHeaders,
+  basicAuth,
 ];
 
 const KIND_BY_ACTION: ReadonlyMap<unknown, StepKind> = new Map(STEP_KINDS.map((kind) => [kind.action, kind]));

@@ -61,8 +61,12 @@ export async function leaseBrowser({
   return {
     lease,
     sessionId: lease.sessionId,
-    tabId: tab.tabId,
-    page: tab.page,
+    get tabId() {
+      return tab.tabId;
+    },
+    get page() {
+      return tab.page;
+    },
     resumed: tab.resumed,
     get alive() {
       return tab.alive;

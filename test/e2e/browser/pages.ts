@@ -26,6 +26,9 @@ export default async function serve({ provide }: TestProject): Promise<() => Pro
   };
 }
 
+/** How often `/login` was asked, by its `id`. */
+const asked = new Map<string, number>();
+
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://site");
   const query = (name: string) => searchParams.get(name) ?? "";
@@ -50,15 +53,6 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/loop": // redirects to itself
       response.writeHead(302, { location: "/loop" }).end();
       return;
-    case "/ping-pong": {
-      // two pages that send the browser to each other
-      const [here, there] = query("to") === "ping" ? ["ping", "pong"] : ["pong", "ping"];
-      return html(response, `<title>${here}</title><button id=ok>OK</button><script>location.replace("/ping-pong?to=${there}")</script>`);
-    }
-    case "/trickle": // comes bit by bit, and never ends
-      response.writeHead(200, { "content-type": query("type") });
-      response.write("<!doctype html><title>Trickle</title><button id=ok>OK</button>");
-      return trickle(response);
     case "/status":
       response.statusCode = Number(query("code"));
       return html(response, `<title>Status ${query("code")}</title>`);
@@ -73,6 +67,16 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       return html(response, "<title>Set</title>");
     case "/cookies": // what the browser sent
       return html(response, `<title>Cookies</title><pre id=cookies>${request.headers.cookie ?? ""}</pre>`);
+    case "/headers": // what the browser sent, as a page and for scripts of other origins
+      response.setHeader("access-control-allow-origin", "*").setHeader("access-control-allow-headers", "*");
+      return html(response, `<title>Headers</title><pre id=headers>${JSON.stringify(request.headers)}</pre>`);
+    case "/login": // asks who is there; counts how often it was asked
+      asked.set(query("id"), (asked.get(query("id")) ?? 0) + 1);
+      if (request.headers.authorization === `Basic ${btoa("ann:s3cret")}`) return html(response, "<title>Ann's</title>");
+      response.writeHead(401, { "www-authenticate": 'Basic realm="Site"', "content-type": "text/html" }).end("<title>Who?</title>");
+      return;
+    case "/asked":
+      return html(response, `<title>${asked.get(query("id")) ?? 0}</title>`);
     case "/my-cookies.txt": // the same, as a file
       response.writeHead(200, { "content-type": "text/plain" }).end(request.headers.cookie ?? "");
       return;
@@ -87,11 +91,6 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response.statusCode = 404;
       return html(response, "<title>Nothing here</title>");
   }
-}
-
-function trickle(response: ServerResponse): void {
-  const writing = setInterval(() => response.write("<p>more</p>"), 20);
-  response.once("close", () => clearInterval(writing));
 }
 
 function html(response: ServerResponse, body: string): void {

@@ -31,5 +31,21 @@ export function library(dom, actor, chooser, reader, hider) {
         return null; // sandboxed documents and those of `about:` and `data:` have none
       }
     },
+    changeStorage(kind, removed, entries) {
+      let storage;
+      try {
+        storage = kind === "local" ? localStorage : sessionStorage;
+      } catch {
+        return "none";
+      }
+      if (removed === null) storage.clear();
+      else for (const key of removed) storage.removeItem(key);
+      try {
+        for (const [key, value] of Object.entries(entries)) storage.setItem(key, value);
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error); // it is full
+      }
+      return null;
+    },
   };
 }

@@ -70,6 +70,11 @@ export interface PageLibrary {
   canClick(target: BrowserTarget): boolean;
   where(): Whereabouts;
   storage(): { origin: string; local: Record<string, string>; session: Record<string, string> } | null;
+  /**
+   * Removes these keys (null: all), then puts these entries.
+   * @returns null, `none` for a document without storage, or why an entry was not taken
+   */
+  changeStorage(kind: "local" | "session", removed: readonly string[] | null, entries: Readonly<Record<string, string>>): string | null;
   /** Lets the page do what it has already set out to do. `missed`: what the pointer met instead of what it was sent to, by the last `run`. */
   settle(): Promise<{ readonly missed: string | null }>;
   /** What has the focus is not to be seen in pictures from now on. */

@@ -1,0 +1,49 @@
+import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
+
+export type TargetInfo = CDPEvents["Target.targetCreated"]["targetInfo"];
+
+/**
+ * The sessions of the browser's tabs. Chromium attaches to every tab as it appears, also to a window that a page opens, and lets it do nothing
+ * before `letRun`: so what is set for a window is in force before its first request and its first script.
+ */
+export class TabSessions {
+  readonly #root: CDPSession;
+  readonly #sessions = new Map<string, PromiseWithResolvers<CDPSession>>();
+
+  /** @param onWindow is told of every tab that a page has opened. @returns does it let it run? Others run at once */
+  constructor(root: CDPSession, onWindow: (target: TargetInfo) => boolean) {
+    this.#root = root;
+    root.on("Target.attachedToTarget", ({ sessionId, targetInfo }) => {
+      const session = root.connection()?.session(sessionId);
+      if (session === undefined || session === null) return; // the connection is over
+      this.#entry(targetInfo.targetId).resolve(session);
+      const isTaken = targetInfo.openerId !== undefined && onWindow(targetInfo);
+      if (!isTaken) letRun(session).catch(() => undefined); // it is closed already
+    });
+    root.on("Target.detachedFromTarget", ({ targetId }) => targetId !== undefined && this.#sessions.delete(targetId));
+  }
+
+  /** Begins with it; also attaches to the tabs that are there. */
+  async enable(): Promise<void> {
+    const filter = [{ type: "page" }];
+    await this.#root.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter });
+  }
+
+  /** Of a tab that is there or is being opened. */
+  of(targetId: string): Promise<CDPSession> {
+    return this.#entry(targetId).promise;
+  }
+
+  #entry(targetId: string): PromiseWithResolvers<CDPSession> {
+    const known = this.#sessions.get(targetId);
+    if (known !== undefined) return known;
+    const entry = Promise.withResolvers<CDPSession>();
+    this.#sessions.set(targetId, entry);
+    return entry;
+  }
+}
+
+/** Lets a tab run that was waiting for whoever is attached to it. */
+export async function letRun(session: CDPSession): Promise<void> {
+  await session.send("Runtime.runIfWaitingForDebugger");
+}
