@@ -59,6 +59,7 @@ export interface TargetObject {
   readonly xpath?: string;
   readonly nth?: number;
   readonly within?: BrowserTarget;
+  readonly frame?: BrowserTarget;
 }
 
 /** How a block names an element of a page: a CSS selector, or an object with one of `TARGET_KINDS`. */
@@ -86,6 +87,12 @@ const targetObjectSchema: z.ZodType<TargetObject> = z
       .exactOptional()
       .describe("Which of several matches: 0 is the first, -1 the last. Without it, more than one visible match is an error."),
     within: browserTargetSchema.exactOptional().describe("Look only inside this element."),
+    frame: browserTargetSchema
+      .exactOptional()
+      .describe(
+        "Look in the document of this frame: its name, a CSS selector of it, a pattern of its address (`https://pay.example.com/**`), or a target, " +
+          "which may name a frame around it in turn.",
+      ),
   })
   .superRefine((target, context) => {
     const kinds = TARGET_KINDS.filter((kind) => target[kind] !== undefined);
@@ -96,8 +103,26 @@ const targetObjectSchema: z.ZodType<TargetObject> = z
     if (target.name !== undefined && target.role === undefined) {
       context.addIssue({ code: "custom", path: ["name"], message: "`name` goes with `role`" });
     }
+    if (typeof target.within === "object" && target.within.frame !== undefined) {
+      const message = "`frame` goes with the outermost target: what is `within` is looked for in the same document";
+      context.addIssue({ code: "custom", path: ["within", "frame"], message });
+    }
   })
   .meta({ id: "BrowserTargetObject" });
+
+/** The frames that lead to a target's document, outermost first; without `frame` each. */
+export function framesOf(target: BrowserTarget): readonly BrowserTarget[] {
+  if (typeof target === "string" || target.frame === undefined) return [];
+  const { frame } = target;
+  if (typeof frame === "string") return [frame];
+  const { frame: _, ...own } = frame;
+  return [...framesOf(frame), own];
+}
+
+/** Is this how a frame is named by its address? */
+export function isAddressPattern(frame: BrowserTarget): frame is string {
+  return typeof frame === "string" && /^(\*|\/|https?:)|:\/\//.test(frame);
+}
 
 /** A target as messages show it: the selector itself, or compact JSON. */
 export function describeTarget(target: BrowserTarget): string {
@@ -184,7 +209,7 @@ export type PageAction = { readonly timeoutMs: number } &
     | { readonly do: "scroll"; readonly target: BrowserTarget | null; readonly distance: ScrollDistance }
     | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly PageFile[] }
     | { readonly do: "wait_for"; readonly target: BrowserTarget; readonly state: "visible" | "hidden" }
-    | { readonly do: "wait_for_text"; readonly text: string }
+    | { readonly do: "wait_for_text"; readonly text: string; readonly frame?: BrowserTarget }
     /** `glob` is matched against the whole address: `*` within a path segment, `**` across. */
     | { readonly do: "wait_for_url"; readonly glob: string }
     | { readonly do: "wait_for_load"; readonly state: LoadState }

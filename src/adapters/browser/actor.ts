@@ -1,9 +1,10 @@
-import { type BrowserTarget, type PageAction, PageError, PLAIN_CLICK, type Press } from "../../domain/browser.ts";
+import { type BrowserTarget, framesOf, type PageAction, PageError, PLAIN_CLICK, type Press } from "../../domain/browser.ts";
 import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
+import type { FramePlace, Frames } from "./frames.ts";
 import { matchesGlob } from "./glob.ts";
 import { describeRefusal, type TabGuard } from "./guard.ts";
-import type { Box } from "./in-page/protocol.ts";
+import type { Box, PageOp, RunAnswer } from "./in-page/protocol.ts";
 import { clickAt, moveTo, pressKeys } from "./input.ts";
 import { type KeyPress, keysFor, parseChord } from "./keys.ts";
 import type { Navigation, NavigationMark } from "./navigation.ts";
@@ -14,18 +15,29 @@ import { ContextLost, type Tab } from "./tab.ts";
 /** Kept back from the time for waiting in the page, for its answer to arrive in time. */
 const RETURN_MS = 200;
 
+/** A frame's document that is to be replaced goes within this time, or stays. */
+const LEAVE_MS = 3000;
+
+/** What the library found last: a point or a box in the page, and the frame it is in. */
+interface Found {
+  readonly box: Box | null;
+  readonly place: FramePlace | null;
+}
+
 /** Does what a page is asked to do: the library's part in its document, then the pointer and the keyboard, then the wait for what it leads to. */
 export class Actor {
   readonly #tab: Tab;
   readonly #navigation: Navigation;
   readonly #guard: TabGuard;
   readonly #renderer: Renderer;
+  readonly #frames: Frames;
 
-  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer) {
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer, frames: Frames) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
     this.#renderer = renderer;
+    this.#frames = frames;
   }
 
   /**
@@ -38,9 +50,9 @@ export class Actor {
       const batch = takeBatch(actions, index);
       const lastIndex = index + batch.actions.length - 1;
       const last = batch.actions.at(-1)!;
-      const { box, deadline } = await this.runOps(batch.ops, index, signal);
+      const { deadline, ...found } = await this.runOps(batch.ops, index, signal);
       try {
-        await this.#finish(last, box, deadline ?? new Deadline(last.timeoutMs, signal));
+        await this.#finish(last, found, deadline ?? new Deadline(last.timeoutMs, signal));
       } catch (error) {
         throw atAction(lastIndex, error instanceof TimeUp ? this.#lateAction(last, error) : error);
       }
@@ -61,17 +73,17 @@ export class Actor {
   }
 
   /** What an action needs beside what the library does for it: the pointer, the keyboard, a wait for the document. */
-  async #finish(action: PageAction, box: Box | null, deadline: Deadline): Promise<void> {
+  async #finish(action: PageAction, found: Found, deadline: Deadline): Promise<void> {
     switch (action.do) {
       case "click":
-        return box === null ? undefined : this.click(action, box, action.press ?? PLAIN_CLICK, deadline);
+        return this.click(action, found, action.press ?? PLAIN_CLICK, deadline);
       case "hover":
-        return box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, box), deadline);
+        return found.box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, found.box), deadline);
       case "type":
         if (action.secret === true && action.target === null) await this.#renderer.call("markFocused", [], deadline);
-        return this.#type(keysFor(action.text), action.delayMs, deadline);
+        return this.#type(keysFor(action.text), action.delayMs, found.place, deadline);
       case "press":
-        return this.#press([parseKey(action.key)], deadline);
+        return this.#press([parseKey(action.key)], found.place, deadline);
       case "wait_for_url":
         return this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline);
       case "wait_for_load":
@@ -118,42 +130,43 @@ export class Actor {
 
   /**
    * Presses the button at the point that was found; where the page has changed meanwhile, finds it again.
-   * @param box what the library has found of the target
+   * @param found what the library has found of the target
    * @throws TimeUp, PageError
    */
   async click(
     { target, first = false }: { target: BrowserTarget; first?: boolean },
-    box: Box,
+    found: Found,
     press: Press,
     deadline: Deadline,
   ): Promise<void> {
-    for (let point: Box | null = box; point !== null;) {
-      const at: Box = point;
-      const missed = await this.#input(() => clickAt(this.#tab.cdp, at, press), deadline);
+    for (let { box, place } = found; box !== null;) {
+      const at: Box = box;
+      const missed = await this.#input(() => clickAt(this.#tab.cdp, at, press), place, deadline);
       if (missed === null) return;
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
-      const op = { op: { do: "point", target, first } as const, timeoutMs: deadline.remainingMs };
-      point = (await this.runOps([op], 0, deadline.signal)).box;
+      const op = { op: { do: "point", target, first } as const, timeoutMs: deadline.remainingMs, frames: framesOf(target) };
+      ({ box, place } = await this.runOps([op], 0, deadline.signal));
     }
   }
 
-  async #type(keys: readonly KeyPress[], delayMs: number, deadline: Deadline): Promise<void> {
-    if (delayMs === 0) return this.#press(keys, deadline);
+  async #type(keys: readonly KeyPress[], delayMs: number, place: FramePlace | null, deadline: Deadline): Promise<void> {
+    if (delayMs === 0) return this.#press(keys, place, deadline);
     for (const [index, key] of keys.entries()) {
       if (index > 0) await deadline.pause(delayMs);
-      await this.#press([key], deadline);
+      await this.#press([key], place, deadline);
     }
   }
 
-  async #press(keys: readonly KeyPress[], deadline: Deadline): Promise<void> {
-    await this.#input(() => pressKeys(this.#tab.cdp, keys), deadline);
+  async #press(keys: readonly KeyPress[], place: FramePlace | null, deadline: Deadline): Promise<void> {
+    await this.#input(() => pressKeys(this.#tab.cdp, keys), place, deadline);
   }
 
   /**
    * Input is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too.
+   * @param place the frame that it is for; null for the page itself
    * @returns what the pointer met instead of what it was sent to, if it did
    */
-  async #input(send: () => Promise<void>, deadline: Deadline): Promise<string | null> {
+  async #input(send: () => Promise<void>, place: FramePlace | null, deadline: Deadline): Promise<string | null> {
     const mark = this.#navigation.mark();
     try {
       try {
@@ -161,7 +174,7 @@ export class Actor {
       } catch (error) {
         if (!(error instanceof ContextLost)) throw error; // it has led to another document already
       }
-      const missed = this.#navigation.hasBegun(mark) ? null : (await this.#renderer.call("settle", [], deadline)).missed;
+      const missed = this.#navigation.hasBegun(mark) ? null : await this.#settle(place, deadline);
       await this.arrive(mark, deadline);
       return missed;
     } catch (error) {
@@ -170,42 +183,100 @@ export class Actor {
     }
   }
 
+  async #settle(place: FramePlace | null, deadline: Deadline): Promise<string | null> {
+    if (place === null) return (await this.#renderer.call("settle", [false], deadline)).missed;
+    try {
+      const { missed, leaving } = await this.#renderer.callIn(place, "settle", [true], deadline);
+      if (leaving) await this.#leave(place, deadline);
+      return missed;
+    } catch (error) {
+      if (error instanceof ContextLost) return null; // it has led to another document already
+      throw error;
+    }
+  }
+
+  /** Waits until a frame's document, which is on its way out, has gone; not for long, as what comes may be no document. */
+  async #leave(place: FramePlace, deadline: Deadline): Promise<void> {
+    const patience = deadline.atMost(LEAVE_MS);
+    try {
+      for (;;) {
+        await this.#renderer.askIn(place, place.cdp.send("Runtime.evaluate", { expression: "0", contextId: place.contextId }), patience);
+        await patience.pause(20);
+      }
+    } catch (error) {
+      if (!(error instanceof ContextLost || error instanceof TimeUp)) throw error;
+      deadline.signal.throwIfAborted();
+    }
+  }
+
   /**
-   * Has the library do operations, going on in the next document when one of them leads there.
+   * Has the library do operations of one document, going on in the next one when one of them leads there.
    * @param base index of the first, for errors
-   * @returns what the last one found (a point or a box), and the time that is left to it
+   * @returns what the last one found (a point or a box in the page), the frame it is in, and the time that is left to it
    */
-  async runOps(ops: readonly TimedOp[], base: number, signal: AbortSignal): Promise<{ box: Box | null; deadline: Deadline | null }> {
+  async runOps(ops: readonly TimedOp[], base: number, signal: AbortSignal): Promise<Found & { deadline: Deadline | null }> {
     let done = 0;
     let deadline: Deadline | null = null;
+    let seen: string | null = null;
     while (done < ops.length) {
-      const { timeoutMs } = ops[done]!;
+      const { timeoutMs, frames = [], op } = ops[done]!;
       deadline ??= new Deadline(timeoutMs, signal);
       const mark = this.#navigation.mark();
       let at = done;
       try {
+        const place = frames.length === 0 ? null : await this.#enter(frames, op.do === "wait_hidden", deadline);
+        if (place === undefined) {
+          done++;
+          deadline = null;
+          continue;
+        }
         const waitMs = Math.max(0, deadline.remainingMs - RETURN_MS);
-        const left = ops.slice(done).map(({ op }) => op);
-        const answer = await this.#renderer.inTime("react", this.#renderer.call("run", [left, waitMs], deadline));
+        const left = ops.slice(done).map((timed) => timed.op);
+        const answer = await this.#run(place, left, waitMs, deadline);
         if (answer.state === "failed" && answer.done === 0) throw new PageError(answer.seen, { errorClass: "block" });
         if (answer.state === "waiting" && answer.done === 0) {
-          throw new PageError(`${answer.seen}${this.#refusedFrames()} (waited ${inSeconds(timeoutMs)})`, { errorClass: "block" });
+          const hidden = place === null ? null : await this.#frames.whyHidden(place, new Deadline(RETURN_MS, signal)).catch(() => null);
+          const message = `${hidden ?? answer.seen}${this.#refusedFrames()} (waited ${inSeconds(timeoutMs)})`;
+          throw new PageError(message, { errorClass: "block" });
         }
         if (answer.done > 1) deadline = new Deadline(ops[done + answer.done - 1]!.timeoutMs, signal); // that one's time has only begun
         done += answer.done;
         at = done - 1;
         await this.arrive(mark, deadline);
-        if (answer.state === "complete") return { box: answer.box, deadline };
+        if (answer.state === "leaving" && place !== null) await this.#leave(place, deadline);
+        if (answer.state === "complete") {
+          if (place === null || answer.box === null) return { box: answer.box, place, deadline };
+          const box = await this.#frames.outward(place, answer.box, ops.at(-1)!.op.do === "box", deadline);
+          if (typeof box !== "string") return { box, place, deadline };
+          seen = box;
+          done = at; // again, from the point on
+          await deadline.pause(50);
+          continue;
+        }
         deadline = null;
       } catch (error) {
+        if (error instanceof ContextLost) continue; // the frame has another document now
         const late =
           error instanceof TimeUp
-            ? new PageError(`the page had not loaded within ${inSeconds(timeoutMs)}`, { errorClass: "temporary", cause: error })
+            ? seen === null
+              ? new PageError(`the page had not loaded within ${inSeconds(timeoutMs)}`, { errorClass: "temporary", cause: error })
+              : new PageError(`${seen} (waited ${inSeconds(timeoutMs)})`, { errorClass: "block", cause: error })
             : error;
         throw atAction(base + at, late);
       }
     }
-    return { box: null, deadline: null };
+    return { box: null, place: null, deadline: null };
+  }
+
+  /** @returns undefined when it need not be there and is not */
+  async #enter(frames: readonly BrowserTarget[], mayBeGone: boolean, deadline: Deadline): Promise<FramePlace | undefined> {
+    const place = mayBeGone ? await this.#frames.find(frames, deadline) : await this.#frames.enter(frames, deadline);
+    return place ?? undefined;
+  }
+
+  async #run(place: FramePlace | null, ops: readonly PageOp[], waitMs: number, deadline: Deadline): Promise<RunAnswer> {
+    if (place === null) return this.#renderer.inTime("react", this.#renderer.call("run", [ops, waitMs], deadline));
+    return this.#renderer.inTime("react", this.#renderer.callIn(place, "run", [ops, waitMs], deadline));
   }
 
   #refusedFrames(): string {

@@ -1,11 +1,13 @@
 import { Buffer } from "node:buffer";
-import type { PageAction } from "../../domain/browser.ts";
+import { type BrowserTarget, framesOf, type PageAction } from "../../domain/browser.ts";
 import type { PageOp } from "./in-page/protocol.ts";
 
 /** An operation of the library, and how long it may wait. */
 export interface TimedOp {
   readonly op: PageOp;
   readonly timeoutMs: number;
+  /** The frames that lead to its document, as of `framesOf`; left out for the page itself. */
+  readonly frames?: readonly BrowserTarget[];
 }
 
 /** Actions that share one call of the library; only the last may need more than the library can do. */
@@ -21,12 +23,19 @@ export function takeBatch(actions: readonly PageAction[], from: number): Batch {
   for (const action of actions.slice(from)) {
     const op = toOp(action);
     if ((op === null || op.do === "scroll_end") && taken.length > 0) break; // the library waits only for the first
+    const frames = framesOfAction(action);
+    if (taken.length > 0 && JSON.stringify(frames) !== JSON.stringify(ops[0]?.frames)) break; // each document has a library of its own
     taken.push(action);
     if (op === null) break;
-    ops.push({ op, timeoutMs: action.timeoutMs });
+    ops.push({ op, timeoutMs: action.timeoutMs, frames });
     if (needsInput(action)) break;
   }
   return { actions: taken, ops };
+}
+
+function framesOfAction(action: PageAction): readonly BrowserTarget[] {
+  if ("frame" in action && action.frame !== undefined) return framesOf({ css: "*", frame: action.frame });
+  return "target" in action && action.target !== null ? framesOf(action.target) : [];
 }
 
 /** Do the pointer or the keyboard come after the library's part? */

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import {
   type BrowserTarget,
   type Download,
+  framesOf,
   type LoadState,
   NoDownload,
   type PageAction,
@@ -18,6 +19,8 @@ import type { PageCookies, PageDialogs, PageSettings, PageStorage, PageSurroundi
 import { Actor, atAction } from "./actor.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import { catchDownload, readStream } from "./download.ts";
+import { Frames } from "./frames.ts";
+import { byFrames, readInFrame } from "./frame-reading.ts";
 import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box } from "./in-page/protocol.ts";
 import type { Navigation } from "./navigation.ts";
@@ -40,6 +43,7 @@ export class CdpPage implements BrowserPage {
   readonly #navigation: Navigation;
   readonly #guard: TabGuard;
   readonly #renderer: Renderer;
+  readonly #frames: Frames;
   readonly #actor: Actor;
   readonly #secrets: SecretFields;
 
@@ -54,7 +58,8 @@ export class CdpPage implements BrowserPage {
     this.#navigation = navigation;
     this.#guard = guard;
     this.#renderer = new Renderer(tab, navigation);
-    this.#actor = new Actor(tab, navigation, guard, this.#renderer);
+    this.#frames = new Frames(tab, this.#renderer);
+    this.#actor = new Actor(tab, navigation, guard, this.#renderer, this.#frames);
     this.#secrets = new SecretFields(this.#renderer, navigation);
     this.tabs = around.tabs;
     this.dialogs = around.dialogs;
@@ -114,14 +119,24 @@ export class CdpPage implements BrowserPage {
     query: PageQuery,
     { timeoutMs, signal, changed = false }: PageOptions & { readonly changed?: boolean },
   ): Promise<PageFindings> {
-    return this.#renderer.inTime(
-      "be read",
-      this.#renderer.call("read", [query, changed, timeoutMs], new Deadline(timeoutMs + ANSWER_MS, signal)),
-    );
+    const deadline = new Deadline(timeoutMs + ANSWER_MS, signal);
+    const waitMs = () => Math.max(0, deadline.remainingMs - ANSWER_MS);
+    const reads = byFrames(query).map(async ({ frames, query: part }) => {
+      if (frames.length === 0) return this.#renderer.call("read", [part, changed, timeoutMs], deadline);
+      return readInFrame(this.#frames, this.#renderer, frames, part, { changed, waitMs, deadline });
+    });
+    return Object.assign({}, ...(await this.#renderer.inTime("be read", Promise.all(reads)))) as PageFindings;
   }
 
   async canClick(target: BrowserTarget, { timeoutMs, signal }: PageOptions): Promise<boolean> {
-    return this.#renderer.inTime("be read", this.#renderer.call("canClick", [target], new Deadline(timeoutMs + ANSWER_MS, signal)));
+    const deadline = new Deadline(timeoutMs + ANSWER_MS, signal);
+    const frames = framesOf(target);
+    const ask = async () => {
+      if (frames.length === 0) return this.#renderer.call("canClick", [target], deadline);
+      const place = await this.#frames.find(frames, deadline);
+      return place !== null && (await this.#renderer.callIn(place, "canClick", [target], deadline));
+    };
+    return this.#renderer.inTime("be read", ask());
   }
 
   async evaluate(script: string, args: JsonObject, { timeoutMs, signal }: PageOptions): Promise<Json> {
@@ -177,8 +192,8 @@ export class CdpPage implements BrowserPage {
     const begin = async () => {
       if (url !== null) return await this.#openFile(url, deadline);
       const target = source as BrowserTarget;
-      const { box } = await this.#actor.runOps([{ op: { do: "point", target, first: false }, timeoutMs }], 0, signal);
-      if (box !== null) await this.#actor.click({ target }, box, PLAIN_CLICK, deadline);
+      const op = { op: { do: "point", target, first: false } as const, timeoutMs, frames: framesOf(target) };
+      await this.#actor.click({ target }, await this.#actor.runOps([op], 0, signal), PLAIN_CLICK, deadline);
     };
     try {
       return await catchDownload(this.#tab, this.#guard, deadline, begin);
@@ -280,7 +295,13 @@ export class CdpPage implements BrowserPage {
   // ------------------------------------------------------------------------------------------------------ Pictures
 
   async #boxOf(target: BrowserTarget, timeoutMs: number, signal: AbortSignal): Promise<Box | null> {
-    return (await this.#actor.runOps([{ op: { do: "box", target }, timeoutMs }], 0, signal)).box;
+    const frames = framesOf(target);
+    const op = { op: { do: "box", target, inFrame: frames.length > 0 } as const, timeoutMs, frames };
+    const { box, place, deadline } = await this.#actor.runOps([op], 0, signal);
+    if (box === null || place === null) return box;
+    const metrics = this.#renderer.ask(this.#tab.cdp.send("Page.getLayoutMetrics"), deadline ?? new Deadline(timeoutMs, signal));
+    const { cssVisualViewport } = await metrics;
+    return { ...box, x: box.x + cssVisualViewport.pageX, y: box.y + cssVisualViewport.pageY };
   }
 
   async #pageBox(deadline: Deadline): Promise<Box> {

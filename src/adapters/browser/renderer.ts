@@ -1,12 +1,13 @@
+import type { CDPSession } from "@cloudflare/puppeteer";
 import { PageError } from "../../domain/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import type { PageLibrary } from "./in-page/protocol.ts";
 import { LIBRARY_SOURCE } from "./in-page/source.js";
 import type { Navigation } from "./navigation.ts";
-import { ContextLost, type Tab } from "./tab.ts";
+import { ContextLost, GONE_WITH_SESSION, type Tab } from "./tab.ts";
 
 /** The isolated world of the library: it shares the document with the page's scripts and nothing else. */
-const WORLD = "pilotfish";
+export const WORLD = "pilotfish";
 
 /** A page that is silent for this long is interrupted. */
 const INTERRUPT_MS = 700;
@@ -14,12 +15,20 @@ const INTERRUPT_MS = 700;
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
 
-/** The library's place in one document. */
-interface World {
-  readonly loaderId: string;
+/** The library's place in one document: the session that leads there, and its world. */
+export interface Place {
+  readonly cdp: CDPSession;
   readonly contextId: number;
+}
+
+/** The library's place in the page itself. */
+interface World extends Place {
+  readonly loaderId: string;
   hasLibrary: boolean;
 }
+
+/** What stands for the library's answer where it is not there yet. */
+const NO_LIBRARY = "no library";
 
 /**
  * What runs the page and has to answer for it: the library in whichever document is there, and a main thread that the page's scripts may keep
@@ -50,14 +59,59 @@ export class Renderer {
   }
 
   /**
+   * Calls the library in one document inside the page.
+   * @throws TimeUp, ContextLost when the document is gone, or PageError for a target that can never match
+   */
+  async callIn<M extends keyof PageLibrary>(
+    place: Place,
+    method: M,
+    args: Parameters<PageLibrary[M]>,
+    deadline: Deadline,
+  ): Promise<Answer<M>> {
+    return (await this.askLibrary(place, callOf(method, args), deadline, true)).value as Answer<M>;
+  }
+
+  /**
+   * What an expression that uses the library comes to.
+   * @param byValue otherwise an object is given by its id
+   */
+  async askLibrary(place: Place, expression: string, deadline: Deadline, byValue: boolean): Promise<RemoteAnswer> {
+    await deadline.wait(this.#recovery);
+    const evaluate = async (text: string) =>
+      valueIn(
+        await this.askIn(
+          place,
+          place.cdp.send("Runtime.evaluate", { expression: text, contextId: place.contextId, awaitPromise: true, returnByValue: byValue }),
+          deadline,
+        ),
+      );
+    const answer = await evaluate(`Object.hasOwn(globalThis, "pilotfish") ? ${expression} : ${JSON.stringify(NO_LIBRARY)}`);
+    return answer.value === NO_LIBRARY ? await evaluate(LIBRARY_SOURCE + expression) : answer;
+  }
+
+  /** The library's place in the page itself, for what is asked there about a frame. */
+  enterPage(deadline: Deadline): Promise<Place> {
+    return this.#enterWorld((work) => this.ask(work, deadline));
+  }
+
+  /**
    * Waits for something that only the page can answer.
    * @throws TimeUp, ContextLost
    */
-  async ask<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
+  ask<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
+    return this.#ask(work, deadline, null);
+  }
+
+  /** The same, of a document inside the page. The end of its session is the end of that document only. */
+  askIn<T>(place: Place, work: Promise<T>, deadline: Deadline): Promise<T> {
+    return this.#ask(place.cdp === this.#tab.cdp ? work : withoutSessionLoss(work), deadline, place);
+  }
+
+  async #ask<T>(work: Promise<T>, deadline: Deadline, place: Place | null): Promise<T> {
     try {
       return await this.#tab.wait(work, deadline);
     } catch (error) {
-      if (error instanceof TimeUp || deadline.signal.aborted) this.#recovery = this.#recover();
+      if (error instanceof TimeUp || deadline.signal.aborted) this.#recovery = this.#recover(place);
       throw error;
     }
   }
@@ -94,16 +148,12 @@ export class Renderer {
     for (;;) {
       try {
         const world = await this.#enterWorld(ask);
-        const call = `pilotfish.${method}(...${toScript(args)})`;
+        const call = callOf(method, args);
         const options = { contextId: world.contextId, awaitPromise: true, returnByValue: true };
         const expression = world.hasLibrary ? call : LIBRARY_SOURCE + call;
-        const { result, exceptionDetails } = await ask(this.#tab.cdp.send("Runtime.evaluate", { expression, ...options }));
+        const evaluation = await ask(this.#tab.cdp.send("Runtime.evaluate", { expression, ...options }));
         world.hasLibrary = true;
-        if (exceptionDetails === undefined) return result.value as Answer<M>;
-        const text = exceptionDetails.exception?.description ?? exceptionDetails.text;
-        const badTarget = /^BadTarget: (.*)$/m.exec(text)?.[1];
-        if (badTarget !== undefined) throw new PageError(badTarget, { errorClass: "block" });
-        throw new Error(`pilotfish.${method} threw in ${this.#navigation.url}: ${text}`);
+        return valueIn(evaluation).value as Answer<M>;
       } catch (error) {
         if (!(error instanceof ContextLost)) throw error;
         this.#world = null;
@@ -117,40 +167,87 @@ export class Renderer {
     if (this.#world?.loaderId !== loaderId) {
       const created = this.#tab.cdp.send("Page.createIsolatedWorld", { frameId: this.#tab.id, worldName: WORLD });
       const { executionContextId } = await ask(created);
-      this.#world = { loaderId, contextId: executionContextId, hasLibrary: false };
+      this.#world = { cdp: this.#tab.cdp, loaderId, contextId: executionContextId, hasLibrary: false };
     }
     return this.#world;
   }
 
-  /** Ends what was given up on: it must not act later. */
-  async #recover(): Promise<void> {
+  /** Ends what was given up on: it must not act later. Never throws. */
+  async #recover(asked: Place | null): Promise<void> {
     await this.#interrupt();
-    if (this.#world?.hasLibrary !== true) return;
-    const cancel = { expression: "pilotfish.cancel()", contextId: this.#world.contextId };
-    this.#tab.cdp.send("Runtime.evaluate", cancel).catch(() => undefined); // the document is gone, and what waited in it
+    if (asked !== null && asked.cdp !== this.#tab.cdp) await this.#endScripts(asked.cdp);
+    const places = [asked, this.#world?.hasLibrary === true ? this.#world : null];
+    for (const place of places) {
+      if (place === null || this.#tab.gone !== null) continue;
+      const cancel = { expression: 'Object.hasOwn(globalThis, "pilotfish") && pilotfish.cancel()', contextId: place.contextId };
+      place.cdp.send("Runtime.evaluate", cancel).catch(() => undefined); // the document is gone, and what waited in it
+    }
   }
 
   /** Ends a navigation or a script that keeps the page from answering; gives the tab up when even that does not help. Never throws. */
   async #interrupt(): Promise<void> {
     if (this.#tab.gone !== null) return;
-    const tell = (message: Promise<unknown>) => this.#tab.wait(message, new Deadline(INTERRUPT_MS)).catch(() => undefined);
-    if (this.#navigation.isUnderWay) await tell(this.#tab.cdp.send("Page.stopLoading"));
-    for (let scripts = 0; !(await this.#answers()); scripts++) {
-      if (scripts === MAX_INTERRUPTED) return void this.#tab.lose("the page does not react any more");
-      await tell(this.#tab.cdp.send("Runtime.terminateExecution"));
-    }
+    if (this.#navigation.isUnderWay) await this.#tell(this.#tab.cdp.send("Page.stopLoading"));
+    if (!(await this.#endScripts(this.#tab.cdp))) this.#tab.lose("the page does not react any more");
   }
 
-  async #answers(): Promise<boolean> {
-    const ping = this.#tab.cdp.send("Runtime.evaluate", { expression: "0" });
-    return this.#tab.wait(ping, new Deadline(INTERRUPT_MS)).then(
+  /** @returns whether it answers then */
+  async #endScripts(cdp: CDPSession): Promise<boolean> {
+    for (let scripts = 0; !(await this.#answers(cdp)); scripts++) {
+      if (scripts === MAX_INTERRUPTED) return false;
+      await this.#tell(cdp.send("Runtime.terminateExecution"));
+    }
+    return true;
+  }
+
+  #tell(message: Promise<unknown>): Promise<unknown> {
+    return this.#tab.wait(withoutSessionLoss(message), new Deadline(INTERRUPT_MS)).catch(() => undefined);
+  }
+
+  async #answers(cdp: CDPSession): Promise<boolean> {
+    const ping = cdp.send("Runtime.evaluate", { expression: "0" });
+    return this.#tab.wait(cdp === this.#tab.cdp ? ping : withoutSessionLoss(ping), new Deadline(INTERRUPT_MS)).then(
       () => true,
       (error: unknown) => error instanceof ContextLost,
     );
   }
 }
 
-type Answer<M extends keyof PageLibrary> = Awaited<ReturnType<PageLibrary[M]>>;
+/** CDP's answer to an evaluation, as far as it matters here. */
+interface Evaluated {
+  readonly result: RemoteAnswer;
+  readonly exceptionDetails?: { readonly text: string; readonly exception?: { readonly description?: string } };
+}
+
+interface RemoteAnswer {
+  readonly value?: unknown;
+  readonly objectId?: string;
+}
+
+/** @throws PageError for a target that can never match; any other error of the library is a bug */
+function valueIn({ result, exceptionDetails }: Evaluated): RemoteAnswer {
+  if (exceptionDetails === undefined) return result;
+  const text = exceptionDetails.exception?.description ?? exceptionDetails.text;
+  const badTarget = /^BadTarget: (.*)$/m.exec(text)?.[1];
+  if (badTarget !== undefined) throw new PageError(badTarget, { errorClass: "block" });
+  throw new Error(`the library threw in the page: ${text}`);
+}
+
+function callOf(method: keyof PageLibrary, args: readonly unknown[]): string {
+  return `pilotfish.${method}(...${toScript(args)})`;
+}
+
+/** For a session that may end while its tab goes on. */
+async function withoutSessionLoss<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Error && GONE_WITH_SESSION.test(error.message)) throw new ContextLost("the frame is gone", { cause: error });
+    throw error;
+  }
+}
+
+export type Answer<M extends keyof PageLibrary> = Awaited<ReturnType<PageLibrary[M]>>;
 
 /** A value as JavaScript: JSON to be parsed there, so that a key `__proto__` stays a key. */
 export function toScript(value: unknown): string {

@@ -12,7 +12,8 @@ export class ContextLost extends Error {
 
 const GONE_WITH_DOCUMENT =
   /Cannot find context|context was destroyed|navigated or closed|No frame|Frame with the given|Promise was collected|not attached to an active page/;
-const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection closed|Session with given id not found|detached/;
+/** What calls fail with when their session is over. */
+export const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection closed|Session with given id not found|detached/;
 
 /** During a long wait the browser is told something now and then: one that nobody talks to is taken for idle and ended. */
 const HEARTBEAT_MS = 30_000;

@@ -32,6 +32,17 @@ describe("steps", () => {
       "steps[0].target: a target needs exactly one of css, text",
     ],
     ["a name without a role", { action: "click", target: { css: "a", name: "b" } }, "steps[0].target.name: `name` goes with `role`"],
+    [
+      "a frame in the middle of a target",
+      { action: "click", target: { css: "a", within: { css: "b", frame: "c" } } },
+      "steps[0].target.within.frame: `frame` goes with the outermost target",
+    ],
+    ["a frame to wait for a page in", { action: "wait_for", load_state: "load", frame: "c" }, "steps[0].frame: `frame` goes with `text`"],
+    [
+      "a frame in a row",
+      { action: "extract", name: "a", fields: { x: { rows: "li", fields: { y: { target: { css: "b", frame: "c" } } } } } },
+      "steps[0].fields.x.fields.y.target: a field of a row is in the row's own document",
+    ],
     ["an unknown field", { action: "click", target: "a", buton: "left" }, 'steps[0].buton: unknown field "buton"; did you mean "button"?'],
     ["a scroll nowhere", { action: "scroll" }, "steps[0]: scroll needs one of target, to, by"],
     ["a scroll in two ways", { action: "scroll", to: "top", by: { y: 1 } }, "steps[0]: scroll takes one of to, by"],

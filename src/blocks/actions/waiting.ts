@@ -10,6 +10,7 @@ export const waitFor = defineStep({
     target: target.exactOptional().describe("Wait for an element."),
     state: z.enum(["visible", "hidden"]).exactOptional().describe("With `target`: until it is visible (default), or hidden or gone."),
     text: z.string().min(1).exactOptional().describe("Wait until the page shows this text, in any case."),
+    frame: target.exactOptional().describe("With `text`: in this frame, named as in a target."),
     url: z.string().min(1).exactOptional().describe("Wait until the address matches: `*` within a path segment, `**` across segments."),
     load_state: z.enum(LOAD_STATES).exactOptional().describe("Wait until the page has loaded so far."),
     function: z
@@ -21,6 +22,7 @@ export const waitFor = defineStep({
   faults: (step) => [
     ...exactlyOne(step, ["target", "text", "url", "load_state", "function"]),
     ...(step.state !== undefined && step.target === undefined ? [{ path: ["state"], message: "`state` goes with `target`" }] : []),
+    ...(step.frame !== undefined && step.text === undefined ? [{ path: ["frame"], message: "`frame` goes with `text`" }] : []),
   ],
   describe(step) {
     if (step.target !== undefined) return describeTarget(step.target);
@@ -29,7 +31,8 @@ export const waitFor = defineStep({
   toPageAction(step) {
     const timeoutMs = timeoutOf(step);
     if (step.target !== undefined) return { do: "wait_for", target: step.target, state: step.state ?? "visible", timeoutMs };
-    if (step.text !== undefined) return { do: "wait_for_text", text: step.text, timeoutMs };
+    if (step.text !== undefined)
+      return { do: "wait_for_text", text: step.text, ...(step.frame !== undefined && { frame: step.frame }), timeoutMs };
     if (step.url !== undefined) return { do: "wait_for_url", glob: step.url, timeoutMs };
     if (step.function !== undefined) return { do: "wait_for_function", script: step.function, timeoutMs };
     return { do: "wait_for_load", state: step.load_state ?? "load", timeoutMs };

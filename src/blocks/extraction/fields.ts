@@ -3,6 +3,7 @@ import {
   browserTargetSchema,
   describeTarget,
   type ElementPart,
+  framesOf,
   type PageFindings,
   type PageQuery,
   type RowsFound,
@@ -43,9 +44,13 @@ const valueFieldSchema = z
   .strictObject({ target: browserTargetSchema.describe("The element: a CSS selector or a target object."), ...fieldOptions })
   .refine(hasItsAttribute, { path: ["attribute"], message: "a field of type `attribute` names the attribute" });
 
+const rowTarget = browserTargetSchema.refine((target) => framesOf(target).length === 0, {
+  message: "a field of a row is in the row's own document: name the `frame` in `rows`",
+});
+
 const rowFieldSchema = z
   .strictObject({
-    target: browserTargetSchema
+    target: rowTarget
       .exactOptional()
       .describe("The element inside the row: a CSS selector or a target object. Without it, the row itself."),
     ...fieldOptions,

@@ -30,6 +30,22 @@ export function html(markup: string): string {
   return at(`/html?html=${encodeURIComponent(markup)}`);
 }
 
+/** Where a document inside a page may come from: its own site, another, or another that Chromium gives a process of its own. */
+export type FrameSite = "same site" | "other site" | "other process";
+
+/** The address of a page with this HTML on one of these sites. */
+export function htmlOn(site: FrameSite, markup: string): string {
+  const url = new URL(html(markup));
+  if (site !== "same site") url.hostname = site === "other site" ? "other.localhost" : "own.localhost";
+  if (site === "other process") url.searchParams.set("process", "own");
+  return url.href;
+}
+
+/** Markup of a frame. */
+export function frame(attributes: string, url: string): string {
+  return `<iframe ${attributes} src="${url.replaceAll("&", "&amp;").replaceAll('"', "&quot;")}"></iframe>`;
+}
+
 /** A browser with the one tab that most tests need. */
 export interface OneTab
   extends Pick<BrowserLease, "sessionId" | "disconnect" | "close">, Pick<BrowserTab, "tabId" | "page" | "alive" | "resumed"> {

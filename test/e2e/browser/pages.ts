@@ -34,6 +34,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const query = (name: string) => searchParams.get(name) ?? "";
   switch (pathname) {
     case "/html": // the page that the test wrote
+      if (query("process") === "own") response.setHeader("origin-agent-cluster", "?1"); // Chromium isolates such an origin
       return html(response, query("html"));
     case "/submit": // what a form sent
       return html(

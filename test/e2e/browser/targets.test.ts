@@ -131,7 +131,7 @@ describe("a page cannot break the search", () => {
     await show(page, `${markup}<script>addEventListener("click", () => { window.done = true })</script>`);
     await perform(page, { do: "wait_for_text", text: "Go" }, { do: "click", target: { role: "button", name: "Go", within: "body" } });
     expect(await evaluate(page, "window.done")).toBe(true);
-    await expect(perform(page, { do: "click", target: { text: "Gone" }, timeoutMs: 100 })).rejects.toThrow("no element matches");
+    await expect(perform(page, { do: "click", target: { text: "Gone" }, timeoutMs: 600 })).rejects.toThrow("no element matches");
   });
 });
 

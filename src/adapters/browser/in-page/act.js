@@ -16,7 +16,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
   const { fold, isVisible, shownText } = elements;
   const { findAll, describeSeveral } = locator;
   const { theOne, whyNone, firstClickable, usable, controlOf } = chooser;
-  const { pointAt, boxOf, takeMissed } = pointer;
+  const { pointAt, boxOf, waitForPointer, takeMissed } = pointer;
   const { focus, fill, select, check, upload } = controller;
   const { scrollIntoView, scrollTo, scrollBy, scrollToEnd } = scroller;
   /** @typedef {import("./protocol.ts").PageOp} PageOp */
@@ -71,10 +71,11 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
     return op.do === "fill" || op.do === "select" || op.do === "check" || op.do === "upload" || op.do === "focus";
   }
 
-  /** @returns {Promise<{ missed: string | null }>} */
-  async function settle() {
+  /** @param {boolean} inFrame */
+  async function settle(inFrame) {
+    if (inFrame) await waitForPointer();
     await nextTask();
-    return { missed: takeMissed() };
+    return { missed: takeMissed(), leaving };
   }
 
   /** After everything that the page has already posted to itself, such as the submission of a form. */
@@ -101,7 +102,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
       case "point":
         return pointAt(() => (op.first ? firstClickable(op.target) : theOne(op.target)));
       case "box":
-        return boxOf(theOne(op.target));
+        return boxOf(theOne(op.target), op.inFrame);
       case "focus":
         focus(secretly(op.secret, usable(controlOf(theOne(op.target)))));
         return null;

@@ -4,15 +4,19 @@
  * @param {ReturnType<typeof import("./act.js").act>} actor
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./read.js").read>} reader
+ * @param {ReturnType<typeof import("./frame.js").frame>} framer
  * @param {ReturnType<typeof import("./hide.js").hide>} hider
  * @returns {import("./protocol.ts").PageLibrary}
  */
-export function library(dom, actor, chooser, reader, hider) {
+export function library(dom, actor, chooser, reader, framer, hider) {
   return {
     run: actor.run,
     canClick: chooser.canClick,
     settle: actor.settle,
     read: reader.readPage,
+    frame: framer.find,
+    whyFrameHidden: framer.whyFrameHidden,
+    outside: framer.outside,
     markFocused: hider.markFocused,
     hideSecrets: hider.hideSecrets,
     showSecrets: hider.showSecrets,

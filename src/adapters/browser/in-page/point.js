@@ -15,8 +15,11 @@ export function point(faults, dom, elements, chooser) {
   /** What the button was pressed for must come so soon. */
   const EXPECTED_MS = 5000;
 
-  /** The element that the pointer has been sent to. `missed` says what it met instead; undefined before it came. */
-  let expected = /** @type {{ element: Element, find: () => Element, at: number, missed?: string | null } | null} */ (null);
+  /** In a frame of another process input may arrive a little later than its answer. */
+  const LATE_MS = 1000;
+
+  /** The element that the pointer has been sent to. `missed` says what it met instead; undefined before it came. `over`: the button is up again. */
+  let expected = /** @type {{ element: Element, find: () => Element, at: number, missed?: string | null, over: boolean } | null} */ (null);
 
   for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"])
     addEventListener(type, check, { capture: true });
@@ -28,6 +31,7 @@ export function point(faults, dom, elements, chooser) {
   function check(event) {
     if (expected === null || !event.isTrusted || performance.now() - expected.at > EXPECTED_MS) return;
     if (expected.missed === undefined) expected.missed = whatWasMissed(expected, event.composedPath()[0]);
+    if (event.type === "mouseup") expected.over = true;
     if (expected.missed === null) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -45,6 +49,14 @@ export function point(faults, dom, elements, chooser) {
     } catch (error) {
       return error instanceof Error ? error.message : "";
     }
+  }
+
+  /** Waits until the pointer has been where it was sent to; when it does not come, that is what it missed. */
+  async function waitForPointer() {
+    if (expected === null) return;
+    for (const endsAt = performance.now() + LATE_MS; !expected.over && performance.now() < endsAt;)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    if (expected !== null && expected.missed === undefined) expected.missed = `the pointer did not come to ${describe(expected.element)}`;
   }
 
   /** @returns what the pointer met instead of what it was sent to; null when all was well */
@@ -77,7 +89,7 @@ export function point(faults, dom, elements, chooser) {
       scrolledBox(element); // from below a header that stays
       throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
     }
-    expected = covered ? null : { element, find, at: performance.now() };
+    expected = covered ? null : { element, find, at: performance.now(), over: false };
     return { x, y, width: 0, height: 0 };
   }
 
@@ -122,10 +134,14 @@ export function point(faults, dom, elements, chooser) {
     return `it lies outside of the page, at ${Math.round(x)}, ${Math.round(y)} (${Math.round(width)} × ${Math.round(height)})`;
   }
 
-  /** @param {Element} element */
-  function boxOf(element) {
+  /**
+   * @param {Element} element
+   * @param {boolean} inFrame in the viewport, and not in the whole page
+   */
+  function boxOf(element, inFrame) {
+    if (inFrame && visibleBox(element) === null) scrolledBox(element);
     const { x, y, width, height } = frameOf(element);
-    return { x: x + scrollX, y: y + scrollY, width, height };
+    return inFrame ? { x, y, width, height } : { x: x + scrollX, y: y + scrollY, width, height };
   }
 
   /** A page that is not shown has no frames: then a moment has to do. */
@@ -136,5 +152,5 @@ export function point(faults, dom, elements, chooser) {
     });
   }
 
-  return { pointAt, boxOf, takeMissed, nextFrame };
+  return { pointAt, boxOf, waitForPointer, takeMissed, nextFrame };
 }

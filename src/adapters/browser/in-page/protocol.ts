@@ -27,8 +27,8 @@ export type PageOp =
   | { readonly do: "scroll_end"; readonly target: BrowserTarget | null; readonly maxScrolls: number; readonly idleMs: number }
   | { readonly do: "wait_visible" | "wait_hidden"; readonly target: BrowserTarget }
   | { readonly do: "wait_text"; readonly text: string }
-  /** Where an element is in the whole page, for a screenshot of it. */
-  | { readonly do: "box"; readonly target: BrowserTarget };
+  /** Where an element is, for a screenshot of it: in the whole page; in a frame's own viewport, brought into view, for one inside. */
+  | { readonly do: "box"; readonly target: BrowserTarget; readonly inFrame: boolean };
 
 export interface Box {
   readonly x: number;
@@ -75,8 +75,20 @@ export interface PageLibrary {
    * @returns null, `none` for a document without storage, or why an entry was not taken
    */
   changeStorage(kind: "local" | "session", removed: readonly string[] | null, entries: Readonly<Record<string, string>>): string | null;
-  /** Lets the page do what it has already set out to do. `missed`: what the pointer met instead of what it was sent to, by the last `run`. */
-  settle(): Promise<{ readonly missed: string | null }>;
+  /**
+   * Lets the page do what it has already set out to do. `missed`: what the pointer met instead of what it was sent to, by the last `run`.
+   * @param inFrame wait for the pointer, which may come a little later into another process
+   */
+  settle(inFrame: boolean): Promise<{ readonly missed: string | null; /** Is another document on its way? */ readonly leaving: boolean }>;
+  /** The element that shows a frame, or why there is none. */
+  frame(target: BrowserTarget): Element | string;
+  /** Why what is in a frame is not seen; null when it is. */
+  whyFrameHidden(frame: Element): string | null;
+  /**
+   * Where a box in a frame's viewport is in the viewport around it, scrolled into view; or why it is nowhere.
+   * @param isCovered may something lie over the frame there?
+   */
+  outside(frame: Element, box: Box, isCovered: boolean): Promise<Box | string>;
   /** What has the focus is not to be seen in pictures from now on. */
   markFocused(): void;
   /** Makes password fields and those that were filled with a secret unreadable, also those that come, until `showSecrets` was called as often. */

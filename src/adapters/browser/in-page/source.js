@@ -5,6 +5,7 @@ import { css } from "./css.js";
 import { dom } from "./dom.js";
 import { elements } from "./elements.js";
 import { faults } from "./faults.js";
+import { frame } from "./frame.js";
 import { hide } from "./hide.js";
 import { library } from "./library.js";
 import { locate } from "./locate.js";
@@ -30,8 +31,9 @@ export const LIBRARY_SOURCE = `(() => {
   const pointer = (${point})(faults, dom, elements, chooser);
   const controller = (${controls})(faults, elements, locator, chooser);
   const scroller = (${scroll})(faults, dom, elements, chooser, pointer);
+  const framer = (${frame})(dom, css, elements, locator, pointer);
   const hider = (${hide})();
   const actor = (${act})(faults, dom, elements, locator, chooser, pointer, controller, scroller, hider);
   const reader = (${read})(dom, elements, locator);
-  globalThis.pilotfish = (${library})(dom, actor, chooser, reader, hider);
+  globalThis.pilotfish = (${library})(dom, actor, chooser, reader, framer, hider);
 })();`;
