@@ -57,8 +57,8 @@ export const workflowResponseSchema = z
       .nullable()
       .describe("With `run_sequentially`: one run at a time of those for which this expression has the same value."),
     evidence: evidenceSchema
-      .nullable()
-      .describe("What is kept of the pages of its runs, unless a run says otherwise; null for the defaults."),
+      .nullish()
+      .describe("What is kept of the pages of its runs, unless a run says otherwise; where the definition says it."),
     folder_id: z.string().nullable().describe("The folder that it is in, `fld_…`: the same for all its versions."),
     import_error: absent,
     created_by: absent,

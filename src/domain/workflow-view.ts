@@ -47,7 +47,6 @@ const DEFAULTS: JsonObject = {
   generate_script_on_terminal: false,
   run_sequentially: false,
   sequential_key: null,
-  evidence: null, // ours
 };
 
 /** Fields of the response that the service makes; in a request they are the trace of an earlier response. */

@@ -20,6 +20,10 @@ export interface AttemptHost {
   /** As it is now. */
   run(): Run | null;
   browserOf(run: Run): RunBrowser;
+  /** An attempt works on this page. @param hide takes its secrets out of a text */
+  entered(page: TakenPage, hide: (text: string) => string): void;
+  /** The page is given up. */
+  left(page: TakenPage): void;
   /** Makes the answer's event. */
   answer(answer: Answer, base: AttemptPlace & { readonly at: number }): Promise<void>;
   /** For the log. */
@@ -54,6 +58,7 @@ export class Attempts {
     let taken: Promise<TakenPage> | null = null;
     const take = async (): Promise<TakenPage> => {
       const page = await browser.take(path, signal);
+      this.#host.entered(page, (text) => secrets?.mask.text(text) ?? text);
       await this.#evidence.before(run, place, page.page);
       return secrets === null ? page : { ...page, page: hidingSecretInput(page.page, secrets.mask) };
     };
@@ -127,12 +132,14 @@ export class Attempts {
       if (signal.aborted) {
         const now = this.#host.run();
         if (now?.status === "timed_out") await this.#evidence.brokenOff(now, place.path, taken.page);
+        this.#host.left(taken);
         await browser.startOver(place.path);
         return answer;
       }
       const failed = answer.type === "failed";
       const evidence = await this.#evidence.after(run, place, taken, secrets?.mask ?? null, failed);
       if (failed) {
+        this.#host.left(taken);
         await browser.startOver(place.path); // another attempt begins where this one did
         return { ...answer, failure: { ...answer.failure, evidence } };
       }

@@ -34,6 +34,7 @@ const ENDS_KEPT = 200;
 export interface TakenPage {
   readonly page: BrowserPage;
   readonly recorder: TabRecorder;
+  readonly cast: BrowserTab["cast"];
   /** Lets the next attempt have it. Must be called. */
   giveBack(): void;
 }
@@ -119,10 +120,10 @@ export class RunBrowser {
     try {
       await before;
       signal.throwIfAborted();
-      const { page, recorder } = await this.#tab(name, signal);
+      const { page, recorder, cast } = await this.#tab(name, signal);
       this.#lastUsed = name;
       recorder.begin();
-      return { page, recorder, giveBack };
+      return { page, recorder, cast, giveBack };
     } catch (error) {
       giveBack();
       throw error;

@@ -112,7 +112,7 @@ export class RunEvidence {
   /** The page where the run has ended. To be called once, before its browser is given back. */
   async last(run: Run, browser: RunBrowser): Promise<void> {
     const path = this.#lastPath;
-    if (settingsOf(run).screenshots === "off" || run.status === "canceled") return; // a run that is canceled gives its browser back at once
+    if (settingsOf(run).screenshots === "off") return;
     const page = this.#left === null ? await browser.lastPage() : null;
     const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page));
     this.#left = null;

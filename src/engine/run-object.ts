@@ -8,6 +8,7 @@ import { ExpressionError } from "../domain/expression.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
+import { liveState } from "../domain/live-view.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
@@ -23,6 +24,7 @@ import type { Answer } from "./answer.ts";
 import { Attempts } from "./attempts.ts";
 import { sessionBrowser } from "./browser-source.ts";
 import { childOutput, isTrue } from "./execute-block.ts";
+import { LiveView } from "./live-view.ts";
 import { ownBrowser } from "./own-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf, RunEvidence } from "./run-evidence.ts";
@@ -41,6 +43,8 @@ const STORE_ATTEMPTS = 4;
 const STORE_RETRY_MS = 250;
 /** News of a run that goes on is held back this long, so that short runs tell everything at once. */
 const NEWS_DELAY_MS = 50;
+/** Watchers of one run. */
+const MAX_WATCHERS = 50;
 /** How long the browser of a run that has ended is kept for attempts that were broken off. */
 const LAST_LOOK_MS = 5_000;
 /** A run that waits for another object's word (the gate's, a child's) asks for it this often, should it have been lost. */
@@ -61,6 +65,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   readonly #waiters = new Set<() => void>();
   readonly #evidence: RunEvidence;
   readonly #attempts: Attempts;
+  readonly #view: LiveView;
   #lastPage: Promise<void> | null = null;
   #run: Run | null = null;
   #browser: RunBrowser | null = null;
@@ -73,9 +78,15 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     this.#storage = new RunStorage(ctx.storage.sql, this.#deps.values);
     this.#alarm = new AlarmClock(ctx.storage, this.#deps.clock);
     this.#evidence = new RunEvidence(this.#deps, this.#storage);
+    this.#view = new LiveView(
+      () => ctx.getWebSockets(),
+      (url) => liveState(this.#run!, url), // nobody watches an object without a run
+    );
     this.#attempts = new Attempts(this.#deps, this.#storage, this.#evidence, {
       run: () => this.#run,
       browserOf: (run) => this.#browserOf(run),
+      entered: (page, hide) => this.#view.follow(page, hide),
+      left: (page) => this.#view.leave(page),
       answer: (answer, base) => this.#answer(answer, base),
       fields: (path, attempt) => this.#fields(path, attempt),
     });
@@ -210,6 +221,30 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     this.#rearm();
   }
 
+  /** The live view: a WebSocket where the request asks for one, else server-sent events. */
+  override async fetch(request: Request): Promise<Response> {
+    if (this.#run === null) return new Response(null, { status: 404 });
+    if (this.#view.watchers >= MAX_WATCHERS) return new Response(null, { status: 429 });
+    if (request.headers.get("upgrade") !== "websocket") return new Response(this.#view.events());
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server);
+    this.#view.join(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** Whatever a watcher sends says that it has seen a picture. */
+  override webSocketMessage(socket: WebSocket): void {
+    this.#view.acknowledged(socket);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#view.left(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#view.left(socket);
+  }
+
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     this.#alarm.fired(info?.scheduledTime ?? 0);
     if (this.#run === null) return;
@@ -256,6 +291,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       for (const wake of this.#waiters) wake();
       this.ctx.waitUntil(this.#cleanUp());
     }
+    if (events.length > 0) this.#view.tell();
     if (events.some(isNews)) this.#planNews(isFinal(run) ? 0 : NEWS_DELAY_MS);
     this.#rearm();
   }
@@ -481,7 +517,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(LAST_LOOK_MS)]);
       await this.#evidence.last(run, browser);
     };
-    await (this.#lastPage ??= takeLook());
+    if (run.status !== "canceled") await (this.#lastPage ??= takeLook()); // who cancels wants it back at once
     await browser.release();
   }
 

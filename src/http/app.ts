@@ -21,6 +21,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   app.use(requestId({ generator: () => deps.ids.next("request") }));
   app.use(async (c, next) => {
     await next();
+    if (c.res.status === 101) return; // a WebSocket has no headers of ours
     c.res.headers.set("x-content-type-options", "nosniff");
     c.res.headers.set("x-frame-options", "DENY");
     c.res.headers.append("content-security-policy", "frame-ancestors 'none'"); // beside what a route asks for: all of them apply

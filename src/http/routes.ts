@@ -20,6 +20,7 @@ import { deliveryRoutes } from "./routes/deliveries.ts";
 import { type FileRouteDeps, fileRoutes } from "./routes/files.ts";
 import { folderRoutes, type FolderDeps } from "./routes/folders.ts";
 import { healthRoutes, type HealthDeps } from "./routes/health.ts";
+import { liveRoutes } from "./routes/live.ts";
 import { legacyRoutes } from "./routes/legacy.ts";
 import { organizationRoutes, type OrganizationDeps } from "./routes/organization.ts";
 import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
@@ -113,4 +114,5 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...organizationRoutes,
   ...adminRoutes,
   ...legacyRoutes,
+  ...liveRoutes,
 ];

@@ -88,6 +88,12 @@ export interface BrowserTab {
   /** What the current one shows. */
   readonly page: BrowserPage;
   readonly recorder: TabRecorder;
+  /**
+   * Takes pictures of it as it changes, at most 4 a second, in which secret fields cannot be read.
+   * @param onFrame is given JPEGs
+   * @returns ends it; neither throws
+   */
+  readonly cast: (onFrame: (jpeg: Uint8Array) => void) => () => void;
   /** Was it taken up (true), or is it new, with the state restored (false)? */
   readonly resumed: boolean;
   /** False once the current tab has crashed, or the last one is closed, or the browser is gone: open it again, with its last checkpoint. */

@@ -47,6 +47,8 @@ export interface RunObject {
   webhookEvents(): Promise<RunWebhookEvent[]>;
   /** Another run tries this one again. */
   noteRetry(by: RunId): Promise<void>;
+  /** The live view: 101 with a WebSocket where it is asked for, else 200 with server-sent events; 404, or 429 when too many watch. */
+  fetch(request: Request): Promise<Response>;
   /** What the run told up to this event of its journal is recorded. */
   acknowledge(seq: number): Promise<void>;
 }

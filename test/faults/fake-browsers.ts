@@ -51,6 +51,7 @@ export function createFakeBrowsers(): FakeBrowsers {
     return {
       tabId,
       page: page as BrowserPage, // the blocks of the sweep call nothing else
+      cast: () => () => {},
       recorder: { begin: () => {}, read: async () => EMPTY_RECORD },
       resumed,
       get alive() {

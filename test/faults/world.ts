@@ -64,6 +64,7 @@ export function engineIn({ injector, browsers }: World, deps: EngineDeps, kill: 
                 get alive() {
                   return tab.alive;
                 },
+                cast: tab.cast,
                 recorder: { ...gatedPoints(tab.recorder, "recorder"), begin: () => tab.recorder.begin() },
                 page: { ...gatedPoints(tab.page, "page"), url: () => tab.page.url() },
               };

@@ -221,6 +221,10 @@ async function driveDecisions(client: Client<paths>, anyone: Client<paths>): Pro
   for (const answer of ["approve", "reject"] as const) {
     const asking = await startRun(client, [{ block_type: "human_interaction", label: "ask" }]);
     await reach(client, asking, "paused");
+    const ofRun = { params: { path: { run_id: asking } } };
+    expect((await ok(client.GET("/v1/runs/{run_id}/live/link", ofRun))).live_url).toContain("sig=");
+    const accept = { ...ofRun, headers: { accept: "text/html" }, parseAs: "text" as const };
+    expect(await ok(client.GET("/v1/runs/{run_id}/live", accept))).toContain(asking);
     await ok(client.POST(`/v1/runs/{run_id}/${answer}`, { params: { path: { run_id: asking } }, body: { block: "ask" } }));
     await reach(client, asking, answer === "approve" ? "completed" : "terminated");
   }

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { CDPSession } from "@cloudflare/puppeteer";
 import { type Download, PageError } from "../../domain/browser.ts";
-import type { Deadline } from "./deadline.ts";
+import { type Deadline, TimeUp } from "./deadline.ts";
 import type { PausedRequest, TabGuard } from "./guard.ts";
 import type { Tab } from "./tab.ts";
 
@@ -9,6 +9,9 @@ import type { Tab } from "./tab.ts";
 const MAX_DOWNLOAD_BYTES = 25 * 1024 * 1024;
 
 const CHUNK_BYTES = 1024 * 1024;
+
+/** Kept back from the time for a file, to break it off: a navigation that is left as it is would hold up the page. */
+const BREAK_OFF_MS = 100;
 
 /** Key in the page's own world under which the files that it makes are kept while a download is waited for. */
 const KEPT = 'Symbol.for("pilotfish.blobs")';
@@ -30,7 +33,7 @@ export async function catchDownload(tab: Tab, guard: TabGuard, deadline: Deadlin
   let stopWatching: (() => Promise<void>) | undefined;
   try {
     stopWatching = await tab.wait(
-      guard.watchResponses((paused, browser) => takeResponse(paused, browser, caught)),
+      guard.watchResponses((paused, browser) => takeResponse(paused, browser, caught, deadline)),
       deadline,
     );
     await tab.wait(runInPage(tab, KEEP_BLOBS), deadline);
@@ -44,7 +47,12 @@ export async function catchDownload(tab: Tab, guard: TabGuard, deadline: Deadlin
 }
 
 /** @returns is it the download? */
-async function takeResponse(paused: PausedRequest, browser: CDPSession, caught: PromiseWithResolvers<Download>): Promise<boolean> {
+async function takeResponse(
+  paused: PausedRequest,
+  browser: CDPSession,
+  caught: PromiseWithResolvers<Download>,
+  deadline: Deadline,
+): Promise<boolean> {
   const { requestId, request, responseHeaders = [] } = paused;
   const status = paused.responseStatusCode ?? 0;
   const headers = new Map(responseHeaders.map(({ name, value }) => [name.toLowerCase(), value]));
@@ -57,10 +65,13 @@ async function takeResponse(paused: PausedRequest, browser: CDPSession, caught: 
       throw new PageError(`${request.url} answered with status ${status} instead of a file`, {
         errorClass: status >= 500 ? "temporary" : "block",
       });
-    const bytes = await readBody(browser, requestId, Number(headers.get("content-length") ?? 0));
+    const bytes = await deadline
+      .atMost(deadline.remainingMs - BREAK_OFF_MS)
+      .wait(readBody(browser, requestId, Number(headers.get("content-length") ?? 0)));
     caught.resolve({ url: request.url, suggestedName: null, disposition, contentType, bytes });
   } catch (error) {
-    caught.reject(error);
+    const late = new PageError(`${request.url} began to come, but not all of it came in time`, { errorClass: "temporary", cause: error });
+    caught.reject(error instanceof TimeUp ? late : error);
   }
   await browser.send("Fetch.failRequest", { requestId, errorReason: "Aborted" });
   return true;

@@ -127,6 +127,11 @@ export class Navigation {
     return this.#underWay;
   }
 
+  /** Does it still load something: a document, pictures, what is in its frames? */
+  get isLoading(): boolean {
+    return this.#loading;
+  }
+
   /** The first document of a window is on its way: nothing else tells of it when it began before anybody listened. */
   expectDocument(): void {
     if (this.#loaderId !== this.#beginning?.loaderId) return; // it is there

@@ -1,7 +1,7 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
 import { PageError, type TabState } from "../../domain/browser.ts";
 import type { TabSettings } from "../../domain/tab-settings.ts";
-import type { RecordWish } from "../../ports/browser.ts";
+import type { BrowserTab, RecordWish } from "../../ports/browser.ts";
 import type { PageTabs } from "../../ports/page-surroundings.ts";
 import { storageScript } from "./checkpoint.ts";
 import { BrowserCookies } from "./cookies.ts";
@@ -12,6 +12,8 @@ import type { Guard, TabGuard } from "./guard.ts";
 import { Navigation } from "./navigation.ts";
 import { CdpPage } from "./page.ts";
 import { Recorder } from "./recorder.ts";
+import { Renderer } from "./renderer.ts";
+import { Screencast } from "./screencast.ts";
 import { letRun, type TabSessions } from "./tab-sessions.ts";
 import { type Connection, Tab } from "./tab.ts";
 
@@ -58,6 +60,7 @@ interface TabParts {
   readonly emulation: Emulation;
   readonly watched: TabGuard;
   readonly recorder: Recorder;
+  readonly screencast: Screencast;
   readonly opener: OpenTab | null;
 }
 
@@ -65,6 +68,7 @@ interface TabParts {
 export class OpenTab {
   readonly page: CdpPage;
   readonly recorder: Recorder;
+  readonly cast: BrowserTab["cast"];
   readonly opener: OpenTab | null;
   readonly #tab: Tab;
   readonly #ground: Ground;
@@ -73,9 +77,10 @@ export class OpenTab {
   readonly #watched: TabGuard;
   #storage: TabState["storage"] = null;
 
-  private constructor({ tab, ground, page, navigation, emulation, watched, recorder, opener }: TabParts) {
+  private constructor({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener }: TabParts) {
     this.page = page;
     this.recorder = recorder;
+    this.cast = (onFrame) => screencast.start(onFrame);
     this.opener = opener;
     this.#tab = tab;
     this.#ground = ground;
@@ -103,8 +108,10 @@ export class OpenTab {
       const refusal = resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
       const cookies = new BrowserCookies(tab, root);
-      const page = new CdpPage(tab, navigation, watched, { tabs, dialogs, cookies, settings: emulation });
-      return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, opener });
+      const renderer = new Renderer(tab, navigation);
+      const page = new CdpPage(tab, navigation, watched, renderer, { tabs, dialogs, cookies, settings: emulation });
+      const screencast = new Screencast(tab, renderer);
+      return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener });
     } catch (error) {
       await closeTarget(tab, connection);
       throw error;

@@ -25,7 +25,7 @@ import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box } from "./in-page/protocol.ts";
 import type { Navigation } from "./navigation.ts";
 import { classOfNetError, describeNetError } from "./net-errors.ts";
-import { Renderer } from "./renderer.ts";
+import type { Renderer } from "./renderer.ts";
 import { runScript } from "./script.ts";
 import { SecretFields } from "./secret-fields.ts";
 import { ContextLost, type Tab } from "./tab.ts";
@@ -53,11 +53,11 @@ export class CdpPage implements BrowserPage {
   readonly storage: PageStorage;
   readonly settings: PageSettings;
 
-  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, around: Omit<PageSurroundings, "storage">) {
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer, around: Omit<PageSurroundings, "storage">) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
-    this.#renderer = new Renderer(tab, navigation);
+    this.#renderer = renderer;
     this.#frames = new Frames(tab, this.#renderer);
     this.#actor = new Actor(tab, navigation, guard, this.#renderer, this.#frames);
     this.#secrets = new SecretFields(this.#renderer, navigation);
@@ -82,7 +82,7 @@ export class CdpPage implements BrowserPage {
     const refusal = this.#guard.check(url);
     if (refusal !== null) throw new PageError(describeRefusal(refusal), { errorClass: "block" });
     try {
-      await this.#renderer.free(deadline);
+      await this.#renderer.leave(url, deadline);
       await this.#navigate(url, waitUntil, deadline);
       return await this.#arrival(deadline);
     } catch (error) {

@@ -15,6 +15,10 @@ const INTERRUPT_MS = 700;
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
 
+/** A document that has opened so many dialogs, the last of them so lately, will open more. */
+const MANY_DIALOGS = 3;
+const LATELY_MS = 1000;
+
 /** The library's place in one document: the session that leads there, and its world. */
 export interface Place {
   readonly cdp: CDPSession;
@@ -39,10 +43,16 @@ export class Renderer {
   readonly #navigation: Navigation;
   #world: World | null = null;
   #recovery: Promise<void> = Promise.resolve();
+  #dialogs = { loaderId: "", count: 0, lastAt: 0 };
 
   constructor(tab: Tab, navigation: Navigation) {
     this.#tab = tab;
     this.#navigation = navigation;
+    tab.cdp.on("Page.javascriptDialogOpening", () => {
+      const { loaderId } = navigation;
+      const { count } = this.#dialogs.loaderId === loaderId ? this.#dialogs : { count: 0 };
+      this.#dialogs = { loaderId, count: count + 1, lastAt: Date.now() };
+    });
   }
 
   /**
@@ -116,10 +126,21 @@ export class Renderer {
     }
   }
 
-  /** Makes a page answer that may be busy, as it has to before it can be left. */
+  /** Makes a page answer that may be busy. */
   async free(deadline: Deadline): Promise<void> {
     await deadline.wait(this.#recovery);
     await deadline.wait(this.#interrupt());
+  }
+
+  /**
+   * Makes a page let go, whatever it is at. What it still loads is given up: its requests could keep those of the next document waiting.
+   * @param to the address that the tab is about to go to
+   */
+  async leave(to: string, deadline: Deadline): Promise<void> {
+    await deadline.wait(this.#recovery);
+    const staysHere = to.includes("#") && withoutFragment(to) === withoutFragment(this.#navigation.url);
+    if (this.#navigation.isUnderWay || (this.#navigation.isLoading && !staysHere)) this.#stopLoading();
+    if (this.#opensDialogs || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.#silence(deadline));
   }
 
   /**
@@ -187,7 +208,34 @@ export class Renderer {
   /** Ends a navigation or a script that keeps the page from answering; gives the tab up when even that does not help. Never throws. */
   async #interrupt(): Promise<void> {
     if (this.#tab.gone !== null) return;
-    if (this.#navigation.isUnderWay) await this.#tell(this.#tab.cdp.send("Page.stopLoading"));
+    if (this.#navigation.isUnderWay) this.#stopLoading();
+    await this.#untilItAnswers();
+  }
+
+  /**
+   * Has a page that would not let go run no script any more, and puts an empty one in its place. Without that, a script that begins anew at each
+   * interruption would keep the next document from coming, and a dialog that opens at the moment of the change could be closed by nobody.
+   */
+  async #silence(deadline: Deadline): Promise<void> {
+    const { loaderId } = this.#navigation;
+    this.#allowScripts(false);
+    try {
+      this.#endScript(this.#tab.cdp);
+      await this.#untilItAnswers();
+      const { loaderId: emptyId } = await this.#tab.wait(this.#tab.cdp.send("Page.navigate", { url: "about:blank" }), deadline);
+      if (emptyId !== undefined && emptyId !== loaderId) await this.#navigation.reached("load", emptyId, deadline);
+    } finally {
+      this.#allowScripts(true);
+    }
+  }
+
+  get #opensDialogs(): boolean {
+    const { loaderId, count, lastAt } = this.#dialogs;
+    return loaderId === this.#navigation.loaderId && count >= MANY_DIALOGS && Date.now() - lastAt < LATELY_MS;
+  }
+
+  /** Ends scripts until the page answers; gives the tab up when that does not help. Never throws. */
+  async #untilItAnswers(): Promise<void> {
     if (!(await this.#endScripts(this.#tab.cdp))) this.#tab.lose("the page does not react any more");
   }
 
@@ -195,13 +243,21 @@ export class Renderer {
   async #endScripts(cdp: CDPSession): Promise<boolean> {
     for (let scripts = 0; !(await this.#answers(cdp)); scripts++) {
       if (scripts === MAX_INTERRUPTED) return false;
-      await this.#tell(cdp.send("Runtime.terminateExecution"));
+      this.#endScript(cdp); // the next question must be there before the page's next script begins
     }
     return true;
   }
 
-  #tell(message: Promise<unknown>): Promise<unknown> {
-    return this.#tab.wait(withoutSessionLoss(message), new Deadline(INTERRUPT_MS)).catch(() => undefined);
+  #stopLoading(): void {
+    this.#tab.cdp.send("Page.stopLoading").catch(() => undefined); // the tab is gone
+  }
+
+  #endScript(cdp: CDPSession): void {
+    cdp.send("Runtime.terminateExecution").catch(() => undefined); // see above
+  }
+
+  #allowScripts(allowed: boolean): void {
+    this.#tab.cdp.send("Emulation.setScriptExecutionDisabled", { value: !allowed }).catch(() => undefined); // see above
   }
 
   async #answers(cdp: CDPSession): Promise<boolean> {
@@ -248,6 +304,10 @@ async function withoutSessionLoss<T>(work: Promise<T>): Promise<T> {
 }
 
 export type Answer<M extends keyof PageLibrary> = Awaited<ReturnType<PageLibrary[M]>>;
+
+function withoutFragment(url: string): string {
+  return url.split("#", 1)[0]!;
+}
 
 /** A value as JavaScript: JSON to be parsed there, so that a key `__proto__` stays a key. */
 export function toScript(value: unknown): string {

@@ -35,6 +35,7 @@ export class TabGroup implements BrowserTab, PageTabs {
   readonly #visited = new Set<OpenTab>();
   /** Windows that are being taken in, by their ids. */
   readonly #opening = new Map<string, Promise<OpenTab | null>>();
+  readonly #casts = new Set<{ readonly onFrame: (jpeg: Uint8Array) => void; stop: () => void }>();
   /** Why it was given up, with its browser. */
   #letGo: string | null = null;
 
@@ -264,6 +265,16 @@ export class TabGroup implements BrowserTab, PageTabs {
     return this.#now.page;
   }
 
+  /** What is watched is the current tab, whichever that is. */
+  cast(onFrame: (jpeg: Uint8Array) => void): () => void {
+    const cast = { onFrame, stop: this.#now.cast(onFrame) };
+    this.#casts.add(cast);
+    return () => {
+      this.#casts.delete(cast);
+      cast.stop();
+    };
+  }
+
   get resumed(): boolean {
     return this.#resumed;
   }
@@ -313,6 +324,10 @@ export class TabGroup implements BrowserTab, PageTabs {
 
   #visit(tab: OpenTab): void {
     this.#current = tab;
+    for (const cast of this.#casts) {
+      cast.stop();
+      cast.stop = tab.cast(cast.onFrame);
+    }
     this.#visited.add(tab);
   }
 

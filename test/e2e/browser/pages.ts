@@ -54,6 +54,15 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/loop": // redirects to itself
       response.writeHead(302, { location: "/loop" }).end();
       return;
+    case "/ping-pong": {
+      // two pages that send the browser to each other
+      const [here, there] = query("to") === "ping" ? ["ping", "pong"] : ["pong", "ping"];
+      return html(response, `<title>${here}</title><button id=ok>OK</button><script>location.replace("/ping-pong?to=${there}")</script>`);
+    }
+    case "/trickle": // comes bit by bit, and never ends
+      response.writeHead(200, { "content-type": query("type") });
+      response.write("<!doctype html><title>Trickle</title><button id=ok>OK</button>");
+      return trickle(response);
     case "/status":
       response.statusCode = Number(query("code"));
       return html(response, `<title>Status ${query("code")}</title>`);
@@ -92,6 +101,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response.statusCode = 404;
       return html(response, "<title>Nothing here</title>");
   }
+}
+
+function trickle(response: ServerResponse): void {
+  const writing = setInterval(() => response.write("<p>more</p>"), 20);
+  response.once("close", () => clearInterval(writing));
 }
 
 function html(response: ServerResponse, body: string): void {

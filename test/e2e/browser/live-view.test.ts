@@ -1,0 +1,165 @@
+import { exports } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { createTenant, type Tenant } from "../../workers/api.ts";
+import { html, leaseBrowser, show } from "./harness.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+/** A page that is another in every frame that is painted. */
+const lively = html(
+  `<title>Lively</title><h1 id=n>0</h1><script>let n = 0; const tick = () => { document.getElementById("n").textContent = String(n++); requestAnimationFrame(tick); }; tick()</script>`,
+);
+
+async function start(tenant: Tenant, blocks: object[]): Promise<string> {
+  const { body: workflow } = await tenant.call("POST", "/v1/workflows", {
+    json_definition: { title: "Live", workflow_definition: { parameters: [], blocks } },
+  });
+  expect(workflow.errors ?? []).toEqual([]);
+  return (await tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow.workflow_permanent_id })).body.run_id;
+}
+
+const get = (path: string, headers: Record<string, string> = {}) =>
+  exports.default.fetch(new Request(`https://pilotfish.test${path}`, { headers }));
+
+interface Watched {
+  readonly socket: WebSocket;
+  readonly states: { type: string; status: string; url: string | null; message: string; blocks: { path: string }[] }[];
+  readonly frames: { at: number; bytes: Uint8Array }[];
+  readonly closed: Promise<CloseEvent>;
+}
+
+/** @param path with the signature, or null for the key */
+async function watch(tenant: Tenant, runId: string, { path = `/v1/runs/${runId}/live`, acknowledge = true } = {}): Promise<Watched> {
+  const headers = path.includes("sig=") ? {} : { "x-api-key": tenant.key };
+  const response = await get(path, { upgrade: "websocket", ...headers });
+  expect(response.status).toBe(101);
+  const socket = response.webSocket!;
+  const watched: Watched = {
+    socket,
+    states: [],
+    frames: [],
+    closed: new Promise((resolve) => socket.addEventListener("close", resolve)),
+  };
+  socket.binaryType = "arraybuffer";
+  socket.addEventListener("message", ({ data }) => {
+    if (typeof data === "string") return void watched.states.push(JSON.parse(data));
+    watched.frames.push({ at: Date.now(), bytes: new Uint8Array(data as ArrayBuffer) });
+    if (acknowledge) socket.send("ack");
+  });
+  socket.accept();
+  return watched;
+}
+
+const opens = { block_type: "goto_url", label: "open", url: lively };
+const looks = (seconds: number) => ({
+  block_type: "actions",
+  label: "look",
+  steps: [{ action: "wait_for", target: "#never", timeout_seconds: seconds }],
+  continue_on_failure: true,
+});
+
+describe("the live view of a run", () => {
+  it("shows its page to all who watch, at most 4 pictures a second, and tells what it does to the end", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const runId = await start(tenant, [opens, looks(4)]);
+    const [one, two] = [await watch(tenant, runId), await watch(tenant, runId, { acknowledge: false })];
+    const { body: link } = await tenant.call("GET", `/v1/runs/${runId}/live/link`);
+    const { pathname, search } = new URL(link.live_url);
+    const three = await watch(tenant, runId, { path: pathname + search });
+    await vi.waitFor(() => expect(one.frames.length).toBeGreaterThan(6), { timeout: 30_000, interval: 50 });
+    await vi.waitFor(() => expect(three.frames.length).toBeGreaterThan(3), { timeout: 30_000, interval: 50 });
+    for (const { bytes } of one.frames) expect([...bytes.subarray(0, 2)]).toEqual([0xff, 0xd8]); // JPEG
+    const gaps = one.frames.slice(1).map(({ at }, index) => at - one.frames[index]!.at);
+    const span = one.frames.at(-1)!.at - one.frames[0]!.at;
+    expect(span / gaps.length, gaps.join(" ")).toBeGreaterThan(230);
+    expect(two.frames.length).toBeLessThan(one.frames.length); // it does not say that it has seen any
+    expect(one.states).toContainEqual(
+      expect.objectContaining({
+        type: "state",
+        status: "running",
+        url: expect.stringContaining("/html?html="),
+        blocks: [expect.objectContaining({ path: "look" })],
+      }),
+    );
+    three.socket.close();
+    expect(await one.closed).toMatchObject({ code: 1000 });
+    expect(one.states.at(-1)).toMatchObject({ type: "end", status: "completed", blocks: [] });
+    const ended = await tenant.call("GET", `/v1/runs/${runId}/live`);
+    expect([ended.status, ended.body.detail]).toEqual([409, expect.stringContaining("has ended: completed")]);
+  });
+
+  it("of a run that waits without a browser says so, and shows the page when there is one", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const runId = await start(tenant, [{ block_type: "human_interaction", label: "ask" }, opens, looks(2)]);
+    const { states, frames, closed } = await watch(tenant, runId);
+    await vi.waitFor(() =>
+      expect(states.at(-1)).toMatchObject({ status: "paused", url: null, message: "The run waits, without a browser." }),
+    );
+    expect(frames).toEqual([]);
+    await tenant.call("POST", `/v1/runs/${runId}/approve`);
+    await vi.waitFor(() => expect(frames.length).toBeGreaterThan(0), { timeout: 30_000 });
+    await closed;
+  });
+
+  it("comes as server-sent events where there is no WebSocket", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const runId = await start(tenant, [opens, looks(5)]);
+    const response = await get(`/v1/runs/${runId}/live`, { "x-api-key": tenant.key, accept: "text/event-stream" });
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    const at: number[] = [];
+    let text = "";
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      for (const _ of chunk.matchAll(/^event: frame$/gm)) at.push(Date.now());
+    }
+    const frames = [...text.matchAll(/^event: frame\ndata: (.*)$/gm)].map(([, data]) => JSON.parse(data!));
+    expect(frames.length).toBeGreaterThanOrEqual(2);
+    expect(frames[0]).toMatchObject({ type: "frame", content_type: "image/jpeg", base64: expect.stringMatching(/^\/9j\//) });
+    expect((at.at(-1)! - at[0]!) / (at.length - 1)).toBeGreaterThan(1_000);
+    expect(text).toMatch(/event: end\ndata: .*"status":"completed".*\n\n$/);
+  });
+
+  it("is a page for a browser, and nothing for who has no key and no link", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const runId = await start(tenant, [{ block_type: "human_interaction", label: "ask" }]);
+    const page = await get(`/v1/runs/${runId}/live`, { "x-api-key": tenant.key, accept: "text/html" });
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, expect.stringContaining("text/html")]);
+    expect(await page.text()).toContain(`data-stream="/v1/runs/${runId}/live?expiry=`);
+    expect((await get(`/v1/runs/${runId}/live`, { upgrade: "websocket" })).status).toBe(401);
+    expect(
+      (await get(`/v1/runs/${runId}/live?expiry=9999999999&kid=${tenant.organizationId}&sig=x`, { upgrade: "websocket" })).status,
+    ).toBe(403);
+    const stranger = await createTenant();
+    expect((await get(`/v1/runs/${runId}/live`, { upgrade: "websocket", "x-api-key": stranger.key })).status).toBe(404);
+    await tenant.call("POST", `/v1/runs/${runId}/cancel`);
+  });
+});
+
+describe("a screencast", () => {
+  it("hides password fields also of documents that come, ends when it is told to, and leaves no trace", async () => {
+    const { lease, close } = await leaseBrowser();
+    const tab = await lease.openTab({ tabId: null, state: null, signal: new AbortController().signal });
+    const { page } = tab;
+    const styleOf = (id: string) =>
+      page.evaluate(
+        `getComputedStyle(document.getElementById("${id}")).filter`,
+        {},
+        { timeoutMs: 3000, signal: new AbortController().signal },
+      );
+    await show(page, "<input id=first type=password>");
+    let frames = 0;
+    const stop = tab.cast(() => frames++);
+    await vi.waitFor(() => expect(frames).toBeGreaterThan(0), { timeout: 10_000 });
+    expect(await styleOf("first")).toContain("contrast(0)");
+    await show(page, "<input id=second type=password><script>setInterval(() => document.title += 'x', 50)</script>");
+    expect(await styleOf("second")).toContain("contrast(0)");
+    stop();
+    await vi.waitFor(async () => expect(await styleOf("second")).toBe("none"));
+    await show(page, "<input id=third type=password>");
+    expect(await styleOf("third")).toBe("none");
+    const after = frames;
+    await page.screenshot({ fullPage: false, target: null, timeoutMs: 3000, signal: new AbortController().signal });
+    expect(frames).toBe(after);
+    await close();
+  });
+});
