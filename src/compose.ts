@@ -1,5 +1,6 @@
 import { createBrowserPlatform } from "./adapters/browser/platform.ts";
 import { createBrowsers } from "./adapters/browser/browsers.ts";
+import { createBrowserProfiles } from "./adapters/d1/browser-profiles.ts";
 import { createBrowserSessions } from "./adapters/d1/browser-sessions.ts";
 import { createApiKeys } from "./adapters/d1/api-keys.ts";
 import { openDatabase } from "./adapters/d1/database.ts";
@@ -39,6 +40,7 @@ import { readSettings } from "./env.ts";
 import { createApp } from "./http/app.ts";
 import type { Artifacts } from "./ports/artifacts.ts";
 import type { BrowserMemories } from "./ports/browser-memories.ts";
+import type { ProfileMaker } from "./ports/browser-profiles.ts";
 import type { BrowserSessionObjects, BrowserSessions } from "./ports/browser-sessions.ts";
 import type { Browsers } from "./ports/browser.ts";
 import type { BrowserPlatform } from "./ports/browser-platform.ts";
@@ -58,6 +60,7 @@ import type { Organizations } from "./ports/organizations.ts";
 import type { ChildRuns, RunNewsQueue, RunObjects } from "./ports/run-objects.ts";
 import type { TotpCodes } from "./ports/totp-codes.ts";
 import type { Vault } from "./ports/vault.ts";
+import { storeProfile } from "./services/browser-profiles.ts";
 import { consumeDeadDeliveries, consumeDeliveries, sweepDeliveries } from "./services/deliveries.ts";
 import { purgeFiles } from "./services/files.ts";
 import { purgeIdempotencyKeys } from "./services/idempotency.ts";
@@ -96,6 +99,7 @@ export interface EngineDeps {
   readonly tokens: DecisionTokens;
   readonly links: FileLinks;
   readonly children: ChildRuns;
+  readonly profiles: ProfileMaker;
   /** From 0 to 1 (exclusive). */
   readonly random: () => number;
 }
@@ -158,6 +162,7 @@ function makeEngine(env: Env): EngineDeps {
     tokens: createDecisionTokens(settings.encryptionKey),
     links: createFileLinks(settings.encryptionKey),
     children: { start: (...child) => startChild(composeWorker(env).deps, ...child) },
+    profiles: { make: (...profile) => storeProfile(composeWorker(env).deps, ...profile) },
     random: Math.random,
   };
 }
@@ -173,6 +178,7 @@ function makeWorker(env: Env, engine: EngineDeps) {
     apiKeys: createApiKeys(db),
     workflows: createWorkflows(db),
     schedules: createSchedules(db),
+    browserProfiles: createBrowserProfiles(db),
     folders: createFolders(db),
     runIndex: createRunIndex(db),
     fileExpiries: createFileExpiries(db),

@@ -17,5 +17,14 @@ export function createBrowserMemories(bucket: R2Bucket, vault: Vault): BrowserMe
     async delete(owner) {
       await bucket.delete(keyOf(owner));
     },
+    async deleteOfWorkflow(organizationId, id) {
+      const own = keyOf({ organizationId, kind: "workflow", id });
+      await bucket.delete(own);
+      for (;;) {
+        const { objects } = await bucket.list({ prefix: `${own}:` });
+        if (objects.length === 0) return;
+        await bucket.delete(objects.map(({ key }) => key));
+      }
+    },
   };
 }

@@ -1,5 +1,5 @@
 /** A browser that is kept open between runs, and which of them uses it. */
-import type { BrowserSessionId, OrganizationId, RunId } from "./id.ts";
+import { type BrowserProfileId, type BrowserSessionId, ID_PREFIXES, type OrganizationId, type RunId } from "./id.ts";
 
 /** Skyvern's words. `created`: it has no browser yet. The last three are final. */
 export const SESSION_STATUSES = ["created", "running", "completed", "failed", "timeout"] as const;
@@ -17,6 +17,10 @@ export interface BrowserSessionFacts {
   readonly organizationId: OrganizationId;
   readonly status: SessionStatus;
   readonly timeoutMinutes: number;
+  /** The profile that its browser began with, or that was made of it at its end. */
+  readonly browserProfileId: BrowserProfileId | null;
+  /** Is a profile made of it at its end? */
+  readonly generateProfile: boolean;
   /** The run that uses it now. */
   readonly runId: RunId | null;
   /** What its owner should know: how it differs from what was asked for, or what has happened to its browser. */
@@ -34,6 +38,11 @@ export interface BrowserSessionFacts {
 /** When it ends by itself. It counts from its making, also while no browser is to be had. */
 export function sessionEndsAt({ createdAt, timeoutMinutes }: Pick<BrowserSessionFacts, "createdAt" | "timeoutMinutes">): number {
   return createdAt + timeoutMinutes * 60_000;
+}
+
+/** The profile that is made of a session at its end: the same however often it is tried. */
+export function profileOfSession(browserSessionId: BrowserSessionId): BrowserProfileId {
+  return `bp_${browserSessionId.slice(ID_PREFIXES.browserSession.length + 1)}`;
 }
 
 /** Why nobody can use it any more; null while they can. */

@@ -53,6 +53,7 @@ export type ArtifactId = IdTypes["artifact"];
 export type CredentialId = IdTypes["credential"];
 export type TotpCodeId = IdTypes["totpCode"];
 export type BrowserSessionId = IdTypes["browserSession"];
+export type BrowserProfileId = IdTypes["browserProfile"];
 export type FileId = IdTypes["file"];
 export type DeliveryId = IdTypes["delivery"];
 export type ScheduleId = IdTypes["schedule"];

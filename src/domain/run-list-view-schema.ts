@@ -3,6 +3,7 @@ import type { JsonObject } from "./json.ts";
 import { runListItem, workflowRunItem } from "./run-list-view.ts";
 import { workflowRunStatus } from "./run-status-view.ts";
 import {
+  browserProfileId,
   browserSessionId,
   downloadedFiles,
   failureReason,
@@ -51,7 +52,7 @@ export const workflowRunItemSchema = z
     workflow_permanent_id: z.string().describe("The workflow, `wpid_…`."),
     organization_id: z.string().describe("Whose it is."),
     browser_session_id: browserSessionId,
-    browser_profile_id: absent,
+    browser_profile_id: browserProfileId,
     status: runStatusSchema,
     proxy_location: absent,
     webhook_callback_url: z.string().nullable().describe("Where its events go."),
@@ -116,7 +117,7 @@ export const workflowRunStatusSchema = z
     task_v2: absent,
     workflow_title: z.string().describe("What the workflow was called then."),
     browser_session_id: browserSessionId,
-    browser_profile_id: absent,
+    browser_profile_id: browserProfileId,
     browser_seed_source: absent,
     browser_sink_profile_id: absent,
     max_screenshot_scrolls: asked,
@@ -147,6 +148,7 @@ const rowExample: RunIndexRow = {
   webhookUrl: null,
   sequentialKey: null,
   browserSessionId: null,
+  browserProfileId: null,
   createdAt: Date.UTC(2026, 0, 31, 12),
   queuedAt: null,
   startedAt: Date.UTC(2026, 0, 31, 12, 0, 0, 20),

@@ -29,7 +29,7 @@ export function workflowRunItem(row: RunIndexRow): JsonObject {
     workflow_permanent_id: row.workflowPermanentId,
     organization_id: row.organizationId,
     browser_session_id: row.browserSessionId,
-    browser_profile_id: null,
+    browser_profile_id: row.browserProfileId,
     status: row.status,
     proxy_location: null,
     webhook_callback_url: row.webhookUrl,

@@ -14,7 +14,6 @@ const MAX_SCREENSHOT_SCROLLS = 1_000;
 
 /** The values that name something which no organization can have here. */
 const ABSENT = {
-  browser_profile_id: "names a stored browser profile, which this service does not have: each run begins with a clean browser",
   browser_address: "names a browser of your own, which this service does not drive: each run has its own",
   cdp_connect_headers: "belongs to a browser of your own, which this service does not drive",
 } as const;
@@ -71,7 +70,10 @@ export const runRequestSchema = z.strictObject({
     .string()
     .nullish()
     .describe("Use the browser of this session (`pbs_…`), which no other run may be using, and leave its pages open."),
-  browser_profile_id: absent("browser_profile_id"),
+  browser_profile_id: z
+    .string()
+    .nullish()
+    .describe("Begin with the cookies and the local storage of this profile (`bp_…`); the workflow's own when absent."),
   browser_address: absent("browser_address"),
   cdp_connect_headers: absent("cdp_connect_headers"),
   title: unused("title", z.string().max(1_000)),

@@ -64,6 +64,7 @@ export const screenshotUrls = z
 export const recordingUrl = z.string().nullable().describe("A signed link; null when there is no recording.");
 export const runWith = z.string().describe("As the request said, else `agent`; has no effect here.");
 export const browserSessionId = z.string().nullable().describe("The session whose browser it uses (`pbs_…`); null when it has its own.");
+export const browserProfileId = z.string().nullable().describe("The profile that its browser began with (`bp_…`).");
 export const triggerType = z.enum(["manual", "mcp", "api", "scheduled", "webhook"]).describe("By what it was started.");
 
 const warningSchema = z
@@ -121,7 +122,7 @@ export const runSchema = z
     finished_at: finishedAt,
     app_url: absent,
     browser_session_id: browserSessionId,
-    browser_profile_id: absent,
+    browser_profile_id: browserProfileId,
     browser_seed_source: absent,
     max_screenshot_scrolls: z.int().nullable().describe("As the request said; has no effect here."),
     script_run: absent,

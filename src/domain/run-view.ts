@@ -2,6 +2,7 @@
 import { filesOfRun, isDownload, type LinkToArtifact, type StoredArtifact } from "./artifact.ts";
 import {
   blockRunIdOf,
+  type BrowserProfileId,
   type BrowserSessionId,
   type OrganizationId,
   type RunId,
@@ -43,6 +44,8 @@ export interface RunIndexRow {
   readonly sequentialKey: string | null;
   /** The session whose browser it uses. */
   readonly browserSessionId: BrowserSessionId | null;
+  /** The profile that its browser began with. */
+  readonly browserProfileId: BrowserProfileId | null;
   readonly createdAt: number;
   readonly queuedAt: number | null;
   readonly startedAt: number | null;
@@ -78,6 +81,7 @@ export function indexRow(run: Run, seq: number): RunProjection {
     webhookUrl: facts.webhookUrl,
     sequentialKey: facts.admission?.sequentialKey ?? null,
     browserSessionId: facts.browser?.sessionId ?? null,
+    browserProfileId: facts.memory?.profileId ?? null,
     createdAt: run.createdAt,
     ...timesOf(run),
     modifiedAt: run.modifiedAt,
@@ -113,6 +117,7 @@ export function runResponse(run: Run, { artifacts, linkTo, retriedByRunId }: Run
     started_at: formatInstantOrNull(times.startedAt),
     finished_at: formatInstantOrNull(times.finishedAt),
     browser_session_id: facts.browser?.sessionId ?? null,
+    browser_profile_id: facts.memory?.profileId ?? null,
     max_screenshot_scrolls: facts.request.max_screenshot_scrolls ?? null,
     run_with: facts.request.run_with ?? "agent",
     ai_fallback: facts.request.ai_fallback ?? null,
@@ -138,7 +143,6 @@ const WITHOUT_COUNTERPART = {
   run_type: "workflow_run",
   recording_archived: false,
   app_url: null,
-  browser_profile_id: null,
   browser_seed_source: null,
   script_run: null,
   script_id: null,
@@ -163,6 +167,7 @@ export function invalidRunResponse(row: RunIndexRow): JsonObject {
     started_at: null,
     finished_at: formatInstantOrNull(row.finishedAt),
     browser_session_id: row.browserSessionId,
+    browser_profile_id: row.browserProfileId,
     max_screenshot_scrolls: null,
     run_with: "agent",
     ai_fallback: null,

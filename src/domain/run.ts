@@ -4,7 +4,16 @@
  */
 import type { EvidenceSettings } from "./evidence.ts";
 import type { BlockState, Scope, Wait } from "./block-state.ts";
-import type { BrowserSessionId, CredentialId, OrganizationId, RunId, ScheduleId, WorkflowId, WorkflowVersionId } from "./id.ts";
+import type {
+  BrowserProfileId,
+  BrowserSessionId,
+  CredentialId,
+  OrganizationId,
+  RunId,
+  ScheduleId,
+  WorkflowId,
+  WorkflowVersionId,
+} from "./id.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { BlockFailure } from "./recovery.ts";
@@ -50,6 +59,8 @@ export interface RunFacts {
     /** The run in whose name it has the session, when that is another: one that waits for this one. */
     readonly holder?: RunId;
   };
+  /** What its browser begins with and leaves; absent when both are nothing. */
+  readonly memory?: RunMemory;
   /** The schedule that started it; absent when none did. */
   readonly scheduleId?: ScheduleId;
   /** The run that this one tries again, and the outputs taken over from it, by label. */
@@ -58,6 +69,19 @@ export interface RunFacts {
     readonly kept: Readonly<Record<string, { readonly output: Json; readonly branch: number | null }>>;
   } | null;
 }
+
+/** What the browser of a run begins with, and for whom it is taken down what it remembers at the end of a completed run. */
+export interface RunMemory {
+  /** The profile that it begins with; wins over `keep`. */
+  readonly profileId: BrowserProfileId | null;
+  /** Where runs of the workflow leave what is remembered for the next; null when they do not. */
+  readonly keep: WorkflowMemoryId | null;
+  /** Does it begin with nothing, whatever is there? */
+  readonly isFresh: boolean;
+}
+
+/** Which of the memories of a workflow: the one that all its runs share, or that of a `browser_profile_key`. */
+export type WorkflowMemoryId = WorkflowId | `${WorkflowId}:${string}`;
 
 /** Which credentials a run may use: never what they hold. */
 export interface RunCredentials {

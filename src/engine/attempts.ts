@@ -26,6 +26,8 @@ export interface AttemptHost {
   left(page: TakenPage): void;
   /** Makes the answer's event. */
   answer(answer: Answer, base: AttemptPlace & { readonly at: number }): Promise<void>;
+  /** Does what has to be done before the run ends by this answer. */
+  beforeEnd(answer: Answer, place: AttemptPlace): Promise<void>;
   /** For the log. */
   fields(path: string, attempt: number): Record<string, string | number>;
 }
@@ -78,6 +80,7 @@ export class Attempts {
         };
     const end = taken !== null && answer.type === "failed" ? await browser.describeEnd() : null;
     if (end !== null && answer.type === "failed") answer = { ...answer, failure: { ...answer.failure, kind: "block", message: end } };
+    if (!signal.aborted) await this.#host.beforeEnd(answer, place);
     if (taken !== null) answer = await this.#leavePage(run, place, answer, signal, taken, secrets);
     else if (answer.type === "skipped") browser.unclaim(path);
     if (!signal.aborted) await this.#host.answer(answer, { at: this.#deps.clock.now(), ...place });

@@ -14,13 +14,13 @@ export interface BrowserSource {
   readonly slot: BrowserSlot | null;
   /**
    * @param options.sessionId the browser that the run had before
-   * @param options.cookies what it had when a block last ended
+   * @param options.cookies what it had when a block last ended; null before
    * @returns also the page that a run begins on, if there is one
    * @throws BrowserUnavailable, PageError
    */
   lease(options: {
     readonly sessionId: string | null;
-    readonly cookies: Cookies;
+    readonly cookies: Cookies | null;
     readonly check: (url: string) => Fault | null;
     readonly signal: AbortSignal;
   }): Promise<{ readonly lease: BrowserLease; readonly mainTab: string | null }>;
@@ -62,7 +62,7 @@ export function sessionBrowser(
       const lease = await deps.browsers.takeUp({ sessionId: answer.browserId, check, signal });
       if (lease === null) throw new PageError(`The browser of the session ${browserSessionId} was lost.`, { errorClass: "temporary" });
       const isAnother = sessionId !== null && sessionId !== answer.browserId;
-      if (isAnother) await lease.setCookies(cookies); // it was lost while the run had it: the run knows better what it held
+      if (isAnother && cookies !== null) await lease.setCookies(cookies); // it was lost while the run had it: the run knows better what it held
       return { lease, mainTab: answer.mainTab };
     },
 

@@ -1,4 +1,5 @@
 import { BrowserUnavailable, PageError } from "../domain/browser.ts";
+import type { BrowserMemory } from "../domain/browser-memory.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import type { Browsers } from "../ports/browser.ts";
 import type { BrowserPool, BrowserWish } from "../ports/browser-pool.ts";
@@ -12,12 +13,16 @@ export interface BrowserSlotStore {
   browserSlot: BrowserSlot | null;
 }
 
-/** A browser of the run's own, from the pool. */
+/**
+ * A browser of the run's own, from the pool.
+ * @param remembered what a new one begins with; null when that is nothing
+ */
 export function ownBrowser(
   { browsers, pool }: { readonly browsers: Browsers; readonly pool: BrowserPool },
   holder: BrowserHolder,
   wish: BrowserWish,
   store: BrowserSlotStore,
+  remembered: (() => Promise<BrowserMemory>) | null,
 ): BrowserSource {
   const note = (slot: BrowserSlot | null): void => {
     if (store.browserSlot !== slot) store.browserSlot = slot;
@@ -34,7 +39,15 @@ export function ownBrowser(
     get slot() {
       return store.browserSlot;
     },
-    lease: async (options) => ({ lease: await browsers.lease({ ...options, acquire }), mainTab: null }),
+    async lease({ cookies, ...options }) {
+      const { sessionId } = options;
+      if (remembered === null) return { lease: await browsers.lease({ ...options, cookies: cookies ?? [], acquire }), mainTab: null };
+      const taken = sessionId === null ? null : await browsers.takeUp({ ...options, sessionId });
+      if (taken !== null) return { lease: taken, mainTab: null };
+      const memory = await remembered();
+      const begin = { cookies: cookies ?? memory.cookies, origins: memory.origins };
+      return { lease: await browsers.lease({ ...options, ...begin, sessionId: null, acquire }), mainTab: null };
+    },
     async release(sessionId) {
       if (store.browserSlot === null) return;
       await pool.release(holder, sessionId);

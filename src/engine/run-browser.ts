@@ -9,6 +9,7 @@ import {
   type PageState,
   pageStateSchema,
 } from "../domain/browser.ts";
+import { type BrowserMemory, memoryOfState } from "../domain/browser-memory.ts";
 import type { Fault } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
@@ -29,6 +30,9 @@ const NOTHING: BrowserRecord = { sessionId: null, usedAt: 0, cookies: null, page
 
 /** Of so many blocks is kept where they left their page: a block that forks from an older one begins on an empty page. */
 const ENDS_KEPT = 200;
+
+/** How long a browser that was let go may take to be taken up, to ask it what it remembers. */
+const REMEMBER_MS = 30_000;
 
 /** A page while an attempt has it. */
 export interface TakenPage {
@@ -224,6 +228,41 @@ export class RunBrowser {
     return JSON.stringify(state);
   }
 
+  /**
+   * What the browser remembers now; as far as is known, if it is gone.
+   * @param earlier what it began with
+   * @returns null when the run used no page
+   */
+  async remember(earlier: BrowserMemory): Promise<BrowserMemory | null> {
+    const { sessionId, cookies } = this.#record;
+    if (sessionId === null && cookies === null) return null;
+    try {
+      const held = await this.#lease?.catch(() => null);
+      if (held?.alive === true) return await this.#readMemory(held, earlier);
+      const check = this.#check;
+      const lease =
+        sessionId === null ? null : await this.#deps.browsers.takeUp({ sessionId, check, signal: AbortSignal.timeout(REMEMBER_MS) });
+      if (lease === null) return await this.#lastMemory(earlier);
+      return await this.#readMemory(lease, earlier).finally(() => lease.disconnect());
+    } catch (error) {
+      this.#deps.log.error("a browser could not be asked what it remembers; what was known at the last checkpoint counts", error, {
+        run_id: this.#runId,
+      });
+      return await this.#lastMemory(earlier);
+    }
+  }
+
+  async #readMemory(lease: BrowserLease, earlier: BrowserMemory): Promise<BrowserMemory> {
+    const origins = new Set([...this.#originsWith(lease), ...earlier.origins.map(({ origin }) => origin)]);
+    const [cookies, storage] = await Promise.all([lease.cookies(), lease.originStorage([...origins])]);
+    return { cookies, origins: storage, pages: [] };
+  }
+
+  async #lastMemory(earlier: BrowserMemory): Promise<BrowserMemory | null> {
+    const text = await this.lastState();
+    return text === null ? null : memoryOfState(browserStateSchema.parse(JSON.parse(text)), earlier);
+  }
+
   /** The same for a run that another workflow is to have: the main page and the cookies, without what was whose. */
   async stateForChild(): Promise<string | null> {
     const text = await this.lastState();
@@ -336,7 +375,7 @@ export class RunBrowser {
     const begin = state === null ? await this.#beginningOf(name) : pageStateSchema.parse(await this.#openJson(state));
     const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state: begin, record: this.#recordWish, signal });
     // On a page that it found, a run has a place to begin again at before its first block has ended.
-    const found = tab.resumed && state === null ? await this.#sealFound(lease, tab) : {};
+    const found = this.#source.outlives && tab.resumed && state === null ? await this.#sealFound(lease, tab) : {};
     const { pages, abandoned } = this.#record;
     const page = { owner: null, state: null, ...pages[name], ...(found.state && { state: found.state }), tabId: tab.tabId };
     const cookies = this.#record.cookies ?? found.cookies ?? null;
@@ -380,7 +419,7 @@ export class RunBrowser {
   async #open(signal: AbortSignal): Promise<BrowserLease> {
     await this.#releasing?.catch(() => undefined); // whoever began that says so
     const { sessionId, cookies: sealed } = this.#record;
-    const cookies: Cookies = sealed === null ? [] : cookiesSchema.parse(await this.#openJson(sealed));
+    const cookies: Cookies | null = sealed === null ? null : cookiesSchema.parse(await this.#openJson(sealed));
     const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, check: this.#check, signal });
     this.#store.browser = { ...this.#record, sessionId: lease.sessionId, usedAt: this.#deps.clock.now() };
     if (mainTab !== null && lease.sessionId !== sessionId) await this.#takeOver(lease, mainTab);

@@ -3,6 +3,7 @@ import { findBlockType } from "../blocks/registry.ts";
 import { composeEngine, type EngineDeps } from "../compose.ts";
 import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
+import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
 import type { RunId } from "../domain/id.ts";
@@ -28,6 +29,7 @@ import { LiveView } from "./live-view.ts";
 import { ownBrowser } from "./own-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf, RunEvidence } from "./run-evidence.ts";
+import { readMemory } from "./run-memory.ts";
 import { conditionScopeOf } from "./run-scope.ts";
 import { type BrowserRecord, RunStorage, ValueTooLarge } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
@@ -88,6 +90,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       entered: (page, hide) => this.#view.follow(page, hide),
       left: (page) => this.#view.leave(page),
       answer: (answer, base) => this.#answer(answer, base),
+      beforeEnd: (answer, place) => this.#rememberBeforeEnd(answer, place),
       fields: (path, attempt) => this.#fields(path, attempt),
     });
     const loaded = this.#storage.load();
@@ -254,7 +257,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (this.#storage.acknowledged < this.#storage.seq && this.#newsTimer === null) await this.#tellNews();
     if (isFinal(this.#run)) await this.#cleanUp();
     else if (this.#browserIdleAt(this.#run) <= this.#deps.clock.now())
-      await this.#attend("giving the browser back", this.#browserOf(this.#run).release());
+      await this.#attend("giving the browser back", this.#restBrowser(this.#run));
     await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(ALARM_TURN_MS)]);
     this.#rearm();
   }
@@ -361,12 +364,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (live?.attempt === base.attempt) this.#live.delete(base.path);
     switch (answer.type) {
       case "completed":
-        this.#apply({
-          type: "block_completed",
-          ...base,
-          output: answer.output,
-          ...(answer.branch === undefined ? {} : { branch: answer.branch }),
-        });
+        this.#apply({ type: "block_completed", ...base, ...answerEvent(answer) });
         return;
       case "opened":
         this.#apply({ type: "loop_opened", ...base, items: answer.items });
@@ -462,14 +460,21 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   }
 
   #browserFor(facts: Run["facts"]): RunBrowser {
-    const { organizationId, runId, allowedHosts, browser } = facts;
+    const { organizationId, runId, allowedHosts, browser, memory } = facts;
+    const remembered = memory === undefined ? null : () => readMemory(this.#deps.memories, facts);
     const source = () =>
       browser
         ? sessionBrowser(
             { browsers: this.#deps.browsers, session: this.#deps.sessions.get(organizationId, browser.sessionId) },
             { browserSessionId: browser.sessionId, runId, holder: browser.holder ?? runId },
           )
-        : ownBrowser(this.#deps, holderOf(facts), { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS }, this.#storage);
+        : ownBrowser(
+            this.#deps,
+            holderOf(facts),
+            { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS },
+            this.#storage,
+            remembered,
+          );
     const check = (url: string) => checkOutboundUrl(url, allowedHosts);
     this.#browser ??= new RunBrowser(this.#deps, source(), this.#storage, runId, check, recordWishOf(facts));
     return this.#browser;
@@ -483,6 +488,38 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     const idleAt = this.#browserOf(run).idleAt;
     if (idleAt === null || [...this.#live.keys()].some((path) => isBrowserBlock(run, path))) return Infinity;
     return (restsUntil(run) ?? 0) > idleAt ? 0 : idleAt;
+  }
+
+  /** What the browser remembers is taken down before the run is seen to be completed: the next one may begin at once. */
+  async #rememberBeforeEnd(answer: Answer, place: { readonly path: string; readonly attempt: number }): Promise<void> {
+    const run = this.#run;
+    if (run?.facts.memory?.keep == null || answer.type !== "completed") return;
+    const step = advance(run, { type: "block_completed", at: this.#deps.clock.now(), ...place, ...answerEvent(answer) });
+    if (step.ok && step.run.status === "completed") await this.#attend("taking down what the browser remembers", this.#remember(run));
+  }
+
+  /** The same for the run itself: its next browser begins with it. @returns null when it used no page */
+  async #rememberForRun({ facts }: Run): Promise<BrowserMemory | null> {
+    const earlier = await readMemory(this.#deps.memories, facts).catch(() => NO_MEMORY); // its profile is gone
+    const remembered = await this.#browserFor(facts).remember(earlier);
+    const { organizationId, runId } = facts;
+    if (remembered !== null) await this.#deps.memories.put({ organizationId, kind: "run", id: runId }, remembered);
+    return remembered;
+  }
+
+  /** Gives the browser back while no block uses it. */
+  async #restBrowser(run: Run): Promise<void> {
+    if (run.facts.memory !== undefined) await this.#rememberForRun(run);
+    await this.#browserOf(run).release();
+  }
+
+  /** @throws when it could not be stored */
+  async #remember(run: Run): Promise<void> {
+    const { memory, organizationId } = run.facts;
+    if (memory?.keep == null || this.#storage.remembered) return;
+    const remembered = await this.#rememberForRun(run);
+    if (remembered !== null) await this.#deps.memories.put({ organizationId, kind: "workflow", id: memory.keep }, remembered);
+    this.#storage.noteRemembered();
   }
 
   // ------------------------------------------------------------------------------------------------ outside world
@@ -518,6 +555,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       await this.#evidence.last(run, browser);
     };
     if (run.status !== "canceled") await (this.#lastPage ??= takeLook()); // who cancels wants it back at once
+    if (run.status === "completed") await this.#remember(run);
     await browser.release();
   }
 
@@ -628,6 +666,11 @@ function holderOf({ organizationId, runId }: RunFacts): BrowserHolder {
 
 function isBrowserBlock({ plan }: Run, path: string): boolean {
   return findBlockType(plan.nodes[labelOf(path)]?.blockType ?? "")?.category === "browser";
+}
+
+/** What the event of a completed attempt says of its answer. */
+function answerEvent({ output, branch }: Answer & { type: "completed" }) {
+  return { output, ...(branch === undefined ? {} : { branch }) };
 }
 
 /** Does the outside learn of this event? */

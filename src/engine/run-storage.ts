@@ -133,6 +133,14 @@ export class RunStorage {
     this.#browserSlot = slot;
   }
 
+  /** Is what its browser remembered taken down? */
+  get remembered(): boolean {
+    return this.#read("remembered") !== null;
+  }
+  noteRemembered(): void {
+    this.#set("remembered", "yes");
+  }
+
   /** The files that blocks have made, oldest first. */
   get artifacts(): readonly StoredArtifact[] {
     this.#artifacts ??= this.#hasFacts

@@ -1,5 +1,5 @@
 import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, type PageState } from "../domain/browser.ts";
-import { type BrowserMemory, mergeOrigins, originOf } from "../domain/browser-memory.ts";
+import { type BrowserMemory, memoryOfState, originOf } from "../domain/browser-memory.ts";
 import type { Fault } from "../domain/error.ts";
 import { MAIN_PAGE } from "../domain/pages.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
@@ -138,14 +138,11 @@ function mainPageOf(state: BrowserState | null): PageState | null {
   return main === undefined ? null : { url: main.url, storage: main.storage };
 }
 
-/** What is known of a browser that is gone: what its last run knew, and what it remembered before. */
+/** What is known of a browser that is gone. */
 function memoryOf(state: BrowserState | null, earlier: BrowserMemory): BrowserMemory {
   if (state === null) return earlier;
   const main = mainPageOf(state);
-  const storage = Object.values(state.pages).flatMap((page) =>
-    page.storage === null ? [] : [{ origin: page.storage.origin, local: page.storage.local }],
-  );
-  return { cookies: state.cookies, origins: mergeOrigins(earlier.origins, storage), pages: main === null ? earlier.pages : [main] };
+  return { ...memoryOfState(state, earlier), pages: main === null ? earlier.pages : [main] };
 }
 
 function originsOf({ origins }: BrowserMemory): string[] {

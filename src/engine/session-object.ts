@@ -1,13 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { composeEngine, type EngineDeps } from "../compose.ts";
 import { PageError } from "../domain/browser.ts";
-import { NO_MEMORY } from "../domain/browser-memory.ts";
+import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
 import {
   type BrowserSessionFacts,
   describeSessionEnd,
   FREE,
   leave,
   occupy,
+  profileOfSession,
   sessionEndsAt,
   type SessionStatus,
 } from "../domain/browser-session.ts";
@@ -75,6 +76,25 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (this.#storage.record === null) return null;
     await this.#finish("completed");
     return this.#facts();
+  }
+
+  async change({
+    generateProfile,
+  }: {
+    readonly generateProfile: boolean;
+  }): Promise<{ changed: boolean; facts: BrowserSessionFacts } | null> {
+    const { record } = this.#storage;
+    if (record === null) return null;
+    const changed = record.facts.completedAt === null;
+    if (changed) this.#change({}, { generateProfile });
+    return { changed, facts: this.#facts() };
+  }
+
+  async remember(): Promise<{ readonly runId: RunId | null } | null> {
+    const { record } = this.#storage;
+    if (record === null) return null;
+    if (record.occupancy.runId === null && record.facts.completedAt === null) await this.#inTurn(() => this.#remember());
+    return { runId: record.occupancy.runId };
   }
 
   async occupy(runId: RunId): Promise<Occupied | null> {
@@ -153,7 +173,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     const { browserId, mainTab } = this.#requireOpen();
     if (browserId !== null && (await this.#deps.browsers.ping(browserId))) return { browserId, mainTab };
     const record = this.#requireOpen();
-    const memory = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
+    const memory = (await this.#deps.memories.get(this.#owner(record))) ?? (await this.#profileOf(record)) ?? NO_MEMORY;
     const acquire = () => acquireBrowser(this.#deps.pool, holderOf(record.facts), { keepAliveMs: SESSION_KEEP_ALIVE_MS });
     const opened = await openBrowser(this.#deps.browsers, { acquire, memory, url: record.url, check: this.#check });
     const { facts } = this.#storage.record ?? record;
@@ -195,7 +215,10 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     const { browserId } = this.#storage.record ?? record;
     if (browserId !== null) await this.#deps.browsers.close(browserId); // not in turn: what is at work on it ends by this
     else await this.#deps.pool.release(holderOf(record.facts), null); // it may wait for one
-    await this.#inTurn(() => this.#endBrowser());
+    await this.#inTurn(async () => {
+      await this.#endBrowser();
+      await this.#makeProfile();
+    });
   }
 
   async #remember(): Promise<void> {
@@ -208,6 +231,27 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     } catch (error) {
       this.#deps.log.error("what a browser remembers could not be kept; what was kept before stays", error, this.#fields());
     }
+  }
+
+  /** What its first browser begins with. */
+  async #profileOf({ facts: { organizationId, browserProfileId: id } }: SessionRecord): Promise<BrowserMemory | null> {
+    return id === null ? null : await this.#deps.memories.get({ organizationId, kind: "profile", id });
+  }
+
+  /** Makes a profile of a session that has ended, if that was asked for. */
+  async #makeProfile(): Promise<void> {
+    const { record } = this.#storage;
+    if (record === null || !this.#owesProfile(record)) return;
+    const { organizationId, browserSessionId } = record.facts;
+    const browserProfileId = profileOfSession(browserSessionId);
+    const memory = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
+    const named = { organizationId, browserProfileId, name: `Session ${browserSessionId}`, description: null };
+    await this.#deps.profiles.make(named, "browser_session", memory);
+    this.#change({}, { browserProfileId });
+  }
+
+  #owesProfile({ facts }: SessionRecord): boolean {
+    return facts.completedAt !== null && facts.generateProfile && facts.browserProfileId !== profileOfSession(facts.browserSessionId);
   }
 
   async #endBrowser(): Promise<void> {
@@ -225,6 +269,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   /** What is left of a session that has ended. */
   async #clearUp(completedAt: number): Promise<void> {
     await this.#endBrowser();
+    await this.#makeProfile();
     const { record } = this.#storage;
     if (record === null || !record.remembered || this.#deps.clock.now() < completedAt + REMEMBERED_MS) return;
     await this.#deps.memories.delete(this.#owner(record));
@@ -274,11 +319,31 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
 
   // ----------------------------------------------------------------------------------------------------- record
 
-  #begin({ organizationId, browserSessionId, timeoutMinutes, url, allowedHosts, warning }: SessionOpening): SessionRecord {
+  #begin({
+    organizationId,
+    browserSessionId,
+    timeoutMinutes,
+    url,
+    allowedHosts,
+    warning,
+    browserProfileId,
+    generateProfile,
+  }: SessionOpening): SessionRecord {
     const now = this.#deps.clock.now();
     const times = { createdAt: now, startedAt: null, completedAt: null, modifiedAt: now };
     return {
-      facts: { browserSessionId, organizationId, status: "created", timeoutMinutes, runId: null, warning, ...times, revision: 1 },
+      facts: {
+        browserSessionId,
+        organizationId,
+        status: "created",
+        timeoutMinutes,
+        browserProfileId,
+        generateProfile,
+        runId: null,
+        warning,
+        ...times,
+        revision: 1,
+      },
       occupancy: FREE,
       allowedHosts,
       url,
@@ -361,7 +426,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (facts.completedAt === null) times.push(now + PING_MS);
     const isToBeOpened = facts.status === "created";
     const isToBeEnded = facts.completedAt !== null && browserId !== null;
-    if (isToBeOpened || isToBeEnded || told < facts.revision) times.push(now + RETRY_MS);
+    if (isToBeOpened || isToBeEnded || this.#owesProfile(record) || told < facts.revision) times.push(now + RETRY_MS);
     this.#alarm.wakeBy(Math.min(...times));
   }
 

@@ -5,6 +5,7 @@ import type { Log } from "../ports/log.ts";
 import type { Organizations } from "../ports/organizations.ts";
 import type { Vault } from "../ports/vault.ts";
 import type { RecordDeliveriesDeps } from "../services/deliveries.ts";
+import type { BrowserProfileDeps } from "../services/browser-profiles.ts";
 import type { BrowserSessionDeps } from "../services/browser-sessions.ts";
 import type { TotpCodeDeps } from "../services/totp-codes.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -12,6 +13,7 @@ import { referencePage } from "./pages/reference.ts";
 import { content, json, routeFor, type Route } from "./route.ts";
 import { adminRoutes, type AdminDeps } from "./routes/admin.ts";
 import { type ArtifactRouteDeps, artifactRoutes } from "./routes/artifacts.ts";
+import { browserProfileRoutes } from "./routes/browser-profiles.ts";
 import { browserSessionRoutes } from "./routes/browser-sessions.ts";
 import { browserRoutes, type BrowserRouteDeps } from "./routes/browsers.ts";
 import { credentialRoutes } from "./routes/credentials.ts";
@@ -35,6 +37,7 @@ export interface RouteDeps
   extends
     AdminDeps,
     ArtifactRouteDeps,
+    BrowserProfileDeps,
     BrowserSessionDeps,
     BrowserRouteDeps,
     FileRouteDeps,
@@ -107,6 +110,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...decisionRoutes,
   ...folderRoutes,
   ...browserSessionRoutes,
+  ...browserProfileRoutes,
   ...credentialRoutes,
   ...totpCodeRoutes,
   ...templateRoutes,

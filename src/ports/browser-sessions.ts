@@ -1,5 +1,5 @@
 import type { BrowserSessionFacts } from "../domain/browser-session.ts";
-import type { BrowserSessionId, OrganizationId, RunId } from "../domain/id.ts";
+import type { BrowserProfileId, BrowserSessionId, OrganizationId, RunId } from "../domain/id.ts";
 import type { Page } from "./page.ts";
 
 /** What a session is opened with. */
@@ -12,6 +12,10 @@ export interface SessionOpening {
   /** Hosts that the organization may reach though the guard would refuse them. */
   readonly allowedHosts: readonly string[];
   readonly warning: string | null;
+  /** What its browser begins with. */
+  readonly browserProfileId: BrowserProfileId | null;
+  /** Is a profile made of it at its end? */
+  readonly generateProfile: boolean;
 }
 
 /** Whether a run has the session's browser now. */
@@ -40,6 +44,15 @@ export interface BrowserSessionObject {
   /** Makes the session and its browser; one that is there stays as it is. @param waitMs how long to wait for the browser */
   open(opening: SessionOpening, waitMs: number): Promise<BrowserSessionFacts>;
   describe(): Promise<BrowserSessionFacts | null>;
+  /** @returns the session, and whether that could be changed: not when it has ended */
+  change(changes: {
+    readonly generateProfile: boolean;
+  }): Promise<{ readonly changed: boolean; readonly facts: BrowserSessionFacts } | null>;
+  /**
+   * Takes down what its browser remembers now, for `BrowserMemories`.
+   * @returns the run that uses it, during which that cannot be done
+   */
+  remember(): Promise<{ readonly runId: RunId | null } | null>;
   /** @returns the session after closing; one that has ended stays as it is */
   close(): Promise<BrowserSessionFacts | null>;
   /** Gives the browser to a run, which must `leave` it in the end, whatever the answer. */

@@ -5,11 +5,13 @@ import { type BrowserSessionId, isId, type RunId } from "../domain/id.ts";
 import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import type { BrowserSessionObject, BrowserSessionObjects, BrowserSessions } from "../ports/browser-sessions.ts";
+import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Page } from "../ports/page.ts";
 import type { ListedRun, RunIndex } from "../ports/run-index.ts";
+import { profileOf } from "./run-profile.ts";
 import { once } from "./idempotency.ts";
 import type { FoundPage, PageRequest } from "./paging.ts";
 import { listRuns } from "./run-lists.ts";
@@ -39,12 +41,22 @@ export const sessionRequestSchema = z.strictObject({
   proxy_session_id: z.string().nullish().describe(unused("proxy_session_id")),
   extensions: z.array(z.string()).max(20).nullish().describe(unused("extensions")),
   browser_type: z.string().nullish().describe(unused("browser_type")),
+  browser_profile_id: z.string().nullish().describe("The profile that its browser begins with (`bp_…`)."),
+  generate_browser_profile: z
+    .boolean()
+    .nullish()
+    .describe("Make a profile of what its browser remembers when the session ends; `browser_profile_id` names it then."),
   needs_live_view: z.boolean().nullish().describe("Skyvern's; nothing has to be said for it here."),
+});
+
+export const sessionChangesSchema = z.strictObject({
+  generate_browser_profile: z.boolean().describe("Make a profile of what its browser remembers when the session ends."),
 });
 
 export interface BrowserSessionDeps {
   readonly sessions: BrowserSessionObjects;
   readonly browserSessions: BrowserSessions;
+  readonly browserProfiles: BrowserProfiles;
   readonly runIndex: RunIndex;
   readonly ids: Ids;
   readonly clock: Clock;
@@ -63,7 +75,9 @@ export async function openBrowserSession(
 ): Promise<BrowserSessionFacts> {
   const url = wanted.url?.trim() || null;
   const refusal = url === null ? null : checkOutboundUrl(url, allowedHosts);
-  if (refusal !== null) throw invalidInput("The request is not valid", [{ ...refusal, path: "url" }]);
+  const faults: Fault[] = refusal === null ? [] : [{ ...refusal, path: "url" }];
+  const browserProfileId = await profileOf(deps, organizationId, wanted.browser_profile_id, faults);
+  if (faults.length > 0) throw invalidInput("The request is not valid", faults);
   const request = z.json().parse(JSON.parse(JSON.stringify(wanted)));
   const keyed = { organizationId, scope: "open_browser_session", key: idempotencyKey, request, newId: deps.ids.next("browserSession") };
   return await once(deps, keyed, async (browserSessionId) => {
@@ -73,7 +87,16 @@ export async function openBrowserSession(
         extra: { retry_after: 60 },
       });
     const timeoutMinutes = Math.min(wanted.timeout ?? SESSION_TIMEOUT.default, SESSION_TIMEOUT.max);
-    const opening = { organizationId, browserSessionId, timeoutMinutes, url, allowedHosts, warning: warningOf(wanted) };
+    const opening = {
+      organizationId,
+      browserSessionId,
+      timeoutMinutes,
+      url,
+      allowedHosts,
+      warning: warningOf(wanted),
+      browserProfileId,
+      generateProfile: wanted.generate_browser_profile ?? false,
+    };
     return await deps.sessions.get(organizationId, browserSessionId).open(opening, OPEN_WAIT_MS);
   });
 }
@@ -102,6 +125,18 @@ export async function readBrowserSession(
   id: string,
 ): Promise<BrowserSessionFacts> {
   return (await objectOf(deps, organization, id).describe()) ?? noSession(id);
+}
+
+/** Says whether a profile is made of it at its end. @throws ServiceError `not_found`; `conflict` when it has ended */
+export async function changeBrowserSession(
+  deps: Pick<BrowserSessionDeps, "sessions">,
+  organization: Organization,
+  id: string,
+  { generate_browser_profile: generateProfile }: z.infer<typeof sessionChangesSchema>,
+): Promise<BrowserSessionFacts> {
+  const answer = (await objectOf(deps, organization, id).change({ generateProfile })) ?? noSession(id);
+  if (!answer.changed) throw new ServiceError("conflict", `The browser session ${id} has ended: ${answer.facts.status}.`);
+  return answer.facts;
 }
 
 /** Ends its browser, whoever uses it. One that has ended stays as it is. @throws ServiceError `not_found` */

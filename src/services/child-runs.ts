@@ -3,6 +3,7 @@ import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import type { RunFacts } from "../domain/run.ts";
+import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
@@ -21,6 +22,7 @@ interface ChildDeps extends FindRunnableDeps {
   readonly runIndex: RunIndex;
   readonly credentials: Pick<Credentials, "existing">;
   readonly sessions: BrowserSessionObjects;
+  readonly browserProfiles: Pick<BrowserProfiles, "get">;
   readonly organizations: Pick<Organizations, "get">;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { evidenceSettings } from "../domain/evidence.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, hasExpression, parseExpression } from "../domain/expression.ts";
@@ -8,11 +9,13 @@ import { checkOutboundUrl } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
 import { evidenceWishOf } from "../domain/run-request.ts";
 import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
+import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
 import type { RunIndex } from "../ports/run-index.ts";
 import type { RunObjects } from "../ports/run-objects.ts";
+import { runMemory } from "./run-profile.ts";
 import { sessionOf } from "./run-session.ts";
 import type { Runnable } from "./workflows.ts";
 
@@ -36,6 +39,7 @@ export interface FactsDeps {
   readonly credentials: Pick<Credentials, "existing">;
   readonly sessions: BrowserSessionObjects;
   readonly runs: RunObjects;
+  readonly browserProfiles: Pick<BrowserProfiles, "get">;
 }
 
 /**
@@ -70,17 +74,24 @@ export async function makeFacts(
   };
   const { request } = wish;
   const browser = await sessionOf(deps, organizationId, { request, runId, mayWait: links.parent !== null }, faults);
-  const sequentialKey = parameters.ok ? sequentialKeyOf(definition.sequentialKey, workflowPermanentId, values, faults) : null;
+  const filled = (field: "sequential_key" | "browser_profile_key", key: string | null) =>
+    parameters.ok ? keyOf(field, key, values, faults) : null;
+  const order = filled("sequential_key", definition.sequentialKey);
+  const sequentialKey = order === null ? null : `${workflowPermanentId}:${order}`;
+  const key = filled("browser_profile_key", definition.remembering.key);
+  const memoryKey = key === null ? null : createHash("sha256").update(key).digest("hex");
+  const named = { request, hasSession: browser !== undefined, key: memoryKey };
+  const memory = await runMemory(deps, organizationId, workflowPermanentId, definition, named, faults);
   if (!parameters.ok || faults.length > 0) {
     const message = describeFaults("The run was not started", faults);
     const now = deps.clock.now();
     const times = { createdAt: now, queuedAt: null, startedAt: null, finishedAt: now, modifiedAt: now };
     const row = { workflowRunId: runId, organizationId, workflowPermanentId, workflowId, version, workflowTitle, ...times };
     const linked = { parentRunId: links.parent?.runId ?? null, retriedFromRunId: links.retryOf?.runId ?? null, webhookUrl, sequentialKey };
-    const browserSessionId = browser?.sessionId ?? null;
+    const browserIds = { browserSessionId: browser?.sessionId ?? null, browserProfileId: memory?.profileId ?? null };
     const end = { status: "invalid", failureReason: message, errorCodes: [], seq: 0 } as const;
     await deps.runIndex.upsert([
-      { ...row, ...linked, ...end, browserSessionId, triggerType: wish.triggerType, scheduleId: links.scheduleId ?? null },
+      { ...row, ...linked, ...end, ...browserIds, triggerType: wish.triggerType, scheduleId: links.scheduleId ?? null },
     ]);
     throw new ServiceError("invalid_parameters", message, { faults, extra: { run_id: runId } });
   }
@@ -95,6 +106,7 @@ export async function makeFacts(
     ...(definition.names.sources.size === 0 ? {} : { sources: Object.fromEntries(definition.names.sources) }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(browser === undefined ? {} : { browser }),
+    ...(memory === undefined ? {} : { memory }),
     request: wish.request,
     webhookUrl,
     allowedHosts,
@@ -144,20 +156,20 @@ async function credentialsOf(
   return { ids: Object.fromEntries(byKey), totpIdentifier: given("totp_identifier") ?? totpIdentifier, totpUrl: url };
 }
 
-/** The key of a workflow's order, with its expression filled in from the parameters; null where runs need no order. */
-function sequentialKeyOf(
+/** A key of a workflow, with its expression filled in from the parameters; null where there is none. */
+function keyOf(
+  field: "sequential_key" | "browser_profile_key",
   expression: string | null,
-  workflowId: string,
   values: (name: string) => Json | undefined,
   faults: Fault[],
 ): string | null {
   if (expression === null) return null;
-  if (!hasExpression(expression)) return `${workflowId}:${expression}`;
+  if (!hasExpression(expression)) return expression;
   try {
-    return `${workflowId}:${JSON.stringify(evaluateExpression(parseExpression(expression), values))}`;
+    return JSON.stringify(evaluateExpression(parseExpression(expression), values));
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    faults.push({ path: "sequential_key", message: error.message, code: "invalid_expression" });
+    faults.push({ path: field, message: error.message, code: "invalid_expression" });
     return null;
   }
 }

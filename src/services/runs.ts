@@ -7,6 +7,7 @@ import { packPlan } from "../domain/packed-plan.ts";
 import { keptRequest, maxSecondsOf, parseRunRequest, type RunRequest, workflowIdOf } from "../domain/run-request.ts";
 import { isFinalStatus, type TriggerType } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
+import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
@@ -39,6 +40,7 @@ export interface StartDeps extends FindRunnableDeps {
   readonly idempotencyKeys: IdempotencyKeys;
   readonly credentials: Credentials;
   readonly sessions: BrowserSessionObjects;
+  readonly browserProfiles: BrowserProfiles;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Plan } from "../domain/plan.ts";
 import { withoutResponseFields } from "../domain/workflow-view.ts";
 import { sanitizeNames } from "../domain/workflow/sanitize.ts";
 import { checkDefinition, requireDefinition, type WorkflowDefinition, type WorkflowLimits } from "../domain/workflow/check-definition.ts";
+import type { BrowserMemories } from "../ports/browser-memories.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Folders } from "../ports/folders.ts";
 import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
@@ -203,6 +204,18 @@ export async function deleteWorkflow(
   id: string,
 ): Promise<void> {
   if (!(await deps.workflows.delete(organizationId, requireWorkflowId(id), deps.clock.now()))) throw noWorkflow(id);
+}
+
+/** Forgets what the browsers of its runs have left for each other: the next begins with nothing. @throws ServiceError `not_found` */
+export async function forgetBrowsersOf(
+  deps: { workflows: Workflows; memories: Pick<BrowserMemories, "deleteOfWorkflow"> },
+  organizationId: OrganizationId,
+  id: string,
+): Promise<void> {
+  const workflowId = requireWorkflowId(id);
+  const head = await deps.workflows.head(organizationId, workflowId);
+  if (head === null || head.deletedAt !== null) throw noWorkflow(id);
+  await deps.memories.deleteOfWorkflow(organizationId, workflowId);
 }
 
 /** One thing that is wrong, or that has no effect. */

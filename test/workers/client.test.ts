@@ -119,6 +119,7 @@ async function driveWorkflows(client: Client<paths>, noun: "workflows" | "agents
     client.POST(`/v1/${noun}/{workflow_id}/versions/{version}/restore`, { params: { path: { workflow_id, version: "1" } } }),
   );
   expect(restored.version).toBe(3);
+  await ok(client.POST(`/v1/${noun}/{workflow_id}/browser_session/reset_profile`, { params }));
 
   const { folder_id } = await ok(client.POST("/v1/folders", { body: { title: noun } }));
   expect((await ok(client.PUT(`/v1/${noun}/{workflow_id}/folder`, { params, body: { folder_id } }))).folder_id).toBe(folder_id);
@@ -247,8 +248,19 @@ async function driveBrowsers(client: Client<paths>): Promise<void> {
   expect(session).toMatchObject({ status: "running", timeout: 240, warning: "The timeout is 240 minutes, which is the most." });
   expect(await ok(client.GET("/v1/browser_sessions"))).toHaveLength(1);
   expect(await ok(client.GET("/v1/browser_sessions/{browser_session_id}/workflow_runs", { params }))).toEqual([]);
+  const changed = client.PATCH("/v1/browser_sessions/{browser_session_id}", { params, body: { generate_browser_profile: true } });
+  expect((await ok(changed)).generate_browser_profile).toBe(true);
   expect((await ok(client.POST("/v1/browser_sessions/{browser_session_id}/close", { params }))).status).toBe("completed");
   expect(await ok(client.GET("/v1/browser_sessions/history"))).toHaveLength(1);
+
+  const storage_state = { cookies: [{ name: "session", value: "8f3a", domain: "shop.example" }] };
+  const { browser_profile_id } = await ok(client.POST("/v1/browser_profiles", { body: { name: "Shop", storage_state } }));
+  const named = { params: { path: { browser_profile_id } } };
+  expect(await ok(client.GET("/v1/browser_profiles"))).toHaveLength(2); // one was made of the session
+  await ok(client.PATCH("/v1/browser_profiles/{browser_profile_id}", { ...named, body: { name: "Shop, Ann" } }));
+  expect((await ok(client.GET("/v1/browser_profiles/{browser_profile_id}", named))).name).toBe("Shop, Ann");
+  expect((await ok(client.GET("/v1/browser_profiles/{browser_profile_id}/usage", named))).run_count).toBe(0);
+  await ok(client.DELETE("/v1/browser_profiles/{browser_profile_id}", named));
 }
 
 async function driveCredentials(client: Client<paths>): Promise<void> {

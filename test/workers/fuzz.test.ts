@@ -257,6 +257,8 @@ async function openAllSessions({ organizationId }: Tenant): Promise<void> {
       organizationId: organizationId as OrganizationId,
       status: "created",
       timeoutMinutes: 5,
+      browserProfileId: null,
+      generateProfile: false,
       ...none,
       createdAt: 1,
       modifiedAt: 1,

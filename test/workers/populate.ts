@@ -56,6 +56,11 @@ export async function populate(tenant: Tenant, marker: string): Promise<Things> 
   return {
     workflow_id,
     browser_session_id,
+    browser_profile_id: await made(
+      "/v1/browser_profiles",
+      { name: marker, storage_state: [{ name: "a", value: marker, domain: "a.example" }] },
+      "browser_profile_id",
+    ),
     run_id,
     artifact_id,
     delivery_id: deliveries[0]!.delivery_id,

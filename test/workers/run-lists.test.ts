@@ -31,6 +31,7 @@ async function addHistory(tenant: Tenant, rows: readonly Partial<RunProjection>[
       webhookUrl: null,
       sequentialKey: null,
       browserSessionId: null,
+      browserProfileId: null,
       createdAt,
       queuedAt: null,
       startedAt: createdAt + 1_000,

@@ -216,7 +216,6 @@ describe("a run", () => {
 
   it.each<[string, object, Record<string, string>, string]>([
     ["fields that exclude each other", { start_fresh_browser: true, browser_session_id: "pbs_1" }, {}, "start_fresh_browser"],
-    ["a profile that cannot exist", { browser_profile_id: "bp_1" }, {}, "browser_profile_id"],
     ["a browser of the caller's", { browser_address: "ws://x" }, {}, "browser_address"],
     ["too much time", { max_elapsed_time_minutes: 481 }, {}, "max_elapsed_time_minutes"],
     ["an unknown way to run", { run_with: "magic" }, {}, "run_with"],

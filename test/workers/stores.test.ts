@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createApiKeys } from "../../src/adapters/d1/api-keys.ts";
+import { createBrowserProfiles } from "../../src/adapters/d1/browser-profiles.ts";
 import { createBrowserSessions } from "../../src/adapters/d1/browser-sessions.ts";
 import { createCredentials } from "../../src/adapters/d1/credentials.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
@@ -42,6 +43,7 @@ function runOf(organizationId: OrganizationId, more: Partial<RunProjection> = {}
     webhookUrl: null,
     sequentialKey: null,
     browserSessionId: null,
+    browserProfileId: null,
     createdAt: 1,
     queuedAt: null,
     startedAt: 2,
@@ -294,6 +296,8 @@ function sessionOf(organizationId: OrganizationId, more: Partial<BrowserSessionF
     organizationId,
     status: "running",
     timeoutMinutes: 60,
+    browserProfileId: null,
+    generateProfile: false,
     runId: null,
     warning: null,
     createdAt: 1,
@@ -396,6 +400,14 @@ describe("every statement of the stores", () => {
     await sessions.upsert(sessionOf(organizationId));
     await sessions.open(organizationId, 10);
     await sessions.list(organizationId, page);
+    const profiles = createBrowserProfiles(db);
+    const profile = { organizationId, browserProfileId: ids.next("browserProfile"), name: "n", description: null } as const;
+    await profiles.insert({ ...profile, source: "storage_state", cookieCount: 1, originCount: 1, createdAt: 1, modifiedAt: 1 });
+    await profiles.get(organizationId, profile.browserProfileId);
+    await profiles.list(organizationId, page);
+    await profiles.update(organizationId, profile.browserProfileId, { name: "m" }, 2);
+    await profiles.usage(organizationId, profile.browserProfileId, 10);
+    await profiles.delete(organizationId, profile.browserProfileId, 3);
     const schedules = createSchedules(db);
     const schedule: Schedule = {
       scheduleId: ids.next("schedule"),

@@ -7,9 +7,16 @@ export async function readCookies(browser: CDPSession): Promise<Cookies> {
   return cookies as unknown as Cookies; // CDP's JSON
 }
 
-/** Puts cookies back as they were. */
+/** Puts cookies back as they were. Of cookies that were brought along, those that the browser refuses are left out: it takes all or none. */
 export async function restoreCookies(browser: CDPSession, cookies: Cookies): Promise<void> {
-  if (cookies.length > 0) await browser.send("Storage.setCookies", { cookies: cookies.map(toCookieParam) });
+  if (cookies.length === 0) return;
+  const params = cookies.map(toCookieParam);
+  try {
+    await browser.send("Storage.setCookies", { cookies: params });
+  } catch (error) {
+    if (!(error instanceof Error && /Invalid cookie/i.test(error.message))) throw error;
+    await Promise.all(params.map((param) => browser.send("Storage.setCookies", { cookies: [param] }).catch(() => undefined)));
+  }
 }
 
 /** `Storage.setCookies` refuses what `Storage.getCookies` adds; a cookie of the session has no expiry. */

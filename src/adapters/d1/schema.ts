@@ -5,10 +5,12 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { PROFILE_SOURCES } from "../../domain/browser-profile.ts";
 import { SESSION_STATUSES } from "../../domain/browser-session.ts";
 import { CREDENTIAL_TYPES } from "../../domain/credential.ts";
 import type {
   ApiKeyId,
+  BrowserProfileId,
   BrowserSessionId,
   CredentialId,
   DeliveryId,
@@ -166,6 +168,8 @@ export const runs = sqliteTable(
     sequentialKey: text("sequential_key"),
     /** The session whose browser it uses. */
     browserSessionId: text("browser_session_id").$type<BrowserSessionId>(),
+    /** The profile that its browser began with. */
+    browserProfileId: text("browser_profile_id").$type<BrowserProfileId>(),
     createdAt: integer("created_at").notNull(),
     queuedAt: integer("queued_at"),
     startedAt: integer("started_at"),
@@ -187,6 +191,9 @@ export const runs = sqliteTable(
       index("runs_by_browser_session")
         .on(organizationId, table.browserSessionId, createdAt, workflowRunId)
         .where(sql`browser_session_id is not null`), // those of one session
+      index("runs_by_browser_profile")
+        .on(organizationId, table.browserProfileId, createdAt, workflowPermanentId)
+        .where(sql`browser_profile_id is not null`), // who used one?
       index("runs_by_retried")
         .on(organizationId, table.retriedFromRunId)
         .where(sql`retried_from_workflow_run_id is not null`), // by which run was this one tried again?
@@ -384,6 +391,10 @@ export const browserSessions = sqliteTable(
     organizationId: text("organization_id").$type<OrganizationId>().notNull(),
     status: text("status", { enum: SESSION_STATUSES }).notNull(),
     timeoutMinutes: integer("timeout_minutes").notNull(),
+    /** The profile that its browser began with, or that was made of it at its end. */
+    browserProfileId: text("browser_profile_id").$type<BrowserProfileId>(),
+    /** Is a profile made of it at its end? */
+    generateProfile: integer("generate_browser_profile", { mode: "boolean" }).notNull().default(false),
     /** The run that uses it. */
     runId: text("workflow_run_id").$type<RunId>(),
     warning: text("warning"),
@@ -401,5 +412,29 @@ export const browserSessions = sqliteTable(
     index("browser_sessions_open")
       .on(table.organizationId, table.createdAt, table.browserSessionId)
       .where(sql`completed_at is null`), // the list
+  ],
+);
+
+/** What browsers remember, under a name. What it is is in R2, sealed. */
+export const browserProfiles = sqliteTable(
+  "browser_profiles",
+  {
+    browserProfileId: text("browser_profile_id").$type<BrowserProfileId>().notNull(),
+    organizationId: text("organization_id").$type<OrganizationId>().notNull(),
+    name: text("name").notNull(),
+    description: text("description"),
+    /** What it was made of. */
+    source: text("source", { enum: PROFILE_SOURCES }).notNull(),
+    cookieCount: integer("cookie_count").notNull(),
+    originCount: integer("origin_count").notNull(),
+    createdAt: integer("created_at").notNull(),
+    modifiedAt: integer("modified_at").notNull(),
+    deletedAt: integer("deleted_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.browserProfileId] }),
+    index("browser_profiles_newest")
+      .on(table.organizationId, table.createdAt, table.browserProfileId)
+      .where(sql`deleted_at is null`), // the list
   ],
 );

@@ -117,12 +117,13 @@ export class DefinitionCheck {
     });
   }
 
-  /** It is filled in before the run begins: nothing but the parameters is known. */
-  sequentialKey(workflow: unknown): void {
-    const key = isJsonObject(workflow) ? workflow.sequential_key : null;
-    if (typeof key === "string" && hasExpression(key)) {
+  /** They are filled in before the run begins: nothing but the parameters is known. */
+  runKeys(workflow: unknown): void {
+    for (const field of ["sequential_key", "browser_profile_key"]) {
+      const key = isJsonObject(workflow) ? workflow[field] : null;
+      if (typeof key !== "string" || !hasExpression(key)) continue;
       const known = new Scope(new Set(), this.#keysKnown(new Set()));
-      this.#expression(key, "sequential_key", { known, later: () => null }, false);
+      this.#expression(key, field, { known, later: () => null }, false);
     }
   }
 

@@ -25,6 +25,8 @@ export interface WorkflowDefinition {
   readonly sequentialKey: string | null;
   readonly parameters: readonly ParameterDefinition[];
   readonly names: ParameterNames;
+  /** What the browsers of its runs begin with and leave for each other. `key` is an expression over the parameters. */
+  readonly remembering: { readonly persists: boolean; readonly profileId: string | null; readonly key: string | null };
   /** Where one-time codes are asked for, and by what name they are sent in. */
   readonly totpUrl: string | null;
   readonly totpIdentifier: string | null;
@@ -81,7 +83,7 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
   );
   const drafts = check.blocks(blocks, ["workflow_definition", "blocks"], new Scope(new Set(SYSTEM_NAMES), new Set()), 1);
   check.parameterKeys();
-  check.sequentialKey(input);
+  check.runKeys(input);
   check.parallelism(raw.max_parallel_blocks);
   const wired = wire(
     version,
@@ -124,6 +126,11 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     sequentialKey: run_sequentially ? (sequential_key ?? "") : null,
     parameters: parameters.parameters,
     names,
+    remembering: {
+      persists: result.data.persist_browser_session ?? false,
+      profileId: result.data.browser_profile_id?.trim() || null,
+      key: result.data.browser_profile_key?.trim() || null,
+    },
     totpUrl: totp_verification_url?.trim() || null,
     totpIdentifier: totp_identifier?.trim() || null,
   };

@@ -129,11 +129,20 @@ export const workflowSchema = z.strictObject({
     .nullish()
     .describe("What is kept of the pages of its runs, unless a run says otherwise: by default of attempts that fail."),
   proxy_location: unused(z.union([z.string(), z.record(z.string(), jsonValue)])),
-  persist_browser_session: unused(z.boolean(), false),
+  persist_browser_session: z
+    .boolean()
+    .nullish()
+    .describe("Keep what the browser of a completed run remembers (cookies, local storage), and begin the next run with it."),
   reuse_browser_session: unused(z.boolean(), false),
   pin_saved_session_ip: unused(z.boolean(), false),
-  browser_profile_id: unused(z.string()),
-  browser_profile_key: unused(z.string()),
+  browser_profile_id: z
+    .string()
+    .nullish()
+    .describe("The profile that the browser of its runs begins with (`bp_…`), unless a run names another."),
+  browser_profile_key: z
+    .string()
+    .nullish()
+    .describe("With `persist_browser_session`: runs for which this expression has the same value share what is remembered, and no others."),
   mask_secrets: unused(z.boolean()),
   model: unused(modelSchema),
   max_screenshot_scrolls: unused(z.int()),

@@ -4,12 +4,14 @@ import { workflowRunItem } from "../../domain/run-list-view.ts";
 import { workflowRunItemExample, workflowRunItemSchema } from "../../domain/run-list-view-schema.ts";
 import {
   type BrowserSessionDeps,
+  changeBrowserSession,
   closeBrowserSession,
   listOpenSessions,
   listSessionHistory,
   listSessionRuns,
   openBrowserSession,
   readBrowserSession,
+  sessionChangesSchema,
   sessionRequestSchema,
 } from "../../services/browser-sessions.ts";
 import { cursorField, describePage, pageHeaders, pageRequest } from "../paging.ts";
@@ -81,6 +83,21 @@ export const browserSessionRoutes = [
     },
     async (deps, { c, organization, params }) =>
       c.json(browserSessionResponse(await readBrowserSession(deps, organization, params.browser_session_id))),
+  ),
+  route(
+    {
+      method: "patch",
+      paths: { changeBrowserSession: "/v1/browser_sessions/{browser_session_id}" },
+      tag: "Browsers",
+      summary: "Say whether a profile is made of a session at its end",
+      caller: "api_key",
+      query: noQuery,
+      body: body(sessionChangesSchema, { generate_browser_profile: true }),
+      responses: { 200: sessionAnswer },
+      errors: ["conflict"],
+    },
+    async (deps, { c, organization, params, body: changes }) =>
+      c.json(browserSessionResponse(await changeBrowserSession(deps, organization, params.browser_session_id, changes))),
   ),
   route(
     {

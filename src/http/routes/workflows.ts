@@ -11,6 +11,7 @@ import {
   workflowResponseSchema,
 } from "../../domain/workflow-view-schema.ts";
 import { LISTED_STATUSES, WORKFLOW_STATUSES } from "../../domain/workflow-status.ts";
+import type { BrowserMemories } from "../../ports/browser-memories.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Folders } from "../../ports/folders.ts";
 import type { IdempotencyKeys } from "../../ports/idempotency-keys.ts";
@@ -21,6 +22,7 @@ import { listTemplates, listTemplateVersions, readTemplate } from "../../service
 import {
   createWorkflow,
   deleteWorkflow,
+  forgetBrowsersOf,
   fromDocument,
   listWorkflows,
   listWorkflowVersions,
@@ -41,6 +43,7 @@ import { savedAnswer, savedResponse, templateResponse } from "./templates.ts";
 
 export interface WorkflowDeps {
   readonly workflows: Workflows;
+  readonly memories: BrowserMemories;
   readonly folders: Folders;
   readonly templates: Templates;
   readonly idempotencyKeys: IdempotencyKeys;
@@ -311,6 +314,24 @@ export const workflowRoutes = [
     },
     async (deps, { c, organization, params, body: sent }) =>
       c.json(savedResponse(await updateWorkflow(deps, organization, params.workflow_id, readDefinition(sent)))),
+  ),
+  route(
+    {
+      method: "post",
+      paths: {
+        resetBrowserProfile: "/v1/workflows/{workflow_id}/browser_session/reset_profile",
+        resetAgentBrowserProfile: "/v1/agents/{workflow_id}/browser_session/reset_profile",
+      },
+      tag: "Browsers",
+      summary: "Forget what runs of a workflow have left for each other",
+      description: "Of `persist_browser_session`: the browser of the next run begins with nothing.",
+      caller: "api_key",
+      responses: { 204: empty("It is forgotten.") },
+    },
+    async (deps, { c, organization, params }) => {
+      await forgetBrowsersOf(deps, organization.organizationId, params.workflow_id);
+      return c.body(null, 204);
+    },
   ),
   route(
     {
