@@ -243,7 +243,11 @@ export class RunBrowser {
       const lease =
         sessionId === null ? null : await this.#deps.browsers.takeUp({ sessionId, check, signal: AbortSignal.timeout(REMEMBER_MS) });
       if (lease === null) return await this.#lastMemory(earlier);
-      return await this.#readMemory(lease, earlier).finally(() => lease.disconnect());
+      try {
+        return await this.#readMemory(lease, earlier);
+      } finally {
+        await lease.disconnect();
+      }
     } catch (error) {
       this.#deps.log.error("a browser could not be asked what it remembers; what was known at the last checkpoint counts", error, {
         run_id: this.#runId,

@@ -90,6 +90,9 @@ export async function tidyBrowser(
       .openTab({ tabId: mainTab, state: mainPageOf(state), signal })
       .catch(async () => await lease.openTab({ tabId: null, state: null, signal })); // its address cannot be opened any more
     return { browser: { mainTab: main.tabId }, memory: await readMemory(lease, main.tabId, [...origins, ...originsOf(earlier)], signal) };
+  } catch (error) {
+    if (lease.alive) throw error;
+    return { browser: null, memory: memoryOf(state, earlier) }; // it was closed, or died, meanwhile
   } finally {
     await lease.disconnect();
   }
