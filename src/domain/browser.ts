@@ -183,6 +183,8 @@ export type PageAction = { readonly timeoutMs: number } &
     | { readonly do: "click"; readonly target: BrowserTarget; readonly first?: boolean; readonly press?: Press }
     | { readonly do: "focus"; readonly target: BrowserTarget }
     | { readonly do: "hover"; readonly target: BrowserTarget }
+    /** Presses the button on one element, moves, and lets it go on another. */
+    | { readonly do: "drag"; readonly target: BrowserTarget; readonly to: BrowserTarget }
     /** `secret`: what is put there is not to be seen in pictures. */
     | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string; readonly secret?: boolean }
     /** Key by key, with a pause after each. Without a target, into what has the focus. */

@@ -5,7 +5,7 @@ import type { FramePlace, Frames } from "./frames.ts";
 import { matchesGlob } from "./glob.ts";
 import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box, PageOp, RunAnswer } from "./in-page/protocol.ts";
-import { clickAt, moveTo, pressKeys } from "./input.ts";
+import { clickAt, dragTo, moveTo, pressAt, pressKeys, releaseAt } from "./input.ts";
 import { type KeyPress, keysFor, parseChord } from "./keys.ts";
 import type { Navigation, NavigationMark } from "./navigation.ts";
 import type { Renderer } from "./renderer.ts";
@@ -79,6 +79,8 @@ export class Actor {
         return this.click(action, found, action.press ?? PLAIN_CLICK, deadline);
       case "hover":
         return found.box === null ? undefined : this.#renderer.ask(moveTo(this.#tab.cdp, found.box), deadline);
+      case "drag":
+        return this.#drag(action, found, deadline);
       case "type":
         if (action.secret === true && action.target === null) await this.#renderer.call("markFocused", [], deadline);
         return this.#type(keysFor(action.text), action.delayMs, found.place, deadline);
@@ -144,9 +146,40 @@ export class Actor {
       const missed = await this.#input(() => clickAt(this.#tab.cdp, at, press), place, deadline);
       if (missed === null) return;
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
-      const op = { op: { do: "point", target, first } as const, timeoutMs: deadline.remainingMs, frames: framesOf(target) };
-      ({ box, place } = await this.runOps([op], 0, deadline.signal));
+      ({ box, place } = await this.#point({ do: "point", target, first }, deadline));
     }
+  }
+
+  /** The place to drop is looked for when the button is down, and again on arrival: lists make room. */
+  async #drag({ target, to }: { target: BrowserTarget; to: BrowserTarget }, found: Found, deadline: Deadline): Promise<void> {
+    const { cdp } = this.#tab;
+    let { box: from, place } = found;
+    for (;;) {
+      if (from === null) return;
+      const start = from;
+      const missed = await this.#input(() => pressAt(cdp, start), place, deadline, "down");
+      if (missed === null) break;
+      await this.#renderer.ask(releaseAt(cdp, start), deadline);
+      if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
+      ({ box: from, place } = await this.#point({ do: "point", target, first: false }, deadline));
+    }
+    let at = from;
+    try {
+      for (let looks = 0; looks < 2; looks++) {
+        const { box, place: around } = await this.#point({ do: "drop", target: to }, deadline);
+        if (box === null) return;
+        place = around;
+        if (looks > 0 && Math.abs(box.x - at.x) <= 1 && Math.abs(box.y - at.y) <= 1) break;
+        await this.#renderer.ask(dragTo(cdp, at, box), deadline);
+        at = box;
+      }
+    } finally {
+      await this.#input(() => releaseAt(cdp, at), null, deadline);
+    }
+  }
+
+  #point(op: PageOp & { readonly target: BrowserTarget }, deadline: Deadline): Promise<Found> {
+    return this.runOps([{ op, timeoutMs: deadline.remainingMs, frames: framesOf(op.target) }], 0, deadline.signal);
   }
 
   async #type(keys: readonly KeyPress[], delayMs: number, place: FramePlace | null, deadline: Deadline): Promise<void> {
@@ -166,7 +199,12 @@ export class Actor {
    * @param place the frame that it is for; null for the page itself
    * @returns what the pointer met instead of what it was sent to, if it did
    */
-  async #input(send: () => Promise<void>, place: FramePlace | null, deadline: Deadline): Promise<string | null> {
+  async #input(
+    send: () => Promise<void>,
+    place: FramePlace | null,
+    deadline: Deadline,
+    until: "down" | "up" = "up",
+  ): Promise<string | null> {
     const mark = this.#navigation.mark();
     try {
       try {
@@ -174,7 +212,7 @@ export class Actor {
       } catch (error) {
         if (!(error instanceof ContextLost)) throw error; // it has led to another document already
       }
-      const missed = this.#navigation.hasBegun(mark) ? null : await this.#settle(place, deadline);
+      const missed = this.#navigation.hasBegun(mark) ? null : await this.#settle(place, until, deadline);
       await this.arrive(mark, deadline);
       return missed;
     } catch (error) {
@@ -183,10 +221,10 @@ export class Actor {
     }
   }
 
-  async #settle(place: FramePlace | null, deadline: Deadline): Promise<string | null> {
-    if (place === null) return (await this.#renderer.call("settle", [false], deadline)).missed;
+  async #settle(place: FramePlace | null, until: "down" | "up", deadline: Deadline): Promise<string | null> {
+    if (place === null) return (await this.#renderer.call("settle", [null], deadline)).missed;
     try {
-      const { missed, leaving } = await this.#renderer.callIn(place, "settle", [true], deadline);
+      const { missed, leaving } = await this.#renderer.callIn(place, "settle", [until], deadline);
       if (leaving) await this.#leave(place, deadline);
       return missed;
     } catch (error) {

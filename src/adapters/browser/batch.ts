@@ -40,7 +40,7 @@ function framesOfAction(action: PageAction): readonly BrowserTarget[] {
 
 /** Do the pointer or the keyboard come after the library's part? */
 function needsInput({ do: kind }: PageAction): boolean {
-  return kind === "click" || kind === "hover" || kind === "type" || kind === "press";
+  return kind === "click" || kind === "hover" || kind === "drag" || kind === "type" || kind === "press";
 }
 
 /** The library's part of an action; null when it has none. */
@@ -49,6 +49,7 @@ function toOp(action: PageAction): PageOp | null {
     case "click":
       return { do: "point", target: action.target, first: action.first ?? false };
     case "hover":
+    case "drag":
       return { do: "point", target: action.target, first: false };
     case "focus":
       return { do: "focus", target: action.target, secret: false };

@@ -27,6 +27,33 @@ export async function clickAt(cdp: CDPSession, { x, y }: Point, { button, count,
   await Promise.all(events);
 }
 
+/** So many moves a drag takes: pages look at where it is on its way. */
+const DRAG_MOVES = 8;
+
+/** Moves the pointer there and presses the button. */
+export async function pressAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
+  await Promise.all([
+    cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y }),
+    cdp.send("Input.dispatchMouseEvent", { type: "mousePressed", x, y, button: "left", buttons: 1, clickCount: 1 }),
+  ]);
+}
+
+/**
+ * Moves the pointer with the button pressed. One move after the other: where the page lets something be dragged (HTML drag and drop) the browser
+ * makes drag events of them from the first on.
+ */
+export async function dragTo(cdp: CDPSession, from: Point, to: Point): Promise<void> {
+  for (let step = 1; step <= DRAG_MOVES; step++) {
+    const part = step / DRAG_MOVES;
+    const [x, y] = [from.x + (to.x - from.x) * part, from.y + (to.y - from.y) * part];
+    await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, button: "left", buttons: 1 });
+  }
+}
+
+export async function releaseAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
+  await cdp.send("Input.dispatchMouseEvent", { type: "mouseReleased", x, y, button: "left", clickCount: 1 });
+}
+
 export async function moveTo(cdp: CDPSession, { x, y }: Point): Promise<void> {
   await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { KEY_MODIFIERS, MOUSE_BUTTONS } from "../../domain/browser.ts";
+import { describeTarget, KEY_MODIFIERS, MOUSE_BUTTONS } from "../../domain/browser.ts";
 import { defineStep, target, timeoutOf } from "./step.ts";
 
 export const click = defineStep({
@@ -37,4 +37,13 @@ export const hover = defineStep({
   onlyReads: true,
   fields: { target },
   toPageAction: (step) => ({ do: "hover", target: step.target, timeoutMs: timeoutOf(step) }),
+});
+
+export const drag = defineStep({
+  action: "drag",
+  summary: "Drag an element onto another, by the pointer; pages with HTML drag and drop see that.",
+  onlyReads: false,
+  fields: { target: target.describe("What is dragged."), to: target.describe("What it is dropped on, in its middle.") },
+  describe: (step) => `${describeTarget(step.target)} to ${describeTarget(step.to)}`,
+  toPageAction: (step) => ({ do: "drag", target: step.target, to: step.to, timeoutMs: timeoutOf(step) }),
 });

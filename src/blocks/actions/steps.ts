@@ -6,7 +6,7 @@ import { basicAuth, setGeolocation, setHeaders, setLocale, setTimezone, setUserA
 import { check, fill, select, uncheck, upload } from "./forms.ts";
 import { press, type } from "./keyboard.ts";
 import { back, forward, goto, reload } from "./navigation.ts";
-import { click, focus, hover } from "./pointer.ts";
+import { click, drag, focus, hover } from "./pointer.ts";
 import { download, evaluate, extract, screenshot } from "./reading.ts";
 import { scroll } from "./scrolling.ts";
 import type { Step, StepKind } from "./step.ts";
@@ -22,6 +22,7 @@ const STEP_KINDS: readonly [StepKind, ...StepKind[]] = [
   reload,
   click,
   hover,
+  drag,
   focus,
   scroll,
   type,

@@ -39,3 +39,59 @@ it("gives an element the focus without a click", async () => {
   await run({ action: "focus", target: "#a" }, { action: "focus", target: "#b" }, { action: "type", text: "x" });
   expect(await evaluate(page, "[...log.map((entry) => entry.trim()), b.value]")).toEqual(["focus a", "blur a", "focus b", "x"]);
 });
+
+describe("drag", () => {
+  const BOXES = `<style>div { width: 80px; height: 80px; position: absolute; left: 20px } #b { top: 300px; left: 400px; width: 200px }</style>
+    <div id=a>A</div><div id=b>B</div>`;
+
+  it("moves what follows the pointer", async () => {
+    await show(
+      page,
+      `${BOXES}<script>
+        a.onpointerdown = (down) => {
+          a.setPointerCapture(down.pointerId);
+          a.onpointermove = (event) => { window.moves = (window.moves ?? 0) + 1; a.style.left = event.clientX - 40 + "px"; a.style.top = event.clientY - 40 + "px"; };
+          a.onpointerup = () => { a.onpointermove = null; window.dropped = document.elementsFromPoint(500, 340).map((element) => element.id); };
+        };
+      </script>`,
+    );
+    await run({ action: "drag", target: "#a", to: "#b" });
+    expect(await evaluate(page, "[dropped.slice(0, 2).sort(), moves >= 5]")).toEqual([["a", "b"], true]);
+  });
+
+  it("drags and drops as HTML has it", async () => {
+    const handlers = `<script>
+      window.log = [];
+      for (const type of ["dragstart", "dragenter", "drop", "dragend"]) addEventListener(type, (event) => log.push(type + " " + event.target.id), true);
+      a.ondragstart = (event) => event.dataTransfer.setData("text/plain", "order 7");
+      b.ondragover = (event) => event.preventDefault();
+      b.ondrop = (event) => { event.preventDefault(); b.textContent = event.dataTransfer.getData("text/plain"); };
+    </script>`;
+    await show(page, `${BOXES.replace("id=a", "id=a draggable=true")}${handlers}`);
+    await run({ action: "drag", target: "#a", to: "#b" });
+    expect(await evaluate(page, "[b.textContent, log.filter((entry) => /start|drop|end|enter b/.test(entry))]")).toEqual([
+      "order 7",
+      ["dragstart a", "dragenter b", "drop b", "dragend a"],
+    ]);
+  });
+
+  it("follows a place to drop that makes room, from one end of a long page to the other", async () => {
+    await show(
+      page,
+      `<p id=a>A</p><p style="height:2000px"></p><p id=b style="height:90px">B</p><script>
+        a.onpointerdown = () => addEventListener("pointermove", () => { b.style.marginTop = "200px"; }, { once: true });
+        addEventListener("pointerup", (event) => { window.dropped = event.target.id; });
+      </script>`,
+    );
+    await run({ action: "drag", target: "#a", to: "#b" });
+    expect(await evaluate(page, "dropped")).toBe("b");
+  });
+
+  it("lets go when there is no place to drop", async () => {
+    await show(page, `${BOXES}<script>window.up = 0; addEventListener("mouseup", () => { up++; })</script>`);
+    await expect(run({ action: "drag", target: "#a", to: "#c", timeout_seconds: 0.6 })).rejects.toThrow(
+      "steps[0] drag #a to #c: no element matches",
+    );
+    expect(await evaluate(page, "up")).toBe(1);
+  });
+});

@@ -71,9 +71,9 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
     return op.do === "fill" || op.do === "select" || op.do === "check" || op.do === "upload" || op.do === "focus";
   }
 
-  /** @param {boolean} inFrame */
-  async function settle(inFrame) {
-    if (inFrame) await waitForPointer();
+  /** @param {"down" | "up" | null} until */
+  async function settle(until) {
+    if (until !== null) await waitForPointer(until);
     await nextTask();
     return { missed: takeMissed(), leaving };
   }
@@ -101,6 +101,8 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
     switch (op.do) {
       case "point":
         return pointAt(() => (op.first ? firstClickable(op.target) : theOne(op.target)));
+      case "drop":
+        return pointAt(() => theOne(op.target), true);
       case "box":
         return boxOf(theOne(op.target), op.inFrame);
       case "focus":

@@ -51,10 +51,14 @@ export function point(faults, dom, elements, chooser) {
     }
   }
 
-  /** Waits until the pointer has been where it was sent to; when it does not come, that is what it missed. */
-  async function waitForPointer() {
+  /**
+   * Waits until the pointer has been where it was sent to; when it does not come, that is what it missed.
+   * @param {"down" | "up"} until
+   */
+  async function waitForPointer(until) {
     if (expected === null) return;
-    for (const endsAt = performance.now() + LATE_MS; !expected.over && performance.now() < endsAt;)
+    const came = () => expected === null || (until === "up" ? expected.over : expected.missed !== undefined);
+    for (const endsAt = performance.now() + LATE_MS; !came() && performance.now() < endsAt;)
       await new Promise((resolve) => setTimeout(resolve, 5));
     if (expected !== null && expected.missed === undefined) expected.missed = `the pointer did not come to ${describe(expected.element)}`;
   }

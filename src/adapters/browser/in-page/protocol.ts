@@ -4,6 +4,8 @@ import type { BrowserTarget, PageFindings, PageQuery } from "../../../domain/bro
 export type PageOp =
   /** Brings the element into view and says where the pointer has to go. `first`: of several, the first that can be acted on. */
   | { readonly do: "point"; readonly target: BrowserTarget; readonly first: boolean }
+  /** The same for what something is dragged to, and so lies over it. */
+  | { readonly do: "drop"; readonly target: BrowserTarget }
   /** `secret`: what goes into it is not to be seen in pictures. */
   | { readonly do: "focus"; readonly target: BrowserTarget; readonly secret: boolean }
   | { readonly do: "fill"; readonly target: BrowserTarget; readonly value: string; readonly secret: boolean }
@@ -77,9 +79,11 @@ export interface PageLibrary {
   changeStorage(kind: "local" | "session", removed: readonly string[] | null, entries: Readonly<Record<string, string>>): string | null;
   /**
    * Lets the page do what it has already set out to do. `missed`: what the pointer met instead of what it was sent to, by the last `run`.
-   * @param inFrame wait for the pointer, which may come a little later into another process
+   * @param until for a frame: wait until the button is down or up again there, which may be a little later in another process
    */
-  settle(inFrame: boolean): Promise<{ readonly missed: string | null; /** Is another document on its way? */ readonly leaving: boolean }>;
+  settle(
+    until: "down" | "up" | null,
+  ): Promise<{ readonly missed: string | null; /** Is another document on its way? */ readonly leaving: boolean }>;
   /** The element that shows a frame, or why there is none. */
   frame(target: BrowserTarget): Element | string;
   /** Why what is in a frame is not seen; null when it is. */
