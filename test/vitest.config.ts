@@ -39,7 +39,7 @@ export default defineConfig({
   test: {
     maxWorkers: 2, // most tests wait for another process: on two cores vitest would run one file at a time
     projects: [
-      { root, test: { name: "unit", include: ["src/**/*.test.ts"] } },
+      { root, test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 60_000 } }, // thousands of random cases, on a machine that may be busy
       {
         root,
         plugins: [inWorkerd()],
