@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { browserTargetSchema, describeTarget, type BrowserTarget, type PageFindings } from "../domain/browser.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 import type { BrowserPage, PageOptions } from "../ports/browser.ts";
 import { BlockError, defineBlock } from "./block.ts";
 import { unused } from "../domain/workflow/unused-fields.ts";
 import { AS_LONG_AS_THE_BLOCK_MS, assertPageStatus, onPage } from "./browser-block.ts";
+import { misfitOf, schemaFaults } from "./json-schema.ts";
 import { aModel } from "./model-block.ts";
 import { dataSchema, engineField, parameterKeysField, stepsField } from "./skyvern-fields.ts";
 import { type Fields, fieldsSchema, toInformation, toQuery } from "./extraction/fields.ts";
@@ -44,7 +45,9 @@ export const extraction = defineBlock({
         "What to read, in words, which needs a model: without `selectors` a run fails here; with them it is kept and has no effect.",
         isByGoal,
       ),
-      data_schema: unused(dataSchema, null, "Kept; has no effect: `selectors` give the form.", isByGoal),
+      data_schema: dataSchema.describe(
+        "With `selectors`: a JSON Schema that what was read, over all pages, has to fit; otherwise the block fails.",
+      ),
       ...engineField,
       ...stepsField,
       ...parameterKeysField,
@@ -54,6 +57,11 @@ export const extraction = defineBlock({
     .refine(({ selectors, data_extraction_goal }) => selectors !== undefined || data_extraction_goal != null, {
       path: ["selectors"],
       message: "is required: names to what is read. (Or data_extraction_goal, which needs a model.)",
+    })
+    .superRefine(({ selectors, data_schema: schema }, refinement) => {
+      if (selectors === undefined || !isJsonObject(schema)) return;
+      for (const { path, message } of schemaFaults(schema))
+        refinement.addIssue({ code: "custom", path: ["data_schema", ...path], message });
     })
     .refine(({ next, selectors = {} }) => next === undefined || Object.values(selectors).some(isList), {
       path: ["next"],
@@ -93,10 +101,19 @@ export const extraction = defineBlock({
         information = joinLists(information, toInformation(lists, findings));
         pageCount++;
       }
+      assertFits(information, config.data_schema);
       return { extracted_information: information, page_count: pageCount, has_more_pages: more };
     });
   },
 });
+
+/** @throws BlockError that says what does not fit */
+function assertFits(information: JsonObject, schema: z.infer<typeof dataSchema>): void {
+  if (schema == null) return;
+  if (!isJsonObject(schema)) throw new BlockError("data_schema is no JSON Schema: with selectors it must be an object");
+  const misfit = misfitOf(information, schema);
+  if (misfit !== null) throw new BlockError(`what was read does not fit data_schema: ${misfit}`);
+}
 
 function isList(field: Fields[string]): boolean {
   return typeof field === "object" && ("rows" in field || "table" in field || field.many);

@@ -3,12 +3,12 @@ import { type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";
 import { sanitize } from "./file-name.ts";
 import { docxText } from "./file-url-parser/docx.ts";
-import { jsonSchema, misfitOf } from "./file-url-parser/json-schema.ts";
 import { FILE_TYPES, type FileKind, kindOf } from "./file-url-parser/kinds.ts";
 import { csvRecords, excelRecords } from "./file-url-parser/tables.ts";
 import { unzip } from "./file-url-parser/zip.ts";
 import { describeFile, FILE_REFERENCE, openFiles, type OpenFile } from "./files.ts";
 import { isNestedDeeper } from "./http-request.ts";
+import { jsonSchema, misfitOf } from "./json-schema.ts";
 import { aModel } from "./model-block.ts";
 
 const READ_BY_SIGHT = aModel(

@@ -177,6 +177,21 @@ describe("extraction", () => {
     });
   });
 
+  it("checks what was read by a JSON Schema", async () => {
+    await show(page, SHOP);
+    const selectors = { desks: { rows: ".card", fields: { name: "a", price: { target: "b", type: "number" } } } };
+    const schema = (maximum: number) => ({
+      type: "object",
+      properties: { desks: { type: "array", items: { properties: { price: { type: "number", maximum } }, required: ["name"] } } },
+    });
+    await expect(extract({ selectors, data_schema: schema(2000) })).resolves.toMatchObject({ page_count: 1 });
+    await expect(extract({ selectors, data_schema: schema(1000) })).rejects.toThrow(
+      /^what was read does not fit data_schema: desks\[0\]\.price: .*1000/,
+    );
+    const faulty = { selectors, data_schema: { properties: { a: { pattern: "(a+)+$" } } } };
+    expect(extraction.config.safeParse(faulty).error?.issues[0]).toMatchObject({ path: ["data_schema", "properties", "a", "pattern"] });
+  });
+
   it("refuses `next` without a list", () => {
     expect(extraction.config.safeParse({ selectors: { a: "h1" }, next: "a" }).error?.issues[0]).toMatchObject({ path: ["next"] });
   });

@@ -1,6 +1,6 @@
 import { Validator } from "@cfworker/json-schema";
 import { z } from "zod";
-import { formatPath, isJsonObject, type Json } from "../../domain/json.ts";
+import { formatPath, isJsonObject, type Json } from "../domain/json.ts";
 
 /** Where a schema holds other schemas: one, a list, or by name. What is elsewhere (`enum`, `const`, `default`) is data. */
 const INNER = [
@@ -27,7 +27,8 @@ export const jsonSchema = z.record(z.string(), z.json()).superRefine((schema, co
   for (const { path, message } of schemaFaults(schema)) context.addIssue({ code: "custom", path, message });
 });
 
-function schemaFaults(schema: Json, path: readonly PropertyKey[] = []): { path: PropertyKey[]; message: string }[] {
+/** What of a JSON Schema is not checked safely, with its path in it. */
+export function schemaFaults(schema: Json, path: readonly PropertyKey[] = []): { path: PropertyKey[]; message: string }[] {
   if (!isJsonObject(schema)) return [];
   const faults = FORBIDDEN.filter((name) => schema[name] !== undefined).map((name) => ({
     path: [...path, name],
