@@ -34,6 +34,8 @@ export const actions = defineBlock({
       const results: Record<string, Json> = {};
       for (let index = 0; index < steps.length;) {
         const page = tabs.current;
+        if (steps.slice(index).some((step) => kindOf(step).looksAtResponses(step)))
+          await page.watchResponses({ timeoutMs: 30_000, signal: context.signal });
         const batch = await locate(steps, index, () => takePageActions(context, steps.slice(index)));
         if (batch.length > 0) {
           await locate(steps, index, () => page.perform(batch, { signal: context.signal }));

@@ -215,6 +215,8 @@ export type PageAction = { readonly timeoutMs: number } &
     /** `glob` is matched against the whole address: `*` within a path segment, `**` across. */
     | { readonly do: "wait_for_url"; readonly glob: string }
     | { readonly do: "wait_for_load"; readonly state: LoadState }
+    /** An answer that came since the action before began; method and status are any for null. `BrowserPage.watchResponses` comes first. */
+    | { readonly do: "wait_for_response"; readonly glob: string; readonly method: string | null; readonly status: number | null }
     /** Until the value of a script, or of the function that it gives, is truthy. */
     | { readonly do: "wait_for_function"; readonly script: string }
   );

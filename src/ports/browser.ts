@@ -141,6 +141,8 @@ export interface BrowserPage extends PageSurroundings {
    * @throws PageError with `actionIndex`; the actions before it are done
    */
   perform(actions: readonly PageAction[], options: { readonly signal: AbortSignal }): Promise<void>;
+  /** From now on the page remembers what it is answered, for `wait_for_response`. */
+  watchResponses(options: PageOptions): Promise<void>;
   /**
    * Reads everything in one visit, after waiting for what is required; what is still missing when the time is up is reported, not thrown.
    * @param options.changed wait also until it differs from what was last read in this document

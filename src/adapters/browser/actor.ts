@@ -9,6 +9,7 @@ import { clickAt, dragTo, moveTo, pressAt, pressKeys, releaseAt } from "./input.
 import { type KeyPress, keysFor, parseChord } from "./keys.ts";
 import type { Navigation, NavigationMark } from "./navigation.ts";
 import type { Renderer } from "./renderer.ts";
+import type { Responses } from "./responses.ts";
 import { testScript } from "./script.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
@@ -31,13 +32,15 @@ export class Actor {
   readonly #guard: TabGuard;
   readonly #renderer: Renderer;
   readonly #frames: Frames;
+  readonly #responses: Responses;
 
-  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer, frames: Frames) {
+  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer, frames: Frames, responses: Responses) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
     this.#renderer = renderer;
     this.#frames = frames;
+    this.#responses = responses;
   }
 
   /**
@@ -48,6 +51,7 @@ export class Actor {
     for (let index = 0; index < actions.length;) {
       if (this.#tab.isClosed && index > 0) return index;
       const batch = takeBatch(actions, index);
+      if (!batch.actions.every(({ do: kind }) => kind.startsWith("wait_for"))) this.#responses.mark();
       const lastIndex = index + batch.actions.length - 1;
       const last = batch.actions.at(-1)!;
       const { deadline, ...found } = await this.runOps(batch.ops, index, signal);
@@ -90,6 +94,8 @@ export class Actor {
         return this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline);
       case "wait_for_load":
         return this.#navigation.reached(action.state, null, deadline);
+      case "wait_for_response":
+        return this.#responses.arrived(action, deadline);
       case "wait_for_function":
         return this.#waitForFunction(action.script, deadline);
       default:
@@ -121,6 +127,8 @@ export class Actor {
     switch (action.do) {
       case "wait_for_url":
         return new PageError(`the address is still ${this.#navigation.url} after ${time}`, { errorClass: "block", cause });
+      case "wait_for_response":
+        return new PageError(`no such response within ${time}: ${this.#responses.describe(action)}`, { errorClass: "block", cause });
       case "wait_for_load":
         return new PageError(`${this.#navigation.url} did not get to "${action.state}" within ${time}`, { errorClass: "temporary", cause });
       default: {

@@ -81,6 +81,7 @@ function toOp(action: PageAction): PageOp | null {
       return { do: "wait_text", text: action.text };
     case "wait_for_url":
     case "wait_for_load":
+    case "wait_for_response":
     case "wait_for_function":
       return null;
   }

@@ -26,6 +26,7 @@ import type { Box } from "./in-page/protocol.ts";
 import type { Navigation } from "./navigation.ts";
 import { classOfNetError, describeNetError } from "./net-errors.ts";
 import type { Renderer } from "./renderer.ts";
+import { Responses } from "./responses.ts";
 import { runScript } from "./script.ts";
 import { SecretFields } from "./secret-fields.ts";
 import { ContextLost, type Tab } from "./tab.ts";
@@ -44,6 +45,7 @@ export class CdpPage implements BrowserPage {
   readonly #guard: TabGuard;
   readonly #renderer: Renderer;
   readonly #frames: Frames;
+  readonly #responses: Responses;
   readonly #actor: Actor;
   readonly #secrets: SecretFields;
 
@@ -59,7 +61,8 @@ export class CdpPage implements BrowserPage {
     this.#guard = guard;
     this.#renderer = renderer;
     this.#frames = new Frames(tab, this.#renderer);
-    this.#actor = new Actor(tab, navigation, guard, this.#renderer, this.#frames);
+    this.#responses = new Responses(tab);
+    this.#actor = new Actor(tab, navigation, guard, this.#renderer, this.#frames, this.#responses);
     this.#secrets = new SecretFields(this.#renderer, navigation);
     this.tabs = around.tabs;
     this.dialogs = around.dialogs;
@@ -115,6 +118,10 @@ export class CdpPage implements BrowserPage {
     }
   }
 
+  async watchResponses({ timeoutMs, signal }: PageOptions): Promise<void> {
+    await this.#renderer.inTime("be watched", this.#responses.watch(new Deadline(timeoutMs, signal)));
+  }
+
   async read(
     query: PageQuery,
     { timeoutMs, signal, changed = false }: PageOptions & { readonly changed?: boolean },
@@ -142,6 +149,7 @@ export class CdpPage implements BrowserPage {
   async evaluate(script: string, args: JsonObject, { timeoutMs, signal }: PageOptions): Promise<Json> {
     const deadline = new Deadline(timeoutMs, signal);
     const mark = this.#navigation.mark();
+    this.#responses.mark();
     const evaluate = async () => {
       const value = await runScript(this.#tab.cdp, this.#renderer, script, args, deadline);
       await this.#actor.arrive(mark, deadline);
@@ -247,6 +255,7 @@ export class CdpPage implements BrowserPage {
       await this.#renderer.free(deadline);
       this.#guard.takeRefusal();
       const mark = this.#navigation.mark();
+      this.#responses.mark();
       await begin(deadline);
       const hasMoved = await this.#navigation.moved(mark, waitUntil, deadline);
       const refusal = this.#guard.takeRefusal();

@@ -31,6 +31,8 @@ export type StepKind = StepWork<Step> & {
   readonly action: string;
   readonly schema: z.ZodType<Step> & z.core.$ZodTypeDiscriminable;
   readonly onlyReads: boolean;
+  /** Does it look at what the page is answered while the steps before it work? */
+  looksAtResponses(step: Step): boolean;
   /** What an error says after the action; empty when the action says it all. Never what is typed or filled in: it may be a password. */
   describe(step: Step): string;
   /** The key under which its result appears in the block's output; undefined when it gives none. */
@@ -59,6 +61,7 @@ type StepDefinition<Fields extends z.core.$ZodShape> = StepWork<StepOf<Fields>> 
   /** Left out: its target, if it has one. */
   describe?(step: StepOf<Fields>): string;
   resultName?(step: StepOf<Fields>): string | undefined;
+  looksAtResponses?(step: StepOf<Fields>): boolean;
 };
 
 /**
@@ -76,6 +79,7 @@ export function defineStep<const Fields extends z.core.$ZodShape>(definition: St
   return {
     describe: describeOwnTarget,
     resultName: () => undefined,
+    looksAtResponses: () => false,
     ...definition,
     schema: schema as unknown as StepKind["schema"], // sound: it has the fields of a step, which TypeScript loses among those of `Fields`
   };

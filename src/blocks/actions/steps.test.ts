@@ -52,7 +52,11 @@ describe("steps", () => {
       { action: "select", target: "a", value: "1", label: "2" },
       "steps[0]: select needs exactly one of value, label, index, values, labels",
     ],
-    ["a wait for nothing", { action: "wait_for" }, "steps[0]: wait_for needs exactly one of target, text, url, load_state, function"],
+    [
+      "a wait for nothing",
+      { action: "wait_for" },
+      "steps[0]: wait_for needs exactly one of target, text, url, load_state, response, function",
+    ],
     ["a state without a target", { action: "wait_for", text: "a", state: "hidden" }, "steps[0].state: `state` goes with `target`"],
     ["a file from nowhere", { action: "upload", target: "a", files: [{ name: "a" }] }, "steps[0].files[0]: a file needs exactly one of"],
     ["a result named like the page's own", { action: "evaluate", script: "1", name: "url" }, "steps[0].name: `url` and `title` are taken"],

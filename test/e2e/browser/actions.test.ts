@@ -372,6 +372,35 @@ describe("wait_for", () => {
   });
 });
 
+describe("wait_for a response", () => {
+  const PAGE = `<button onclick="fetch('/submit?n=1', { method: 'POST', body: '' }).then(() => { window.sent = true })">Send</button>`;
+
+  it("takes one that the step before has asked for, whether it has come or not", async () => {
+    await show(page, PAGE);
+    await run(
+      { action: "click", target: "button" },
+      { action: "wait_for", function: "window.sent" },
+      { action: "wait_for", response: { url: "**/submit?n=*", method: "post", status: 200 } },
+    );
+    const later = "setTimeout(() => fetch('/status?code=404'), 200)";
+    await run({ action: "evaluate", script: later }, { action: "wait_for", response: { url: "**/status?code=404", status: 404 } });
+    await run({ action: "goto", url: at("/list") }, { action: "wait_for", response: { url: at("/list") } });
+  });
+
+  it("does not take an earlier one, and tells what came instead", async () => {
+    await show(page, PAGE);
+    const steps = [
+      { action: "click", target: "button" },
+      { action: "wait_for", function: "window.sent" },
+      { action: "evaluate", script: "await fetch('/status?code=503'); 1" },
+      { action: "wait_for", response: { url: "**/submit?n=*" }, timeout_seconds: 0.4 },
+    ];
+    await expect(run(...steps)).rejects.toThrow(
+      `steps[3] wait_for **/submit?n=*: no such response within 0.4 s: since the step before there were GET ${at("/status?code=503")} 503`,
+    );
+  });
+});
+
 describe("evaluate", () => {
   beforeEach(() => show(page, "<title>Here</title>"));
 
