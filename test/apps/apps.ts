@@ -13,9 +13,10 @@ import { connectService, type ServiceClient } from "../../src/cli/service-client
 import { type Application, APPS, type RunningApplication } from "./application.ts";
 import { installApps } from "./install.ts";
 import { nodeRed } from "./node-red.ts";
+import { tiddlywiki } from "./tiddlywiki.ts";
 import { verdaccio } from "./verdaccio.ts";
 
-const APPLICATIONS: readonly Application[] = [verdaccio, nodeRed];
+const APPLICATIONS: readonly Application[] = [verdaccio, nodeRed, tiddlywiki];
 const TIME_LIMIT_MS = 240_000;
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { help: { type: "boolean", default: false } } });
