@@ -158,7 +158,7 @@ function settingsOf({ facts }: Run): EvidenceSettings {
 /** @returns PNG, or why there is none */
 async function takePicture(page: BrowserPage): Promise<Uint8Array | string> {
   try {
-    return await page.screenshot({ fullPage: false, target: null, timeoutMs: PICTURE_MS, signal: NEVER });
+    return await page.tabs.current.screenshot({ fullPage: false, target: null, timeoutMs: PICTURE_MS, signal: NEVER });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

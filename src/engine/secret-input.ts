@@ -1,18 +1,25 @@
-import type { BrowserPage } from "../ports/browser.ts";
 import type { PageAction } from "../domain/browser.ts";
+import type { BrowserPage } from "../ports/browser.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
-/** The same page, which learns of every secret that is put into a field: its pictures do not show that field. */
+/** The same page, which learns of every secret that is put into a field: its pictures do not show that field. So do the tabs beside it. */
 export function hidingSecretInput(page: BrowserPage, mask: SecretMask): BrowserPage {
   const known = (action: PageAction): PageAction => {
     if (action.do !== "fill" && action.do !== "type") return action;
     const text = action.do === "fill" ? action.value : action.text;
     return mask.text(text) === text ? action : { ...action, secret: true };
   };
-  const perform: BrowserPage["perform"] = (actions, options) => page.perform(actions.map(known), options);
-  return new Proxy(page, {
+  return replacing(page, {
+    perform: () => (actions, options) => page.perform(actions.map(known), options),
+    tabs: () => replacing(page.tabs, { current: () => hidingSecretInput(page.tabs.current, mask) }),
+  });
+}
+
+/** The same object with other values for some of its properties. */
+function replacing<T extends object>(object: T, others: { readonly [Key in keyof T]?: () => T[Key] }): T {
+  return new Proxy(object, {
     get(target, name) {
-      if (name === "perform") return perform;
+      if (Object.hasOwn(others, name)) return others[name as keyof T]?.(); // it is one of them
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },

@@ -15,6 +15,7 @@ import { Recorder } from "./recorder.ts";
 import { Renderer } from "./renderer.ts";
 import { Screencast } from "./screencast.ts";
 import { letRun, type TabSessions } from "./tab-sessions.ts";
+import { SecretFields } from "./secret-fields.ts";
 import { type Connection, Tab } from "./tab.ts";
 
 /** A checkpoint is taken between blocks: a page that is busy does not hold up the run for longer. */
@@ -109,8 +110,10 @@ export class OpenTab {
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
       const cookies = new BrowserCookies(tab, root);
       const renderer = new Renderer(tab, navigation);
-      const page = new CdpPage(tab, navigation, watched, renderer, { tabs, dialogs, cookies, settings: emulation });
-      const screencast = new Screencast(tab, renderer);
+      const secrets = new SecretFields(tab, renderer, navigation);
+      const around = { tabs, dialogs, cookies, settings: emulation };
+      const page = new CdpPage(tab, navigation, watched, { renderer, secrets }, around);
+      const screencast = new Screencast(tab, secrets);
       return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener });
     } catch (error) {
       await closeTarget(tab, connection);

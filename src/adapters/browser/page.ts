@@ -28,7 +28,7 @@ import { classOfNetError, describeNetError } from "./net-errors.ts";
 import type { Renderer } from "./renderer.ts";
 import { Responses } from "./responses.ts";
 import { runScript } from "./script.ts";
-import { SecretFields } from "./secret-fields.ts";
+import type { SecretFields } from "./secret-fields.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 import { WebStorage } from "./web-storage.ts";
 
@@ -55,7 +55,13 @@ export class CdpPage implements BrowserPage {
   readonly storage: PageStorage;
   readonly settings: PageSettings;
 
-  constructor(tab: Tab, navigation: Navigation, guard: TabGuard, renderer: Renderer, around: Omit<PageSurroundings, "storage">) {
+  constructor(
+    tab: Tab,
+    navigation: Navigation,
+    guard: TabGuard,
+    { renderer, secrets }: { readonly renderer: Renderer; readonly secrets: SecretFields },
+    around: Omit<PageSurroundings, "storage">,
+  ) {
     this.#tab = tab;
     this.#navigation = navigation;
     this.#guard = guard;
@@ -63,7 +69,7 @@ export class CdpPage implements BrowserPage {
     this.#frames = new Frames(tab, this.#renderer);
     this.#responses = new Responses(tab);
     this.#actor = new Actor(tab, navigation, guard, this.#renderer, this.#frames, this.#responses);
-    this.#secrets = new SecretFields(this.#renderer, navigation);
+    this.#secrets = secrets;
     this.tabs = around.tabs;
     this.dialogs = around.dialogs;
     this.cookies = around.cookies;

@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { Deadline } from "./deadline.ts";
 import { LIBRARY_SOURCE } from "./in-page/source.js";
-import { type Renderer, WORLD } from "./renderer.ts";
+import { WORLD } from "./renderer.ts";
+import type { SecretFields } from "./secret-fields.ts";
 import type { Tab } from "./tab.ts";
 
 /** At most 4 pictures a second. */
@@ -12,21 +13,16 @@ const ANSWER_MS = 2_000;
 
 const FORMAT = { format: "jpeg", quality: 60, maxWidth: 1280, maxHeight: 800 } as const;
 
-interface FrameTree {
-  readonly frame: { readonly id: string };
-  readonly childFrames?: readonly FrameTree[];
-}
-
 /** Pictures of a tab for as long as somebody watches. */
 export class Screencast {
   readonly #tab: Tab;
-  readonly #renderer: Renderer;
+  readonly #secrets: SecretFields;
   /** One begins when the one before has ended. */
   #before: Promise<void> = Promise.resolve();
 
-  constructor(tab: Tab, renderer: Renderer) {
+  constructor(tab: Tab, secrets: SecretFields) {
     this.#tab = tab;
-    this.#renderer = renderer;
+    this.#secrets = secrets;
   }
 
   /**
@@ -50,7 +46,7 @@ export class Screencast {
     const end = async (identifier: string): Promise<void> => {
       cdp.off("Page.screencastFrame", pacer.take);
       await Promise.all([cdp.send("Page.stopScreencast"), cdp.send("Page.removeScriptToEvaluateOnNewDocument", { identifier })]);
-      await this.#showSecrets();
+      await this.#secrets.show({ hasFrames: true });
     };
     const beginning = this.#before.then(begin);
     beginning.catch(() => undefined); // the tab is gone
@@ -63,25 +59,11 @@ export class Screencast {
   }
 
   async #hidesSecrets(): Promise<boolean> {
-    return await this.#renderer.callGently("hideSecrets", [], new Deadline(ANSWER_MS)).then(
+    return await this.#secrets.hide(new Deadline(ANSWER_MS), { gently: true }).then(
       () => true,
       () => new Promise<false>((resolve) => setTimeout(() => resolve(false), FRAME_MS)), // the page is busy
     );
   }
-
-  /** In every frame: those that came meanwhile hide their own. */
-  async #showSecrets(): Promise<void> {
-    const { cdp } = this.#tab;
-    const { frameTree } = await cdp.send("Page.getFrameTree");
-    for (const frameId of idsOf(frameTree)) {
-      const { executionContextId } = await cdp.send("Page.createIsolatedWorld", { frameId, worldName: WORLD });
-      await cdp.send("Runtime.evaluate", { expression: "globalThis.pilotfish?.showSecrets()", contextId: executionContextId });
-    }
-  }
-}
-
-function idsOf({ frame, childFrames = [] }: FrameTree): string[] {
-  return [frame.id, ...childFrames.flatMap(idsOf)];
 }
 
 /** Lets pictures through in their time, the newest of those that have come. The browser sends the next ones when they are acknowledged. */

@@ -1,16 +1,33 @@
 import { Deadline } from "./deadline.ts";
+import { LIBRARY_SOURCE } from "./in-page/source.js";
 import type { Navigation } from "./navigation.ts";
-import type { Renderer } from "./renderer.ts";
+import { type Renderer, WORLD } from "./renderer.ts";
+import type { Tab } from "./tab.ts";
 
 /** A page that is busy afterwards is not waited for. */
 const SHOW_MS = 3_000;
 
-/** Fields of a page whose content no picture may show. */
+/** In a frame. The result says how many frames inside it cannot be entered; -1 where the document around it has counted them. */
+const HIDE_IN_FRAME = `(() => {
+  ${LIBRARY_SOURCE}
+  const { foreign } = pilotfish.hideSecrets();
+  return window.frameElement === null ? foreign : -1;
+})()`;
+const SHOW_IN_FRAME = "globalThis.pilotfish?.showSecrets()";
+
+interface FrameTree {
+  readonly frame: { readonly id: string };
+  readonly childFrames?: readonly FrameTree[];
+}
+
+/** Fields of a page whose content no picture may show, in all of its frames. */
 export class SecretFields {
+  readonly #tab: Tab;
   readonly #renderer: Renderer;
   readonly #navigation: Navigation;
 
-  constructor(renderer: Renderer, navigation: Navigation) {
+  constructor(tab: Tab, renderer: Renderer, navigation: Navigation) {
+    this.#tab = tab;
     this.#renderer = renderer;
     this.#navigation = navigation;
   }
@@ -23,14 +40,53 @@ export class SecretFields {
     for (;;) {
       const { loaderId } = this.#navigation;
       const isSameDocument = () => loaderId === this.#navigation.loaderId;
-      await this.#renderer.call("hideSecrets", [], deadline);
+      const hasFrames = await this.hide(deadline);
       try {
         if (!isSameDocument()) continue;
         const picture = await shoot();
         if (isSameDocument()) return picture;
       } finally {
-        this.#renderer.callGently("showSecrets", [], new Deadline(SHOW_MS)).catch(() => undefined); // the page is gone, or busy for ever
+        this.show({ hasFrames }).catch(() => undefined); // the page is gone, or busy for ever
       }
     }
   }
+
+  /**
+   * Makes them unreadable. Frames that cannot be looked into, for another process has them, are covered as a whole.
+   * @param options.gently leave a page alone that is busy, instead of ending what keeps it from answering
+   * @returns are there frames?
+   * @throws TimeUp
+   */
+  async hide(deadline: Deadline, { gently = false }: { gently?: boolean } = {}): Promise<boolean> {
+    const { hasFrames, foreign: outermost } = gently
+      ? await this.#renderer.callGently("hideSecrets", [], deadline)
+      : await this.#renderer.call("hideSecrets", [], deadline);
+    if (!hasFrames) return false;
+    const counts = (await this.#tab.wait(this.#inFrames(HIDE_IN_FRAME), deadline)).map(Number).filter((count) => count >= 0);
+    const foreign = counts.reduce((sum, count) => sum + count, outermost);
+    if (counts.length < foreign) await this.#renderer.callGently("coverFrames", [], deadline);
+    return true;
+  }
+
+  /** Makes them readable again, where `hide` or a document at its beginning has hidden them. */
+  async show({ hasFrames }: { hasFrames: boolean }): Promise<void> {
+    await this.#renderer.callGently("showSecrets", [], new Deadline(SHOW_MS));
+    if (hasFrames) await this.#tab.wait(this.#inFrames(SHOW_IN_FRAME), new Deadline(SHOW_MS));
+  }
+
+  /** What a script answers in each frame inside the page; nothing for a frame that has gone meanwhile. */
+  async #inFrames(expression: string): Promise<unknown[]> {
+    const { cdp } = this.#tab;
+    const { frameTree } = await cdp.send("Page.getFrameTree");
+    const evaluate = async (frameId: string): Promise<unknown> => {
+      const { executionContextId: contextId } = await cdp.send("Page.createIsolatedWorld", { frameId, worldName: WORLD });
+      return (await cdp.send("Runtime.evaluate", { expression, contextId, returnByValue: true })).result.value;
+    };
+    const answers = await Promise.allSettled(framesInside(frameTree).map(evaluate));
+    return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+  }
+}
+
+function framesInside({ childFrames = [] }: FrameTree): string[] {
+  return childFrames.flatMap((child) => [child.frame.id, ...framesInside(child)]);
 }

@@ -266,14 +266,14 @@ export class TabGroup implements BrowserTab, PageTabs {
   }
 
   /** What is watched is the current tab, whichever that is. */
-  cast(onFrame: (jpeg: Uint8Array) => void): () => void {
+  readonly cast = (onFrame: (jpeg: Uint8Array) => void): (() => void) => {
     const cast = { onFrame, stop: this.#now.cast(onFrame) };
     this.#casts.add(cast);
     return () => {
       this.#casts.delete(cast);
       cast.stop();
     };
-  }
+  };
 
   get resumed(): boolean {
     return this.#resumed;
@@ -323,11 +323,12 @@ export class TabGroup implements BrowserTab, PageTabs {
   }
 
   #visit(tab: OpenTab): void {
+    if (tab !== this.#current)
+      for (const cast of this.#casts) {
+        cast.stop();
+        cast.stop = tab.cast(cast.onFrame);
+      }
     this.#current = tab;
-    for (const cast of this.#casts) {
-      cast.stop();
-      cast.stop = tab.cast(cast.onFrame);
-    }
     this.#visited.add(tab);
   }
 

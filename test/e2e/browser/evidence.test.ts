@@ -229,6 +229,9 @@ describe("a screenshot", () => {
 
   it("shows nothing of password fields and of fields with a secret, in frames and shadow roots too, and leaves no trace", async () => {
     const { page, close } = await leaseBrowser();
+    const elsewhere = html(
+      `<style>body{margin:0}</style>${field("foreign", 0, "type=password")}${field("open", 0).replace("left:0", "left:220px")}`,
+    ).replace("127.0.0.1", "localhost");
     const inside = (markup: string) => markup.replaceAll('"', "&quot;");
     await show(
       page,
@@ -236,6 +239,8 @@ describe("a screenshot", () => {
       ${field("important", 150, "type=password")}
       <div id=host style="position:absolute;left:0;top:200px"></div>
       <iframe style="position:absolute;left:0;top:300px;border:0;width:400px;height:60px" srcdoc="${inside(`<style>body{margin:0}</style>${field("framed", 0, "type=password")}`)}"></iframe>
+      <iframe style="position:absolute;left:0;top:400px;border:0;width:500px;height:60px" src="${elsewhere}"></iframe>
+      <iframe sandbox style="position:absolute;left:0;top:500px;border:0;width:400px;height:60px" srcdoc="${inside(`<style>body{margin:0}</style>${field("boxed", 0, "type=password")}`)}"></iframe>
       <script>host.attachShadow({ mode: "open" }).innerHTML = \`${field("shadowed", 0, "type=password")}\`;
       window.changes = []; new MutationObserver((all) => changes.push(...all.map((m) => m.target.id + " " + m.attributeName))).observe(document.documentElement, { subtree: true, childList: true, attributes: true });</script>`,
     );
@@ -249,14 +254,70 @@ describe("a screenshot", () => {
       important: [0, 150],
       shadowed: [0, 200],
       framed: [0, 300],
+      foreign: [0, 400],
+      elsewhere: [220, 400],
+      boxed: [0, 500],
     } as const;
     const grey = Object.entries(places).map(([name, place]) => [name, isGrey(picture, place)]);
-    expect(Object.fromEntries(grey)).toEqual({ plain: false, password: true, secret: true, important: true, shadowed: true, framed: true });
+    expect(Object.fromEntries(grey)).toEqual({
+      plain: false,
+      password: true,
+      secret: true,
+      important: true,
+      shadowed: true,
+      framed: true,
+      foreign: true,
+      elsewhere: false,
+      boxed: true,
+    });
     await vi.waitFor(async () => expect(await evaluate(page, "getComputedStyle(document.getElementById('password')).filter")).toBe("none"));
     expect(await evaluate(page, "document.body.outerHTML")).toBe(before);
     expect(await evaluate(page, "document.getAnimations().length")).toBe(0);
     expect(await evaluate(page, "[...new Set(window.changes)]")).toEqual(["important style"]); // only where a rule of the page insists
     await close();
+  });
+
+  it("shows nothing of a field that a run has put a secret into, filled or typed", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { body: credential } = await tenant.call("POST", "/v1/credentials", {
+      name: "Shop",
+      credential_type: "password",
+      credential: { username: "ann@example.com", password: PASSWORD },
+    });
+    const { artifacts } = await run(
+      tenant,
+      [
+        {
+          block_type: "actions",
+          label: "log_in",
+          steps: [
+            {
+              action: "goto",
+              url: html(
+                `<style>body{margin:0}</style>${field("a", 0)}${field("b", 50)}${field("c", 100)}${field("d", 150)}<iframe style="position:absolute;left:0;top:200px;border:0" srcdoc="${`<style>body{margin:0}</style>${field("e", 0)}`.replaceAll('"', "&quot;")}"></iframe>`,
+              ),
+            },
+            { action: "fill", target: "#a", value: "{{ login.password }}" },
+            { action: "type", target: "#b", text: "{{ login.password }}" },
+            { action: "click", target: "#c" },
+            { action: "type", text: "{{ login.password }}" },
+            { action: "fill", target: "#d", value: "not a secret" },
+            { action: "fill", target: { css: "#e", frame: "iframe" }, value: "{{ login.password }}" },
+          ],
+        },
+      ],
+      {
+        parameters: [{ parameter_type: "workflow", key: "login", workflow_parameter_type: "credential_id" }],
+        values: { login: credential.credential_id },
+      },
+    );
+    const picture = decodePng(
+      await contentOf(
+        tenant,
+        artifacts.find(({ artifact_type }) => artifact_type === "screenshot_final"),
+      ),
+    );
+    expect([0, 50, 100, 150, 200].map((top) => isGrey(picture, [0, top]))).toEqual([true, true, true, false, true]);
   });
 
   it("shows nothing of a password field that comes while it is taken", async () => {

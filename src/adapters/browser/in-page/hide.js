@@ -10,7 +10,11 @@ export function hide() {
   const marked = /** @type {WeakSet<Element>} */ (new WeakSet());
   /** How to show each field again. */
   const hidden = /** @type {Map<Element, () => void>} */ (new Map());
+  /** Frames of other origins. */
+  const foreign = /** @type {Set<Element>} */ (new Set());
   const observers = /** @type {Map<Node, MutationObserver>} */ (new Map());
+  /** Has it ever had frames of its own origin? Each has a library of its own, which knows what was put there. */
+  let hasFrames = false;
   /** How many want them hidden just now. */
   let holders = 0;
 
@@ -30,6 +34,13 @@ export function hide() {
   function hideSecrets() {
     holders++;
     search(document);
+    const connected = [...foreign].filter(({ isConnected }) => isConnected);
+    return { hasFrames: hasFrames || connected.length > 0, foreign: connected.length };
+  }
+
+  /** For frames that nobody can look into. */
+  function coverFrames() {
+    if (holders > 0) for (const frame of foreign) hideField(frame);
   }
 
   function showSecrets() {
@@ -38,6 +49,7 @@ export function hide() {
     observers.clear();
     for (const show of hidden.values()) show();
     hidden.clear();
+    foreign.clear();
   }
 
   /**
@@ -53,8 +65,12 @@ export function hide() {
     for (const element of root.querySelectorAll("*")) {
       if (isSecret(element)) hideField(element);
       if (element.shadowRoot !== null) search(element.shadowRoot);
-      const inside = "contentDocument" in element ? /** @type {Document | null} */ (element.contentDocument) : null;
-      if (inside !== null) search(inside);
+      if (!("contentDocument" in element)) continue;
+      const inside = /** @type {Document | null} */ (element.contentDocument);
+      if (inside !== null) {
+        hasFrames = true;
+        search(inside);
+      } else if (/** @type {HTMLIFrameElement} */ (element).contentWindow !== null) foreign.add(element); // an <object> may be a picture
     }
   }
 
@@ -81,5 +97,5 @@ export function hide() {
     });
   }
 
-  return { mark, markFocused, hideSecrets, showSecrets };
+  return { mark, markFocused, coverFrames, hideSecrets, showSecrets };
 }

@@ -19,6 +19,7 @@ export function library(dom, actor, chooser, reader, framer, hider) {
     outside: framer.outside,
     markFocused: hider.markFocused,
     hideSecrets: hider.hideSecrets,
+    coverFrames: hider.coverFrames,
     showSecrets: hider.showSecrets,
     cancel() {
       actor.cancel();

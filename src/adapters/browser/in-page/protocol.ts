@@ -95,8 +95,10 @@ export interface PageLibrary {
   outside(frame: Element, box: Box, isCovered: boolean): Promise<Box | string>;
   /** What has the focus is not to be seen in pictures from now on. */
   markFocused(): void;
-  /** Makes password fields and those that were filled with a secret unreadable, also those that come, until `showSecrets` was called as often. */
-  hideSecrets(): void;
+  /** Makes password fields and those that were filled with a secret unreadable, also those that come, until `showSecrets` was called as often. @returns how many frames cannot be entered from here, and are there any */
+  hideSecrets(): { readonly hasFrames: boolean; readonly foreign: number };
+  /** Hides frames that cannot be entered as a whole, until `showSecrets`. */
+  coverFrames(): void;
   showSecrets(): void;
   /** Ends what waits. */
   cancel(): void;
