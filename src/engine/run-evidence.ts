@@ -14,7 +14,10 @@ import type { RunStorage } from "./run-storage.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
 /** A page that is not painted by then stays without a picture: a failure is not held up by what is to explain it. */
-const PICTURE_MS = 3_000;
+const PICTURE_MS = 5_000;
+
+/** Nobody waits for the last one but the browser. */
+const LAST_PICTURE_MS = 10_000;
 
 const NEVER = new AbortController().signal;
 
@@ -114,7 +117,7 @@ export class RunEvidence {
     const path = this.#lastPath;
     if (settingsOf(run).screenshots === "off") return;
     const page = this.#left === null ? await browser.lastPage() : null;
-    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page));
+    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page, LAST_PICTURE_MS));
     this.#left = null;
     if (path === null) {
       if (this.#storage.browser?.sessionId != null) this.#logMissing(run, null, "the service was interrupted since");
@@ -156,9 +159,9 @@ function settingsOf({ facts }: Run): EvidenceSettings {
 }
 
 /** @returns PNG, or why there is none */
-async function takePicture(page: BrowserPage): Promise<Uint8Array | string> {
+async function takePicture(page: BrowserPage, timeoutMs: number = PICTURE_MS): Promise<Uint8Array | string> {
   try {
-    return await page.tabs.current.screenshot({ fullPage: false, target: null, timeoutMs: PICTURE_MS, signal: NEVER });
+    return await page.tabs.current.screenshot({ fullPage: false, target: null, timeoutMs, signal: NEVER });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -4,7 +4,7 @@ import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, evaluate, html, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
 import { decodePng, type Pixels } from "./png.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const PASSWORD = "c0rrect horse & battery";
 
@@ -26,7 +26,7 @@ async function run(tenant: Tenant, blocks: object[], more: { evidence?: object; 
       if (more.evidence === undefined) expect(body.some((artifact: Artifact) => artifact.artifact_type === "screenshot_final")).toBe(true);
       return body as Artifact[];
     },
-    { timeout: 20_000 },
+    { timeout: 50_000 },
   );
   const { body: timeline } = await tenant.call("GET", `/v1/runs/${ended.run_id}/timeline`);
   return { run: ended, artifacts, block: timeline[0].block, timeline };
