@@ -209,6 +209,7 @@ export type PageAction = { readonly timeoutMs: number } &
     | { readonly do: "show"; readonly target: BrowserTarget }
     /** Scrolls what is in the element, or the page itself for null. */
     | { readonly do: "scroll"; readonly target: BrowserTarget | null; readonly distance: ScrollDistance }
+    /** To a file input, or to whichever one the target opens a chooser for when it is clicked. */
     | { readonly do: "upload"; readonly target: BrowserTarget; readonly files: readonly PageFile[] }
     | { readonly do: "wait_for"; readonly target: BrowserTarget; readonly state: "visible" | "hidden" }
     | { readonly do: "wait_for_text"; readonly text: string; readonly frame?: BrowserTarget }

@@ -2,6 +2,7 @@ import { type BrowserTarget, framesOf, type PageAction, PageError, PLAIN_CLICK, 
 import { type TimedOp, takeBatch } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import type { FramePlace, Frames } from "./frames.ts";
+import { chooseFiles } from "./file-chooser.ts";
 import { matchesGlob } from "./glob.ts";
 import { describeRefusal, type TabGuard } from "./guard.ts";
 import type { Box, PageOp, RunAnswer } from "./in-page/protocol.ts";
@@ -90,6 +91,12 @@ export class Actor {
         return this.#type(keysFor(action.text), action.delayMs, found.place, deadline);
       case "press":
         return this.#press([parseKey(action.key)], found.place, deadline);
+      case "upload": {
+        if (found.box === null) return undefined; // a file input: the library has given it the files
+        const mark = this.#navigation.mark();
+        await chooseFiles(this.#tab, action.files, () => this.click(action, found, PLAIN_CLICK, deadline), deadline);
+        return this.arrive(mark, deadline);
+      }
       case "wait_for_url":
         return this.#navigation.arrivedAt((url) => matchesGlob(action.glob, url), deadline);
       case "wait_for_load":

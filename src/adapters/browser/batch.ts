@@ -38,9 +38,10 @@ function framesOfAction(action: PageAction): readonly BrowserTarget[] {
   return "target" in action && action.target !== null ? framesOf(action.target) : [];
 }
 
-/** Do the pointer or the keyboard come after the library's part? */
+/** Do the pointer or the keyboard come after the library's part? For an upload they may: what is not a file input is clicked to open a chooser. */
 function needsInput({ do: kind }: PageAction): boolean {
-  return kind === "click" || kind === "hover" || kind === "drag" || kind === "type" || kind === "press";
+  const kinds: readonly PageAction["do"][] = ["click", "hover", "drag", "type", "press", "upload"];
+  return kinds.includes(kind);
 }
 
 /** The library's part of an action; null when it has none. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fetchFile, fileSource } from "./fetch-file.ts";
+import { fileSource, openSources } from "./fetch-file.ts";
 import { defineStep, exactlyOne, target, timeoutOf, writable } from "./step.ts";
 
 export const fill = defineStep({
@@ -49,14 +49,21 @@ export const uncheck = defineStep({
 
 export const upload = defineStep({
   action: "upload",
-  summary: "Give files to a file input.",
+  summary: "Give files to a file input, or to what opens a file chooser when it is clicked.",
   onlyReads: false,
-  fields: { target, files: z.array(fileSource).min(1).describe("The files: content given here or fetched from an address.") },
+  fields: {
+    target,
+    files: z
+      .array(fileSource)
+      .min(1)
+      .max(100)
+      .describe("The files, all together at most 25 MB: stored ones, fetched ones, or content given here."),
+  },
   beginsBatch: true, // its files are fetched when the steps before it are done
   toPageAction: async (step, context) => ({
     do: "upload",
     target: step.target,
-    files: await Promise.all(step.files.map((file) => fetchFile(context, file, timeoutOf(step)))),
+    files: await openSources(context, step.files, timeoutOf(step)),
     timeoutMs: timeoutOf(step),
   }),
 });

@@ -18,6 +18,7 @@ describe("steps", () => {
         { action: "select", target: "#b", value: 2 },
       ],
     ],
+    ["an upload of a stored file", [{ action: "upload", target: "#a", files: [{ file: "a_1" }] }]],
     ["an upload of text", [{ action: "upload", target: "#a", files: [{ name: "a.txt", text: "" }] }]],
   ])("take %s", (_, steps) => {
     expect(faults(steps)).toEqual([]);

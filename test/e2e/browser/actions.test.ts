@@ -338,6 +338,67 @@ describe("upload", () => {
     await expect(run(...steps)).rejects.toThrow(`steps[1] upload #a: ${at("/status")} answered with status 404`);
   });
 
+  it("gives stored files, by id, by an output or a list of them, under their own names or another", async () => {
+    const stored = ["one", "two"].map((text) => ({
+      type: "download",
+      name: `${text}.txt`,
+      contentType: "text/x",
+      bytes: new TextEncoder().encode(text),
+    }));
+    const given = async (files: Json) => {
+      await runBlock(actions, page, { steps: [{ action: "upload", target: "#many", files }] }, undefined, stored);
+      return await names("many");
+    };
+    const id = `a_${"0".repeat(26)}`.replace(/.$/, "1");
+    expect(
+      await given([{ file: { artifact_id: "a_1", file_name: "one.txt", size_bytes: 3 }, name: "mine.txt", content_type: "text/y" }]),
+    ).toEqual([["mine.txt", "text/y", "one"]]);
+    expect(await given([{ file: { downloaded_files: [{ artifact_id: "a_1" }, { artifact_id: "a_2" }] } }, { text: "3" }])).toEqual([
+      ["one.txt", "text/x", "one"],
+      ["two.txt", "text/x", "two"],
+      ["file", "text/plain", "3"],
+    ]);
+    expect(await given([{ file: id }])).toEqual([["one.txt", "text/x", "one"]]);
+  });
+
+  it.each<[string, JsonObject, string]>([
+    ["an artifact that is not there", { file: { artifact_id: "a_9" } }, 'there is no artifact "a_9"'],
+    ["a text that names no file", { file: "report" }, '"report" names no file'],
+    ["what was never downloaded", { file: "SKYVERN_DOWNLOAD_DIRECTORY" }, "there is no file to upload"],
+    ["an empty list", { file: [] }, "there is no file to upload"],
+    ["too much", { text: "x".repeat(26 * 1024 * 1024) }, '"file" is larger than 25 MB'],
+  ])("says what is wrong with %s", async (_, file, message) => {
+    await expect(run({ action: "upload", target: "#a", files: [file] })).rejects.toThrow(`steps[0] upload #a: ${message}`);
+  });
+
+  describe("behind a button", () => {
+    const BUTTON = (how: string) => `<button id=go onclick="${how}">Choose</button><input id=a type=file style='display:none'>`;
+
+    it.each([
+      ["that clicks the input", BUTTON("document.getElementById('a').click()")],
+      [
+        "whose input is nowhere in the page",
+        BUTTON("window.a = Object.assign(document.createElement('input'), { type: 'file' }); window.a.click()"),
+      ],
+      ["that thinks a moment", BUTTON("setTimeout(() => document.getElementById('a').click(), 100)")],
+    ])("%s, gives the files to the chooser that it opens", async (_, markup) => {
+      await show(page, `${markup}<script>window.changes = 0; document.addEventListener('change', () => window.changes++, true)</script>`);
+      await run({ action: "upload", target: "#go", files: [{ name: "a.txt", text: "häll" }] });
+      expect(await names("window.a")).toEqual([["a.txt", "text/plain", "häll"]]);
+    });
+
+    it("says that it opens none, or takes one file only", async () => {
+      await show(page, BUTTON("window.done = true"));
+      await expect(run({ action: "upload", target: "#go", files: [{ text: "1" }], timeout_seconds: 0.5 })).rejects.toThrow(
+        "steps[0] upload #go: it is no file input, and clicking it opened no file chooser",
+      );
+      await show(page, BUTTON("document.getElementById('a').click()"));
+      await expect(run({ action: "upload", target: "#go", files: [{ text: "1" }, { text: "2" }] })).rejects.toThrow(
+        "takes one file, not 2",
+      );
+    });
+  });
+
   it("refuses several files where one is wanted", async () => {
     await expect(run({ action: "upload", target: "#a", files: [{ text: "1" }, { text: "2" }] })).rejects.toThrow("takes one file, not 2");
   });

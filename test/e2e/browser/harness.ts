@@ -118,12 +118,13 @@ export async function hang(page: BrowserPage): Promise<void> {
   await evaluate(page, "setTimeout(() => { while (true) {} })");
 }
 
-/** Runs a block on a page as the engine would, and keeps its artifacts. */
+/** Runs a block on a page as the engine would, and keeps its artifacts. @param files that are stored already: `a_1`, `a_2`, … */
 export async function runBlock(
   block: BlockType,
   page: BrowserPage,
   config: JsonObject,
   signal = NEVER,
+  files: readonly NewArtifact[] = [],
 ): Promise<{ output: JsonObject; artifacts: NewArtifact[] }> {
   const artifacts: NewArtifact[] = [];
   const context = contextWith({
@@ -134,6 +135,19 @@ export async function runBlock(
         const response = await fetch(url);
         return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.bytes(), url: response.url };
       },
+    },
+    async openArtifact(artifactId) {
+      const number = Number(artifactId.slice(2));
+      const file = files[number - 1];
+      if (file === undefined) return null;
+      const artifact = {
+        ...file,
+        artifactId: `a_${number}` as const,
+        sizeBytes: file.bytes.byteLength,
+        sha256: "f".repeat(64),
+        createdAt: 0,
+      };
+      return { artifact, body: new Response(file.bytes).body! };
     },
     async saveArtifact(file) {
       artifacts.push(file);

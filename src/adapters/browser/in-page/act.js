@@ -118,8 +118,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
         check(op.target, op.checked);
         return null;
       case "upload":
-        upload(op.target, op.files);
-        return null;
+        return upload(op.target, op.files) ? null : pointAt(() => theOne(op.target));
       case "scroll":
         scrollIntoView(theOne(op.target));
         return null;

@@ -157,15 +157,17 @@ export function controls(faults, elements, locator, chooser) {
 
   /**
    * File inputs are usually hidden behind a button, so it need not be visible.
+   * Gives files to a file input.
    * @param {Target} target
    * @param {readonly { name: string, contentType: string, base64: string }[]} files
+   * @returns {boolean} is it one?
    */
   function upload(target, files) {
     const inputs = findAll(target).map(controlOf);
     if (inputs.length > 1) throw whichOne(inputs);
     const [input] = inputs;
     if (input === undefined) throw new NotYet(describeMiss(target));
-    if (!(input instanceof HTMLInputElement && input.type === "file")) throw new Never(`${describe(input)} is not a file input`);
+    if (!(input instanceof HTMLInputElement && input.type === "file")) return false; // it may open a chooser
     if (files.length > 1 && !input.multiple) throw new Never(`${describe(input)} takes one file, not ${files.length}`);
     usable(input);
     const transfer = new DataTransfer();
@@ -176,6 +178,7 @@ export function controls(faults, elements, locator, chooser) {
     input.files = transfer.files;
     input.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
     input.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
   }
 
   return { focus, fill, select, check, upload };
