@@ -13,12 +13,12 @@ export class TabSessions {
   /** @param onWindow is told of every tab that a page has opened. @returns does it let it run? Others run at once */
   constructor(root: CDPSession, onWindow: (target: TargetInfo) => boolean) {
     this.#root = root;
-    root.on("Target.attachedToTarget", ({ sessionId, targetInfo }) => {
+    root.on("Target.attachedToTarget", ({ sessionId, targetInfo, waitingForDebugger }) => {
       const session = root.connection()?.session(sessionId);
       if (session === undefined || session === null) return; // the connection is over
       this.#entry(targetInfo.targetId).resolve(session);
       const isTaken = targetInfo.openerId !== undefined && onWindow(targetInfo);
-      if (!isTaken) letRun(session).catch(() => undefined); // it is closed already
+      if (!isTaken && waitingForDebugger) letRun(session).catch(() => undefined); // it is closed already
     });
     root.on("Target.detachedFromTarget", ({ targetId }) => targetId !== undefined && this.#sessions.delete(targetId));
   }
