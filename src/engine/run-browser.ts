@@ -339,8 +339,10 @@ export class RunBrowser {
     const { pages, abandoned } = this.#record;
     const own = Object.entries(pages).flatMap(([name, { tabId }]) => (name === MAIN_PAGE || tabId === null ? [] : [tabId]));
     const closeTabs = [...abandoned, ...own];
+    const ownTabs = [...this.#tabs].flatMap(([name, opening]) => (name === MAIN_PAGE ? [] : [opening]));
     this.#lease = null;
     this.#tabs.clear();
+    await Promise.all(ownTabs.map((opening) => opening.then((tab) => tab.close()).catch(() => undefined))); // with the windows that they have opened
     if (lease?.alive === true) await Promise.all(closeTabs.map((tabId) => lease.closeTab(tabId)));
     await lease?.disconnect();
     const mainTab = pages[MAIN_PAGE]?.tabId ?? null;
