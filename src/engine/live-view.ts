@@ -209,14 +209,13 @@ class SocketWatcher implements Watcher {
 class EventWatcher implements Watcher {
   readonly #controller: ReadableStreamDefaultController<Uint8Array>;
   readonly #encoder = new TextEncoder();
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setTimeout> | null = null;
   #newest: Uint8Array | null = null;
-  #hasShown = false;
+  #shownAt = 0;
   #over = false;
 
   constructor(controller: ReadableStreamDefaultController<Uint8Array>) {
     this.#controller = controller;
-    this.#timer = setInterval(() => this.#frame(), EVENT_FRAME_MS);
   }
 
   tell(text: string): void {
@@ -225,12 +224,11 @@ class EventWatcher implements Watcher {
 
   show(jpeg: Uint8Array): void {
     this.#newest = jpeg;
-    if (!this.#hasShown) this.#frame();
-    this.#hasShown = true;
+    this.#timer ??= setTimeout(() => this.#frame(), Math.max(0, this.#shownAt + EVENT_FRAME_MS - Date.now()));
   }
 
   end(): void {
-    clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
     try {
@@ -241,7 +239,11 @@ class EventWatcher implements Watcher {
   }
 
   #frame(): void {
-    if (this.#newest === null || (this.#controller.desiredSize ?? 0) <= 0) return; // slow: the next one is newer
+    this.#timer = null;
+    this.#shownAt = Date.now();
+    if (this.#newest === null || this.#over) return;
+    const isSlow = (this.#controller.desiredSize ?? 0) <= 0;
+    if (isSlow) return this.show(this.#newest); // or a newer one, in its time
     this.#send(JSON.stringify({ type: "frame", content_type: "image/jpeg", base64: Buffer.from(this.#newest).toString("base64") }));
     this.#newest = null;
   }
