@@ -1,4 +1,4 @@
-import { checkOutboundUrl, isSecretHeader, OutboundError } from "../domain/outbound.ts";
+import { checkOutboundUrl, type HostPolicy, isSecretHeader, OutboundError } from "../domain/outbound.ts";
 import type { HttpClient, HttpRequest } from "../ports/http.ts";
 
 export const MAX_RESPONSE_BYTES = 5 * 1024 * 1024;
@@ -20,17 +20,17 @@ const BODY_HEADER = /^(content-(digest|disposition|encoding|language|location|ty
 /**
  * HTTP by way of the outbound guard. Nothing is kept between requests: no cookies, no cache.
  * @param options.fetch the runtime's own
- * @param options.allowedHosts what the organization may reach besides the public internet
+ * @param options.hosts what the organization may reach
  */
-export function createHttpClient(options: { readonly fetch: typeof fetch; readonly allowedHosts: readonly string[] }): HttpClient {
-  const { fetch, allowedHosts } = options;
+export function createHttpClient(options: { readonly fetch: typeof fetch; readonly hosts: HostPolicy }): HttpClient {
+  const { fetch, hosts } = options;
   return {
     async send(request) {
       const deadline = new AbortController();
       const timer = setTimeout(() => deadline.abort(), request.timeoutMs); // cleared, so that it keeps no Durable Object awake
       const signal = AbortSignal.any([request.signal, deadline.signal]);
       try {
-        const { response, url } = await follow(request, firstHop(request), signal, fetch, allowedHosts);
+        const { response, url } = await follow(request, firstHop(request), signal, fetch, hosts);
         return { status: response.status, headers: headersOf(response), body: await readBody(response, request), url };
       } catch (error) {
         throw asOutboundError(error, request, deadline.signal);
@@ -74,11 +74,11 @@ async function follow(
   first: Hop,
   signal: AbortSignal,
   fetch: typeof globalThis.fetch,
-  allowedHosts: readonly string[],
+  hosts: HostPolicy,
 ): Promise<{ response: Response; url: string }> {
   let hop = first;
   for (let redirects = 0; ; redirects++) {
-    const fault = checkOutboundUrl(hop.url, allowedHosts);
+    const fault = checkOutboundUrl(hop.url, hosts);
     if (fault !== null)
       throw new OutboundError("refused", `${describe(request)}${redirects === 0 ? "" : " was redirected"}: ${fault.message}`);
     const { method, url, headers, body } = hop;

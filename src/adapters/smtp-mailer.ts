@@ -7,24 +7,24 @@ import type { NodemailerError } from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
 import SMTPConnection, { type SentMessageInfo } from "nodemailer/lib/smtp-connection";
 import { bareAddress, type Mail, MailError, type MailServer } from "../domain/mail.ts";
-import { checkMailServer, isPrivateHost } from "../domain/outbound.ts";
+import { checkMailServer, type HostPolicy, isPrivateHost } from "../domain/outbound.ts";
 import type { Mailer, SentMail } from "../ports/mail.ts";
 
 /**
  * Mail over SMTP, by nodemailer on the platform's own sockets. A server of the public internet must encrypt: mail and password are never sent there
  * in the clear.
- * @param options.allowedHosts what the organization may reach besides the public internet
+ * @param options.hosts what the organization may reach
  * @param options.service the service's own server, which its administrator chose: the guard does not ask
  */
 export function createMailer(options: {
-  readonly allowedHosts: readonly string[];
+  readonly hosts: HostPolicy;
   readonly service: { readonly server: MailServer; readonly from: string } | null;
 }): Mailer {
-  const { allowedHosts, service } = options;
+  const { hosts, service } = options;
   return {
     serviceSender: service?.from ?? null,
     async send(mail, { server, timeoutMs, signal }) {
-      const fault = server === null ? null : checkMailServer(server, allowedHosts);
+      const fault = server === null ? null : checkMailServer(server, hosts);
       if (server !== null && fault !== null)
         throw new MailError("refused", `the mail server ${server.host}:${server.port}: ${fault.message}`);
       const used = server ?? service?.server;

@@ -6,6 +6,10 @@ export interface OrganizationSettings {
   readonly name: string;
   /** Hosts that it may reach although the outbound guard would refuse them (private, loopback), as `host` or `host:port`. */
   readonly allowedHosts: readonly string[];
+  /** Hosts that nothing of it may reach. */
+  readonly deniedHosts: readonly string[];
+  /** The only hosts that it may reach; empty for no such limit. */
+  readonly onlyHosts: readonly string[];
   /** More runs than these wait in its queue. */
   readonly maxConcurrentRuns: number;
   /** No run may be at work for longer, whatever it or its workflow asks for. */
@@ -24,7 +28,7 @@ export interface Organization extends OrganizationSettings {
 /** Bounds of the settings. What has a default has a minimum of 1. */
 export const ORGANIZATION_LIMITS = {
   name: 200,
-  allowedHosts: 100,
+  hosts: 100,
   maxConcurrentRuns: { default: 100, max: 10_000 },
   maxRunSeconds: { default: 3_600, max: 7 * 86_400 },
   maxWorkflowBlocks: { default: 50, max: DEFINITION_LIMITS.workflowBlocks },

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { MAX_URL_LENGTH, checkMailServer, checkOutboundUrl, isPrivateHost, isSecretHeader } from "./outbound.ts";
+import {
+  MAX_URL_LENGTH,
+  checkMailServer,
+  checkOutboundUrl,
+  hostOfEntry,
+  type HostPolicy,
+  isPrivateHost,
+  isSecretHeader,
+} from "./outbound.ts";
 
 /** Every notation of an address or name that must not be reached, with the words that the refusal must hold. */
 const REFUSED: readonly (readonly [url: string, says: string])[] = [
@@ -128,17 +136,17 @@ const ACCEPTED = [
 
 describe("checkOutboundUrl", () => {
   it.each(REFUSED)("refuses %s", (url, says) => {
-    const fault = checkOutboundUrl(url, []);
+    const fault = checkOutboundUrl(url, { allowedHosts: [] });
     expect(fault?.code).toBe("forbidden_address");
     expect(fault?.message).toContain(says);
   });
 
   it.each(ACCEPTED)("accepts %s", (url) => {
-    expect(checkOutboundUrl(url, [])).toBeNull();
+    expect(checkOutboundUrl(url, { allowedHosts: [] })).toBeNull();
   });
 
   it("says which host to ask the administrator for", () => {
-    expect(checkOutboundUrl("http://0x7f.1:9000/hook", [])).toEqual({
+    expect(checkOutboundUrl("http://0x7f.1:9000/hook", { allowedHosts: [] })).toEqual({
       path: "",
       code: "forbidden_address",
       message:
@@ -157,13 +165,13 @@ describe("checkOutboundUrl", () => {
     "http://256.1.1.1/",
     "http://[fe80::1%25eth0]/",
   ])("refuses %j as no URL", (url) => {
-    expect(checkOutboundUrl(url, [])?.code).toBe("invalid_value");
+    expect(checkOutboundUrl(url, { allowedHosts: [] })?.code).toBe("invalid_value");
   });
 
   it("accepts the longest URL and refuses the next", () => {
     const longest = `https://example.com/${"a".repeat(MAX_URL_LENGTH - 20)}`;
-    expect(checkOutboundUrl(longest, [])).toBeNull();
-    expect(checkOutboundUrl(`${longest}a`, [])?.code).toBe("too_large");
+    expect(checkOutboundUrl(longest, { allowedHosts: [] })).toBeNull();
+    expect(checkOutboundUrl(`${longest}a`, { allowedHosts: [] })?.code).toBe("too_large");
   });
 
   it.each<[entry: string, url: string, allowed: boolean]>([
@@ -197,7 +205,7 @@ describe("checkOutboundUrl", () => {
     ["localhost", "file://localhost/etc/passwd", false],
     ["localhost", "http://user:secret@localhost/", false],
   ])("with %j on the list, %s is allowed: %s", (entry, url, allowed) => {
-    expect(checkOutboundUrl(url, ["other.internal", entry]) === null).toBe(allowed);
+    expect(checkOutboundUrl(url, { allowedHosts: ["other.internal", entry] }) === null).toBe(allowed);
   });
 });
 
@@ -234,7 +242,7 @@ describe("the outbound guard for mail servers", () => {
     ["10.0.0.7", 25],
     ["fd00::7", 587],
   ])("lets %s:%i through", (host, port) => {
-    expect(checkMailServer({ host, port }, ["mail.internal", "10.0.0.7:25", "[fd00::7]:587"])).toBeNull();
+    expect(checkMailServer({ host, port }, { allowedHosts: ["mail.internal", "10.0.0.7:25", "[fd00::7]:587"] })).toBeNull();
   });
 
   it.each([
@@ -250,7 +258,7 @@ describe("the outbound guard for mail servers", () => {
     ["smtp.example.com\r\nQUIT", 587, "invalid_value", /must be the name/],
     ["", 587, "invalid_value", /must be the name/],
   ])("refuses %j:%i", (host, port, code, message) => {
-    const fault = checkMailServer({ host, port }, ["10.0.0.7:25"]);
+    const fault = checkMailServer({ host, port }, { allowedHosts: ["10.0.0.7:25"] });
     expect(fault).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
@@ -263,5 +271,45 @@ describe("the outbound guard for mail servers", () => {
     ["8.8.8.8", false],
   ])("says whether %s is of a private network: %s", (host, isPrivate) => {
     expect(isPrivateHost(host)).toBe(isPrivate);
+  });
+});
+
+describe("the lists of an organization", () => {
+  const policy: HostPolicy = {
+    allowedHosts: ["10.0.0.7", "*.corp.internal"],
+    deniedHosts: ["*.ads.example", "10.0.0.8", "bücher.example"],
+    onlyHosts: [],
+  };
+  const only: HostPolicy = { ...policy, onlyHosts: ["shop.example", "*.shop.example", "10.0.0.9", "hr.corp.internal"] };
+  const refusal = (url: string, hosts = policy) => checkOutboundUrl(url, hosts)?.message ?? null;
+
+  it.each([
+    ["https://shop.example/", null, null],
+    ["https://cdn.shop.example/", null, null],
+    ["http://10.0.0.7/", null, "only hosts"],
+    ["https://hr.corp.internal/", null, null],
+    ["http://10.0.0.9/", "not a public address", "not a public address"],
+    ["https://tracker.ads.example/", "denied hosts", "denied hosts"],
+    ["https://xn--bcher-kva.example/", "denied hosts", "denied hosts"],
+    ["http://0x0a.8/", "denied hosts", "denied hosts"],
+    ["https://ads.example/", null, "only hosts"],
+  ])("say of %s: %s, and where only some may be reached: %s", (url, freely, limited) => {
+    const told = (message: string | null, part: string | null) =>
+      part === null ? expect(message).toBeNull() : expect(message).toContain(part);
+    told(refusal(url), freely);
+    told(refusal(url, only), limited);
+  });
+
+  it("have entries that a URL can match", () => {
+    expect(["shop.example", "*.shop.example:8443", "10.0.0.7", "fd00::7", "[fd00::7]:80", "BÜCHER.example"].map(hostOfEntry)).toEqual([
+      "shop.example", "*.shop.example", "10.0.0.7", "fd00::7", "fd00::7", "xn--bcher-kva.example",
+    ]); // prettier-ignore
+    for (const entry of ["", "https://shop.example", "shop.example/path", "*", "a b", "shop.*", "user@shop.example"])
+      expect(hostOfEntry(entry)).toBeNull();
+  });
+
+  it("hold for mail servers too", () => {
+    expect(checkMailServer({ host: "smtp.ads.example", port: 587 }, policy)?.message).toContain("denied hosts");
+    expect(checkMailServer({ host: "smtp.example", port: 587 }, only)?.message).toContain("only hosts");
   });
 });

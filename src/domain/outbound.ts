@@ -15,10 +15,10 @@ interface ParsedUrl {
 }
 
 /** Names that resolve inside a machine, a network or a cluster. Single-label names (`localhost`, `metadata`) are refused for having no dot. */
-const PRIVATE_SUFFIXES = [".localhost", ".localdomain", ".local", ".internal", ".cluster.local", ".svc", ".home.arpa"];
+export const PRIVATE_SUFFIXES = [".localhost", ".localdomain", ".local", ".internal", ".cluster.local", ".svc", ".home.arpa"];
 
 /** Metadata services of clouds under names and addresses that look public. The others are private addresses or end in `.internal`. */
-const METADATA_HOSTS = new Set([
+export const METADATA_HOSTS = new Set([
   "metadata.goog",
   "metadata.tencentyun.com",
   "metadata.packet.net",
@@ -29,14 +29,23 @@ const METADATA_HOSTS = new Set([
 /** Addresses of the public internet lie here; the rest of IPv6 is reserved or, as in `::127.0.0.1`, embeds IPv4 in a form long deprecated. */
 const GLOBAL_UNICAST_V6 = ipaddr.IPv6.parseCIDR("2000::/3");
 
+/** What an organization may reach. An entry is `intranet`, `shop.internal:8443`, `10.0.0.7`, `[fd00::7]:8080` or `*.example.test` (every name below it, not itself). */
+export interface HostPolicy {
+  /** May be reached although they are private. */
+  readonly allowedHosts: readonly string[];
+  /** May not be reached, whatever else is said. Absent in what was stored before there was such a list, like the next. */
+  readonly deniedHosts?: readonly string[];
+  /** Nothing else may be reached; empty for no such limit. A private host must be among those allowed besides. */
+  readonly onlyHosts?: readonly string[];
+}
+
 /**
  * The outbound guard: may the service be made to send a request there? It judges the text of the URL, after WHATWG parsing has folded every
  * notation of an address (`0x7f.1`, `2130706433`, full-width digits) into one; a public name that resolves to a private address passes.
- * @param allowedHosts what may be reached all the same: `intranet`, `shop.internal:8443`, `10.0.0.7`, `[fd00::7]:8080` or `*.example.test`
- * (every name below it, not itself). Only the host is exempted: the scheme, user info and length are checked for all.
+ * Only the host is exempted by `allowedHosts`: the scheme, user info and length are checked for all.
  * @returns null, or a fault with an empty path for the caller to place
  */
-export function checkOutboundUrl(url: string, allowedHosts: readonly string[]): Fault | null {
+export function checkOutboundUrl(url: string, policy: HostPolicy): Fault | null {
   const fault = (code: Fault["code"], message: string): Fault => ({ path: "", message, code });
   if (url.length > MAX_URL_LENGTH)
     return fault("too_large", `the URL has ${url.length} characters; at most ${MAX_URL_LENGTH} are accepted`);
@@ -49,7 +58,9 @@ export function checkOutboundUrl(url: string, allowedHosts: readonly string[]): 
     return fault("forbidden_address", "the URL must not hold a user name or a password; send credentials in a header");
   }
   const host = canonicalHost(target);
-  if (allowedHosts.some((entry) => isAllowedBy(entry, host, target))) return null;
+  const excluded = exclusionReason(host, target, policy);
+  if (excluded !== null) return fault("forbidden_address", `${host} may not be reached: ${excluded}`);
+  if (isListed(policy.allowedHosts, host, target)) return null;
   const reason = privateReason(host);
   if (reason === null) return null;
   return fault(
@@ -66,19 +77,39 @@ const MAIL_PORTS = new Set([465, 587, 2525]);
  * speak to any server there is.
  * @returns null, or a fault with an empty path for the caller to place
  */
-export function checkMailServer(
-  { host, port }: { readonly host: string; readonly port: number },
-  allowedHosts: readonly string[],
-): Fault | null {
+export function checkMailServer({ host, port }: { readonly host: string; readonly port: number }, policy: HostPolicy): Fault | null {
   const fault = (code: Fault["code"], message: string): Fault => ({ path: "", message, code });
   const named = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   const target = /[\s/?#@\\]/.test(host) ? null : URL.parse(`http://${named}:${port}`);
   if (target === null) return fault("invalid_value", "must be the name of a mail server such as smtp.example.com");
   const canonical = canonicalHost(target);
-  if (allowedHosts.some((entry) => isAllowedBy(entry, canonical, target))) return null;
-  const refused = checkOutboundUrl(`http://${named}:${port}`, allowedHosts);
+  const isExcluded = exclusionReason(canonical, target, policy) !== null;
+  if (!isExcluded && isListed(policy.allowedHosts, canonical, target)) return null;
+  const refused = checkOutboundUrl(`http://${named}:${port}`, policy);
   if (refused !== null || MAIL_PORTS.has(port)) return refused;
   return fault("forbidden_address", `the port ${port} may not be reached: a mail server is spoken to at ${[...MAIL_PORTS].join(", ")}`);
+}
+
+/** Why the organization's own lists exclude this host, or null. */
+function exclusionReason(host: string, target: ParsedUrl, { deniedHosts = [], onlyHosts = [] }: HostPolicy): string | null {
+  if (isListed(deniedHosts, host, target)) return "it is on your organization's list of denied hosts";
+  return onlyHosts.length === 0 || isListed(onlyHosts, host, target)
+    ? null
+    : "it is not on the list of the only hosts that your organization may reach";
+}
+
+/** The host of an entry of a `HostPolicy` as addresses have it, with its `*.`; null when no address could match the entry. */
+export function hostOfEntry(entry: string): string | null {
+  const wildcard = entry.startsWith("*.");
+  const named = wildcard ? entry.slice(2) : entry;
+  if (!/^[^\s*/?#@\\]+$/.test(named)) return null;
+  const bareV6 = named.split(":").length > 2 && !named.startsWith("[");
+  const listed = URL.parse(`http://${bareV6 ? `[${named}]` : named}`);
+  return listed === null ? null : `${wildcard ? "*." : ""}${canonicalHost(listed)}`;
+}
+
+function isListed(hosts: readonly string[], host: string, target: ParsedUrl): boolean {
+  return hosts.some((entry) => isListedBy(entry, host, target));
 }
 
 /** Does this host belong to a machine or a private network? Such a server may do without encryption. */
@@ -113,16 +144,16 @@ function canonicalHost({ hostname }: ParsedUrl): string {
   return ipaddr.isValid(host) ? ipaddr.process(host).toString() : host;
 }
 
-function isAllowedBy(entry: string, host: string, target: ParsedUrl): boolean {
+function isListedBy(entry: string, host: string, target: ParsedUrl): boolean {
   const wildcard = entry.startsWith("*.");
   const named = wildcard ? entry.slice(2) : entry;
   const bareV6 = named.split(":").length > 2 && !named.startsWith("[");
-  const allowed = URL.parse(`http://${bareV6 ? `[${named}]` : named}`);
-  if (allowed === null) return false;
-  const port = bareV6 ? undefined : /:(\d+)$/.exec(named)?.[1]; // not `allowed.port`, which hides the port 80
+  const listed = URL.parse(`http://${bareV6 ? `[${named}]` : named}`);
+  if (listed === null) return false;
+  const port = bareV6 ? undefined : /:(\d+)$/.exec(named)?.[1]; // not `listed.port`, which hides the port 80
   if (port !== undefined && Number(port) !== effectivePort(target)) return false;
-  const allowedHost = canonicalHost(allowed);
-  return wildcard ? host.endsWith(`.${allowedHost}`) : host === allowedHost;
+  const listedHost = canonicalHost(listed);
+  return wildcard ? host.endsWith(`.${listedHost}`) : host === listedHost;
 }
 
 function effectivePort({ port, protocol }: ParsedUrl): number {

@@ -37,6 +37,10 @@ export interface RunFacts {
   readonly webhookUrl: string | null;
   /** Hosts that the organization may reach though the guard would refuse them. */
   readonly allowedHosts: readonly string[];
+  /** Hosts that it may not; absent where there are none, like the next. */
+  readonly deniedHosts?: readonly string[];
+  /** The only hosts that it may reach. */
+  readonly onlyHosts?: readonly string[];
   /** How long it may be at work; time asleep, waiting or paused does not count. */
   readonly maxSeconds: number;
   /** What the gate is told. A child has none: it shares its parent's slot. */

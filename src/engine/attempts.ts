@@ -89,15 +89,15 @@ export class Attempts {
   }
 
   #contextOf(run: Run, { path, attempt }: AttemptPlace, signal: AbortSignal, page: BlockContext["page"]): BlockContext {
-    const { organizationId, runId, allowedHosts } = run.facts;
+    const { organizationId, runId } = run.facts;
     return {
       signal,
       attempt,
       idempotencyKey: `${runId}/${path}`,
       now: () => this.#deps.clock.now(),
       page,
-      http: withOwnFiles(this.#deps.httpFor(allowedHosts), this.#deps, run.facts),
-      mailer: this.#deps.mailerFor(allowedHosts),
+      http: withOwnFiles(this.#deps.httpFor(run.facts), this.#deps, run.facts),
+      mailer: this.#deps.mailerFor(run.facts),
       openArtifact: async (artifactId) =>
         isId("artifact", artifactId) ? await this.#deps.artifacts.open(organizationId, artifactId) : null,
       downloads: async () => this.#storage.artifacts.filter(isDownload),

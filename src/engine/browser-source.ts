@@ -1,6 +1,6 @@
 import { BrowserUnavailable, type Cookies, PageError } from "../domain/browser.ts";
 import { ASK_SESSION_MS, describeSessionEnd } from "../domain/browser-session.ts";
-import type { Fault } from "../domain/error.ts";
+import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import type { BrowserSessionId, RunId } from "../domain/id.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
 import type { BrowserSessionObject, Parting } from "../ports/browser-sessions.ts";
@@ -21,7 +21,7 @@ export interface BrowserSource {
   lease(options: {
     readonly sessionId: string | null;
     readonly cookies: Cookies | null;
-    readonly check: (url: string) => Fault | null;
+    readonly guard: BrowserGuard;
     readonly signal: AbortSignal;
   }): Promise<{ readonly lease: BrowserLease; readonly mainTab: string | null }>;
   /** Gives back what the run has of the pool. @param sessionId of the browser, which is closed; null when the run knows of none */
@@ -48,7 +48,7 @@ export function sessionBrowser(
     release: async () => {},
     leaveLine: () => {},
 
-    async lease({ sessionId, cookies, check, signal }) {
+    async lease({ sessionId, cookies, guard, signal }) {
       const answer = await deps.session.occupy(holder);
       signal.throwIfAborted();
       if (answer === null) throw new PageError(`There is no browser session ${browserSessionId}.`, { errorClass: "block" });
@@ -59,7 +59,7 @@ export function sessionBrowser(
           retryAfterMs: ASK_SESSION_MS,
         });
       }
-      const lease = await deps.browsers.takeUp({ sessionId: answer.browserId, check, signal });
+      const lease = await deps.browsers.takeUp({ sessionId: answer.browserId, guard, signal });
       if (lease === null) throw new PageError(`The browser of the session ${browserSessionId} was lost.`, { errorClass: "temporary" });
       const isAnother = sessionId !== null && sessionId !== answer.browserId;
       if (isAnother && cookies !== null) await lease.setCookies(cookies); // it was lost while the run had it: the run knows better what it held

@@ -10,7 +10,7 @@ import {
   pageStateSchema,
 } from "../domain/browser.ts";
 import { type BrowserMemory, memoryOfState } from "../domain/browser-memory.ts";
-import type { Fault } from "../domain/error.ts";
+import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import type { RunId } from "../domain/id.ts";
 import { isOver, loopsAround, MAIN_PAGE, PageClaims } from "../domain/pages.ts";
 import type { Run } from "../domain/run.ts";
@@ -63,7 +63,7 @@ export class RunBrowser {
   readonly #source: BrowserSource;
   readonly #store: BrowserRecordStore;
   readonly #runId: RunId;
-  readonly #check: (url: string) => Fault | null;
+  readonly #guard: BrowserGuard;
   readonly #recordWish: RecordWish;
   #lease: Promise<BrowserLease> | null = null;
   #releasing: Promise<void> | null = null;
@@ -85,14 +85,14 @@ export class RunBrowser {
     source: BrowserSource,
     store: BrowserRecordStore,
     runId: RunId,
-    check: (url: string) => Fault | null,
+    guard: BrowserGuard,
     recordWish: RecordWish,
   ) {
     this.#deps = deps;
     this.#source = source;
     this.#store = store;
     this.#runId = runId;
-    this.#check = check;
+    this.#guard = guard;
     this.#recordWish = recordWish;
   }
 
@@ -239,9 +239,10 @@ export class RunBrowser {
     try {
       const held = await this.#lease?.catch(() => null);
       if (held?.alive === true) return await this.#readMemory(held, earlier);
-      const check = this.#check;
       const lease =
-        sessionId === null ? null : await this.#deps.browsers.takeUp({ sessionId, check, signal: AbortSignal.timeout(REMEMBER_MS) });
+        sessionId === null
+          ? null
+          : await this.#deps.browsers.takeUp({ sessionId, guard: this.#guard, signal: AbortSignal.timeout(REMEMBER_MS) });
       if (lease === null) return await this.#lastMemory(earlier);
       try {
         return await this.#readMemory(lease, earlier);
@@ -426,7 +427,7 @@ export class RunBrowser {
     await this.#releasing?.catch(() => undefined); // whoever began that says so
     const { sessionId, cookies: sealed } = this.#record;
     const cookies: Cookies | null = sealed === null ? null : cookiesSchema.parse(await this.#openJson(sealed));
-    const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, check: this.#check, signal });
+    const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, guard: this.#guard, signal });
     this.#store.browser = { ...this.#record, sessionId: lease.sessionId, usedAt: this.#deps.clock.now() };
     if (mainTab !== null && lease.sessionId !== sessionId) await this.#takeOver(lease, mainTab);
     return lease;

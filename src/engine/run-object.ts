@@ -8,7 +8,7 @@ import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-stat
 import { ExpressionError } from "../domain/expression.ts";
 import type { RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import { checkOutboundUrl } from "../domain/outbound.ts";
+import { browserGuard, onlyDomains } from "../domain/outbound-patterns.ts";
 import { liveState } from "../domain/live-view.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -460,7 +460,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   }
 
   #browserFor(facts: Run["facts"]): RunBrowser {
-    const { organizationId, runId, allowedHosts, browser, memory } = facts;
+    const { organizationId, runId, browser, memory } = facts;
     const remembered = memory === undefined ? null : () => readMemory(this.#deps.memories, facts);
     const source = () =>
       browser
@@ -471,12 +471,11 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
         : ownBrowser(
             this.#deps,
             holderOf(facts),
-            { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS },
+            { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS, onlyHosts: onlyDomains(facts) },
             this.#storage,
             remembered,
           );
-    const check = (url: string) => checkOutboundUrl(url, allowedHosts);
-    this.#browser ??= new RunBrowser(this.#deps, source(), this.#storage, runId, check, recordWishOf(facts));
+    this.#browser ??= new RunBrowser(this.#deps, source(), this.#storage, runId, browserGuard(facts), recordWishOf(facts));
     return this.#browser;
   }
 

@@ -174,7 +174,7 @@ export class AttemptSecrets {
 
   /** Skyvern's way to fetch a code: a POST signed like a webhook. Anything but a code in a 200 means that there is none yet. */
   async #ask(url: string): Promise<string | null> {
-    const { organizationId, allowedHosts, runId, workflowPermanentId } = this.#facts;
+    const { organizationId, runId, workflowPermanentId } = this.#facts;
     const organization = await this.#deps.organizations.get(organizationId);
     if (organization === null || organization.sealedWebhookSecret === "") {
       throw new BlockError("totp_url cannot be asked: the organization has no webhook secret to sign the request with.");
@@ -183,7 +183,7 @@ export class AttemptSecrets {
     const body = JSON.stringify({ task_id: null, workflow_run_id: runId, workflow_permanent_id: workflowPermanentId });
     const signature = await this.#deps.sign(secret, { id: this.#deps.ids.next("request"), at: this.#deps.clock.now(), body });
     try {
-      const response = await this.#deps.httpFor(allowedHosts).send({
+      const response = await this.#deps.httpFor(this.#facts).send({
         method: "POST",
         url,
         headers: { "content-type": "application/json", ...signature },

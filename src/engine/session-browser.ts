@@ -1,6 +1,6 @@
 import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, type PageState } from "../domain/browser.ts";
 import { type BrowserMemory, memoryOfState, originOf } from "../domain/browser-memory.ts";
-import type { Fault } from "../domain/error.ts";
+import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import { MAIN_PAGE } from "../domain/pages.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
 import type { Parting } from "../ports/browser-sessions.ts";
@@ -13,8 +13,6 @@ const WORK_MS = 90_000;
 
 /** A page that does not load in this time is open all the same. */
 const FIRST_PAGE_MS = 30_000;
-
-type Check = (url: string) => Fault | null;
 
 /** A browser that was opened, and left open. */
 export interface OpenedBrowser {
@@ -34,12 +32,12 @@ export async function openBrowser(
     acquire,
     memory,
     url,
-    check,
-  }: { readonly acquire: () => Promise<string>; readonly memory: BrowserMemory; readonly url: string | null; readonly check: Check },
+    guard,
+  }: { readonly acquire: () => Promise<string>; readonly memory: BrowserMemory; readonly url: string | null; readonly guard: BrowserGuard },
 ): Promise<OpenedBrowser> {
   const signal = AbortSignal.timeout(WORK_MS);
   const { cookies, origins, pages } = memory;
-  const lease = await browsers.lease({ sessionId: null, acquire, cookies, origins, check, signal });
+  const lease = await browsers.lease({ sessionId: null, acquire, cookies, origins, guard, signal });
   try {
     const [first, ...others] = pages;
     let warning: string | null = null;
@@ -78,11 +76,11 @@ export async function tidyBrowser(
   browserId: string | null,
   { mainTab, closeTabs, lastState, origins }: Parting,
   earlier: BrowserMemory,
-  check: Check,
+  guard: BrowserGuard,
 ): Promise<LeftBrowser> {
   const state = lastState === null ? null : browserStateSchema.parse(JSON.parse(lastState));
   const signal = AbortSignal.timeout(WORK_MS);
-  const lease = browserId === null ? null : await browsers.takeUp({ sessionId: browserId, check, signal });
+  const lease = browserId === null ? null : await browsers.takeUp({ sessionId: browserId, guard, signal });
   if (lease === null) return { browser: null, memory: memoryOf(state, earlier) };
   try {
     await Promise.all(closeTabs.map((tabId) => lease.closeTab(tabId)));
@@ -104,10 +102,10 @@ export async function rememberBrowser(
   browserId: string,
   mainTab: string | null,
   earlier: BrowserMemory,
-  check: Check,
+  guard: BrowserGuard,
 ): Promise<BrowserMemory | null> {
   const signal = AbortSignal.timeout(WORK_MS);
-  const lease = await browsers.takeUp({ sessionId: browserId, check, signal });
+  const lease = await browsers.takeUp({ sessionId: browserId, guard, signal });
   if (lease === null) return null;
   try {
     return await readMemory(lease, mainTab, originsOf(earlier), signal);

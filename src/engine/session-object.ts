@@ -14,7 +14,8 @@ import {
 } from "../domain/browser-session.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import type { RunId } from "../domain/id.ts";
-import { checkOutboundUrl } from "../domain/outbound.ts";
+import type { HostPolicy } from "../domain/outbound.ts";
+import { type BrowserGuard, browserGuard, onlyDomains } from "../domain/outbound-patterns.ts";
 import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { BrowserSessionObject, Occupied, Parting, SessionOpening } from "../ports/browser-sessions.ts";
 import type { MemoryOwner } from "../ports/browser-memories.ts";
@@ -28,6 +29,8 @@ const PING_MS = SESSION_KEEP_ALIVE_MS / 3;
 
 /** A run that has ended lets go of the browser in a moment; one that has not done so after this long has died. */
 const LEAVING_MS = 10_000;
+
+const NO_HOSTS: HostPolicy = { allowedHosts: [] };
 
 /** What could not be done is tried again after this long. */
 const RETRY_MS = 10_000;
@@ -129,7 +132,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
       if (record === null || record.occupancy.runId !== runId) return;
       if (record.facts.completedAt === null) {
         const earlier = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
-        const left = await tidyBrowser(this.#deps.browsers, record.browserId, parting, earlier, this.#check);
+        const left = await tidyBrowser(this.#deps.browsers, record.browserId, parting, earlier, this.#guard);
         await this.#deps.memories.put(this.#owner(record), left.memory);
         if (left.browser === null) this.#change({ browserId: null, mainTab: null });
         else this.#change({ mainTab: left.browser.mainTab });
@@ -174,8 +177,12 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (browserId !== null && (await this.#deps.browsers.ping(browserId))) return { browserId, mainTab };
     const record = this.#requireOpen();
     const memory = (await this.#deps.memories.get(this.#owner(record))) ?? (await this.#profileOf(record)) ?? NO_MEMORY;
-    const acquire = () => acquireBrowser(this.#deps.pool, holderOf(record.facts), { keepAliveMs: SESSION_KEEP_ALIVE_MS });
-    const opened = await openBrowser(this.#deps.browsers, { acquire, memory, url: record.url, check: this.#check });
+    const acquire = () =>
+      acquireBrowser(this.#deps.pool, holderOf(record.facts), {
+        keepAliveMs: SESSION_KEEP_ALIVE_MS,
+        onlyHosts: onlyDomains(record.hosts),
+      });
+    const opened = await openBrowser(this.#deps.browsers, { acquire, memory, url: record.url, guard: this.#guard });
     const { facts } = this.#storage.record ?? record;
     if (facts.completedAt !== null) {
       await this.#giveBack(opened.browserId); // it was closed meanwhile
@@ -226,7 +233,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (record === null || record.browserId === null) return;
     try {
       const earlier = (await this.#deps.memories.get(this.#owner(record))) ?? NO_MEMORY;
-      const memory = await rememberBrowser(this.#deps.browsers, record.browserId, record.mainTab, earlier, this.#check);
+      const memory = await rememberBrowser(this.#deps.browsers, record.browserId, record.mainTab, earlier, this.#guard);
       if (memory !== null) await this.#deps.memories.put(this.#owner(record), memory);
     } catch (error) {
       this.#deps.log.error("what a browser remembers could not be kept; what was kept before stays", error, this.#fields());
@@ -324,7 +331,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     browserSessionId,
     timeoutMinutes,
     url,
-    allowedHosts,
+    hosts,
     warning,
     browserProfileId,
     generateProfile,
@@ -345,7 +352,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
         revision: 1,
       },
       occupancy: FREE,
-      allowedHosts,
+      hosts,
       url,
       browserId: null,
       mainTab: null,
@@ -403,7 +410,9 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     return record;
   }
 
-  readonly #check = (url: string) => checkOutboundUrl(url, this.#storage.record?.allowedHosts ?? []);
+  get #guard(): BrowserGuard {
+    return browserGuard(this.#storage.record?.hosts ?? NO_HOSTS);
+  }
 
   #owner({ facts: { organizationId, browserSessionId } }: SessionRecord): MemoryOwner {
     return { organizationId, kind: "session", id: browserSessionId };

@@ -1,10 +1,11 @@
 import type { BrowserSessionFacts, Occupancy } from "../domain/browser-session.ts";
+import type { HostPolicy } from "../domain/outbound.ts";
 
 /** All that a session's object keeps beside what its browser remembers. */
 export interface SessionRecord {
   readonly facts: BrowserSessionFacts;
   readonly occupancy: Occupancy;
-  readonly allowedHosts: readonly string[];
+  readonly hosts: HostPolicy;
   /** Where its first page begins, until there was one; null for an empty page. */
   readonly url: string | null;
   /** The platform's id of the browser; null while there is none. */

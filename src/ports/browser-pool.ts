@@ -26,6 +26,8 @@ export interface BrowserPool {
 export interface BrowserWish {
   /** How long the platform keeps it while nobody talks to it, at most ten minutes. */
   readonly keepAliveMs: number;
+  /** The only hosts that it may reach, for the platform to hold it to besides us; null for no such limit. */
+  readonly onlyHosts: readonly string[] | null;
 }
 
 export type BrowserAcquisition =

@@ -1,5 +1,6 @@
 import type { BrowserSessionFacts } from "../domain/browser-session.ts";
 import type { BrowserProfileId, BrowserSessionId, OrganizationId, RunId } from "../domain/id.ts";
+import type { HostPolicy } from "../domain/outbound.ts";
 import type { Page } from "./page.ts";
 
 /** What a session is opened with. */
@@ -9,8 +10,8 @@ export interface SessionOpening {
   readonly timeoutMinutes: number;
   /** Where its first page begins; null for an empty one. */
   readonly url: string | null;
-  /** Hosts that the organization may reach though the guard would refuse them. */
-  readonly allowedHosts: readonly string[];
+  /** What the organization may reach. */
+  readonly hosts: HostPolicy;
   readonly warning: string | null;
   /** What its browser begins with. */
   readonly browserProfileId: BrowserProfileId | null;

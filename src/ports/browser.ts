@@ -10,7 +10,7 @@ import type {
   PageState,
 } from "../domain/browser.ts";
 import type { OriginStorage } from "../domain/browser-memory.ts";
-import type { Fault } from "../domain/error.ts";
+import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import type { TabRecord } from "../domain/evidence.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { PageSurroundings } from "./page-surroundings.ts";
@@ -21,7 +21,8 @@ export interface Browsers {
    * @param options.sessionId a browser to take up again, if it still lives and answers
    * @param options.acquire has a new one opened when there is none to take up (`BrowserPool`); answers with its session id
    * @param options.cookies what a new browser begins with when there is none to take up; `origins` likewise
-   * @param options.check says why an address may not be visited, or null; asked for every document, in frames and popups too, and for every redirect
+   * @param options.guard says what may be loaded: asked for every document, in frames and popups too, for what it holds up of their parts, and for every
+   * redirect
    * @throws PageError, and whatever `acquire` throws
    */
   lease(options: {
@@ -29,15 +30,11 @@ export interface Browsers {
     readonly acquire: () => Promise<string>;
     readonly cookies: Cookies;
     readonly origins?: readonly OriginStorage[];
-    readonly check: (url: string) => Fault | null;
+    readonly guard: BrowserGuard;
     readonly signal: AbortSignal;
   }): Promise<BrowserLease>;
   /** Takes up a browser that was left running. @returns null when it is gone, or does not answer; then it is ended */
-  takeUp(options: {
-    readonly sessionId: string;
-    readonly check: (url: string) => Fault | null;
-    readonly signal: AbortSignal;
-  }): Promise<BrowserLease | null>;
+  takeUp(options: { readonly sessionId: string; readonly guard: BrowserGuard; readonly signal: AbortSignal }): Promise<BrowserLease | null>;
   /** Keeps a browser from idling out, while others may use it. @returns whether it lives. Never throws */
   ping(sessionId: string): Promise<boolean>;
   /** Ends a browser of which only the id is known. Never throws, like `BrowserLease.close`. */

@@ -1,3 +1,4 @@
+import type { HostPolicy } from "../domain/outbound.ts";
 export interface HttpRequest {
   /** In any case. Not CONNECT or TRACE. */
   readonly method: string;
@@ -34,5 +35,5 @@ export interface HttpClient {
   send(request: HttpRequest): Promise<HttpResponse>;
 }
 
-/** The client of an organization, which lets it reach its own `allowedHosts` besides the public internet. */
-export type HttpClientFor = (allowedHosts: readonly string[]) => HttpClient;
+/** The client of an organization, which lets it reach what its policy says. */
+export type HttpClientFor = (hosts: HostPolicy) => HttpClient;

@@ -1,3 +1,4 @@
+import type { HostPolicy } from "../domain/outbound.ts";
 import type { Mail, MailServer } from "../domain/mail.ts";
 
 /** Mail to the outside. A server that a caller names is spoken to by way of the outbound guard. */
@@ -20,5 +21,5 @@ export interface SentMail {
   readonly rejected: readonly { readonly address: string; readonly reason: string }[];
 }
 
-/** The mailer of an organization, which lets it reach its own `allowedHosts` besides the public internet. */
-export type MailerFor = (allowedHosts: readonly string[]) => Mailer;
+/** The mailer of an organization, which lets it reach what its policy says. */
+export type MailerFor = (hosts: HostPolicy) => Mailer;

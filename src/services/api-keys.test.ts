@@ -8,6 +8,8 @@ const organization: Organization = {
   organizationId: "o_1",
   name: "n",
   allowedHosts: [],
+  deniedHosts: [],
+  onlyHosts: [],
   maxConcurrentRuns: 1,
   maxRunSeconds: 1,
   maxWorkflowBlocks: 1,

@@ -69,12 +69,13 @@ export interface BrowserSessionDeps {
  */
 export async function openBrowserSession(
   deps: BrowserSessionDeps,
-  { organizationId, allowedHosts }: Organization,
+  organization: Organization,
   wanted: z.infer<typeof sessionRequestSchema>,
   idempotencyKey: string | null,
 ): Promise<BrowserSessionFacts> {
+  const { organizationId, allowedHosts, deniedHosts, onlyHosts } = organization;
   const url = wanted.url?.trim() || null;
-  const refusal = url === null ? null : checkOutboundUrl(url, allowedHosts);
+  const refusal = url === null ? null : checkOutboundUrl(url, organization);
   const faults: Fault[] = refusal === null ? [] : [{ ...refusal, path: "url" }];
   const browserProfileId = await profileOf(deps, organizationId, wanted.browser_profile_id, faults);
   if (faults.length > 0) throw invalidInput("The request is not valid", faults);
@@ -92,7 +93,7 @@ export async function openBrowserSession(
       browserSessionId,
       timeoutMinutes,
       url,
-      allowedHosts,
+      hosts: { allowedHosts, deniedHosts, onlyHosts },
       warning: warningOf(wanted),
       browserProfileId,
       generateProfile: wanted.generate_browser_profile ?? false,

@@ -151,7 +151,7 @@ async function post(deps: DeliveryDeps, { organizationId, deliveryId, url, body 
 
 /** By the service's own server, which has one answer for all that is well. */
 async function mail({ mailerFor }: DeliveryDeps, { deliveryId, body }: ClaimedDelivery): Promise<AttemptResult> {
-  const mailer = mailerFor([]);
+  const mailer = mailerFor({ allowedHosts: [] });
   if (mailer.serviceSender === null)
     return { kind: "unanswered", error: "the service has no mail server any more (PILOTFISH_SMTP_URL, PILOTFISH_MAIL_FROM)", final: true };
   const message = { ...serviceMailSchema.parse(JSON.parse(body)), from: mailer.serviceSender, attachments: [], key: deliveryId };
@@ -167,7 +167,7 @@ async function mail({ mailerFor }: DeliveryDeps, { deliveryId, body }: ClaimedDe
  */
 export async function sendSigned(
   deps: Pick<SendWebhookDeps, "vault" | "sign" | "httpFor" | "clock">,
-  { organizationId, sealedWebhookSecret, allowedHosts }: StoredOrganization,
+  { organizationId, sealedWebhookSecret, ...hosts }: StoredOrganization,
   { id, url, body }: { readonly id: DeliveryId; readonly url: string; readonly body: string },
   limits: { readonly timeoutMs: number; readonly keepBytes: number },
 ): Promise<{ response: HttpResponse; headers: Readonly<Record<string, string>> }> {
@@ -175,7 +175,7 @@ export async function sendSigned(
   const signature = await deps.sign(secret, { id, at: deps.clock.now(), body });
   const headers = { "content-type": "application/json", "user-agent": USER_AGENT, ...signature };
   const request = { method: "POST", url, headers, body, followRedirects: false, signal: new AbortController().signal, ...limits };
-  return { response: await deps.httpFor(allowedHosts).send(request), headers };
+  return { response: await deps.httpFor(hosts).send(request), headers };
 }
 
 /**

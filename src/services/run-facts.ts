@@ -5,7 +5,7 @@ import { evaluateExpression, ExpressionError, hasExpression, parseExpression } f
 import { type CredentialId, isId, type OrganizationId, type RunId } from "../domain/id.ts";
 import { formatPath, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import { checkOutboundUrl } from "../domain/outbound.ts";
+import { checkOutboundUrl, type HostPolicy } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
 import { evidenceWishOf } from "../domain/run-request.ts";
 import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
@@ -49,22 +49,22 @@ export interface FactsDeps {
  */
 export async function makeFacts(
   deps: FactsDeps,
-  organization: Pick<Organization, "organizationId" | "allowedHosts" | "maxConcurrentRuns" | "maxRunSeconds">,
+  organization: Pick<Organization, "organizationId" | keyof HostPolicy | "maxConcurrentRuns" | "maxRunSeconds">,
   runId: RunId,
   { workflow, definition }: Runnable,
   wish: RunWish,
   links: Pick<RunFacts, "parent" | "retryOf" | "scheduleId">,
 ): Promise<RunFacts> {
-  const { organizationId, allowedHosts, maxConcurrentRuns, maxRunSeconds } = organization;
+  const { organizationId, allowedHosts, deniedHosts, onlyHosts, maxConcurrentRuns, maxRunSeconds } = organization;
   const { workflowPermanentId, workflowId, version, title: workflowTitle } = workflow;
   const webhookUrl = wish.webhookUrl?.trim() || definition.webhookCallbackUrl?.trim() || null;
   const faults: Fault[] = [];
   const parameters = resolveParameters(definition.parameters, wish.parameters);
   if (!parameters.ok) faults.push(...parameters.faults);
-  const refusal = webhookUrl === null ? null : checkOutboundUrl(webhookUrl, allowedHosts);
+  const refusal = webhookUrl === null ? null : checkOutboundUrl(webhookUrl, organization);
   if (refusal !== null) faults.push({ ...refusal, path: wish.webhookUrl?.trim() ? "webhook_url" : "webhook_callback_url" });
   const credentials = parameters.ok
-    ? await credentialsOf(deps, organizationId, definition, parameters.values, wish.request, allowedHosts, faults)
+    ? await credentialsOf(deps, organizationId, definition, parameters.values, wish.request, organization, faults)
     : undefined;
   const values = (name: string): Json | undefined => {
     const source = definition.names.sources.get(name);
@@ -110,6 +110,8 @@ export async function makeFacts(
     request: wish.request,
     webhookUrl,
     allowedHosts,
+    ...(deniedHosts.length === 0 ? {} : { deniedHosts }),
+    ...(onlyHosts.length === 0 ? {} : { onlyHosts }),
     evidence: evidenceSettings(definition.evidence, evidenceWishOf(wish.request)),
     maxSeconds: Math.min(wish.maxSeconds ?? definition.maxSeconds ?? maxRunSeconds, maxRunSeconds),
     admission: links.parent === null ? { limit: maxConcurrentRuns, priority: wish.priority, sequentialKey } : null,
@@ -126,7 +128,7 @@ async function credentialsOf(
   { parameters, names, totpUrl, totpIdentifier }: Runnable["definition"],
   values: JsonObject,
   request: JsonObject,
-  allowedHosts: readonly string[],
+  hosts: HostPolicy,
   faults: Fault[],
 ): Promise<RunCredentials | undefined> {
   if (names.credentials.size === 0) return undefined;
@@ -147,7 +149,7 @@ async function credentialsOf(
   const given = (field: "totp_url" | "totp_identifier"): string | null =>
     typeof request[field] === "string" && request[field].trim() !== "" ? request[field].trim() : null;
   const url = given("totp_url") ?? totpUrl;
-  const refusal = url === null ? null : checkOutboundUrl(url, allowedHosts);
+  const refusal = url === null ? null : checkOutboundUrl(url, hosts);
   if (refusal !== null) faults.push({ ...refusal, path: given("totp_url") === null ? "totp_verification_url" : "totp_url" });
   const byKey = [...names.credentials].flatMap(([key, declared]) => {
     const id = named.get(declared);

@@ -114,11 +114,11 @@ async function requireSecret(deps: SendWebhookDeps, { organizationId }: Organiza
   return stored;
 }
 
-function requireTarget({ allowedHosts }: Organization, url: string | null): string {
+function requireTarget(organization: Organization, url: string | null): string {
   const refusal: Fault | null =
     url === null
       ? { path: "webhook_url", message: "is required: the run has no webhook of its own", code: "required" }
-      : checkOutboundUrl(url, allowedHosts);
+      : checkOutboundUrl(url, organization);
   if (url !== null && refusal === null) return url;
   const faults = refusal === null ? [] : [{ ...refusal, path: "webhook_url" }];
   throw invalidInput("The request is not valid", faults);

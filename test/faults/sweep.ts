@@ -70,6 +70,8 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
     organizationId,
     name: "faults",
     allowedHosts: ["127.0.0.1"],
+    deniedHosts: [],
+    onlyHosts: [],
     maxConcurrentRuns: scenario.queued === true ? 1 : 100,
     maxRunSeconds: 3_600,
     maxWorkflowBlocks: 50,

@@ -10,7 +10,7 @@ import type { BrowserPool } from "../../src/engine/browser-pool-object.ts";
 import type { PlatformLimits } from "../../src/ports/browser-platform.ts";
 
 const ids = createIds(Date.now);
-const WISH = { keepAliveMs: 60_000 };
+const WISH = { keepAliveMs: 60_000, onlyHosts: null };
 const AGED_MS = 3_600_000;
 
 type Stub = DurableObjectStub<BrowserPool>;

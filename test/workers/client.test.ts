@@ -58,7 +58,12 @@ it("can do everything", { timeout: 60_000 }, async () => {
   const admin = clientFor(env.PILOTFISH_ADMIN_TOKEN);
   const { organization_id } = await ok(admin.POST("/v1/admin/organizations", { body: { name: "client" } }));
   const params = { path: { organization_id } };
-  await ok(admin.PATCH("/v1/admin/organizations/{organization_id}", { params, body: { allowed_hosts: ["127.0.0.1"] } }));
+  await ok(
+    admin.PATCH("/v1/admin/organizations/{organization_id}", {
+      params,
+      body: { allowed_hosts: ["127.0.0.1"], denied_hosts: ["ads.example"] },
+    }),
+  );
   expect((await ok(admin.GET("/v1/admin/organizations/{organization_id}", { params }))).allowed_hosts).toEqual(["127.0.0.1"]);
   const issue = () => ok(admin.POST("/v1/admin/organizations/{organization_id}/api-keys", { params, body: { name: "client" } }));
   const { key } = await issue();

@@ -41,7 +41,7 @@ const ids = createIds(() => Date.now());
 async function newOrganization(allowedHosts = ["127.0.0.1"]): Promise<{ organizationId: OrganizationId; webhookSecret: string }> {
   const { organization, webhookSecret } = await createOrganization(
     { organizations, vault, ids, clock: { now: () => Date.now() } },
-    { name: "test", allowedHosts, maxConcurrentRuns: 1, maxRunSeconds: 60, maxWorkflowBlocks: 1 },
+    { name: "test", allowedHosts, deniedHosts: [], onlyHosts: [], maxConcurrentRuns: 1, maxRunSeconds: 60, maxWorkflowBlocks: 1 },
   );
   return { organizationId: organization.organizationId, webhookSecret };
 }
@@ -73,8 +73,8 @@ function bench(overrides: Partial<DeliveryDeps> = {}) {
     organizations,
     vault,
     sign: signWebhook,
-    httpFor: (allowedHosts) => createHttpClient({ fetch, allowedHosts }),
-    mailerFor: () => createMailer({ allowedHosts: [], service: mailService() }),
+    httpFor: (hosts) => createHttpClient({ fetch, hosts }),
+    mailerFor: () => createMailer({ hosts: { allowedHosts: [] }, service: mailService() }),
     deliveryQueue: {
       async send(deliveryIds, delaySeconds) {
         queued.push(...deliveryIds.map((deliveryId) => ({ deliveryId, delaySeconds })));
@@ -260,6 +260,8 @@ describe("an attempt", () => {
       organizationId: unsigned,
       name: "test",
       allowedHosts: [],
+      deniedHosts: [],
+      onlyHosts: [],
       maxConcurrentRuns: 1,
       maxRunSeconds: 60,
       maxWorkflowBlocks: 1,
@@ -597,7 +599,7 @@ describe("a delivery by mail", () => {
   });
 
   it("fails when the service has no mail server any more", async () => {
-    const { deps } = bench({ mailerFor: () => createMailer({ allowedHosts: [], service: null }) });
+    const { deps } = bench({ mailerFor: () => createMailer({ hosts: { allowedHosts: [] }, service: null }) });
     const delivery = mailTo((await newOrganization()).organizationId, newAddress());
     await recordDeliveries(deps, [delivery]);
     expect(await deliver(deps, delivery.deliveryId)).toMatchObject({

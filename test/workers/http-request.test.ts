@@ -7,7 +7,7 @@ import { checkOutboundUrl } from "../../src/domain/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../../src/ports/http.ts";
 import { openBox } from "./receiver-client.ts";
 
-const client = createHttpClient({ fetch, allowedHosts: ["127.0.0.1"] });
+const client = createHttpClient({ fetch, hosts: { allowedHosts: ["127.0.0.1"] } });
 
 function send(request: Partial<HttpRequest> & { url: string }): Promise<HttpResponse> {
   return client.send({
@@ -28,7 +28,7 @@ describe("the outbound guard in workerd", () => {
   it.each(["http://127.1/", "http://2130706433/", "http://①②⑦.⓪.⓪.①/", "http://localhost./", "http://[::ffff:7f00:1]/"])(
     "refuses %s",
     (url) => {
-      expect(checkOutboundUrl(url, [])?.code).toBe("forbidden_address");
+      expect(checkOutboundUrl(url, { allowedHosts: [] })?.code).toBe("forbidden_address");
     },
   );
 });
@@ -51,7 +51,7 @@ describe("an HTTP client", () => {
 
   it("does not send to an address that is not on the list", async () => {
     const box = await openBox();
-    const strict = createHttpClient({ fetch, allowedHosts: [] });
+    const strict = createHttpClient({ fetch, hosts: { allowedHosts: [] } });
     const sent = strict.send({
       url: box.url,
       method: "GET",
@@ -156,7 +156,7 @@ describe("redirects", () => {
     const target = await openBox();
     const elsewhere = target.url.replace("127.0.0.1", "localhost");
     const headers = { Authorization: "Bearer x", Cookie: "sid=1", "X-Api-Key": "k", "X-Source": "test" };
-    const both = createHttpClient({ fetch, allowedHosts: ["127.0.0.1", "localhost"] });
+    const both = createHttpClient({ fetch, hosts: { allowedHosts: ["127.0.0.1", "localhost"] } });
     for (const location of [target.url, elsewhere]) {
       const box = await openBox({ status: 307, headers: { location } });
       await both.send({

@@ -3,7 +3,7 @@ import { createMailer } from "../../src/adapters/smtp-mailer.ts";
 import type { Mail, MailServer } from "../../src/domain/mail.ts";
 import { mailsTo, newAddress } from "./mail-client.ts";
 
-const mailer = createMailer({ allowedHosts: ["localhost", "127.0.0.1"], service: null });
+const mailer = createMailer({ hosts: { allowedHosts: ["localhost", "127.0.0.1"] }, service: null });
 const LOGIN = { username: "robot", password: "pä$$ word" };
 
 type Kind = "plain" | "starttls" | "tls" | "untrusted";
@@ -107,7 +107,7 @@ describe("a mailer", () => {
   });
 
   it("does not speak to a server that is not on the list", async () => {
-    const strict = createMailer({ allowedHosts: [], service: null });
+    const strict = createMailer({ hosts: { allowedHosts: [] }, service: null });
     const sent = strict.send(mail([newAddress()]), { server: server("plain"), timeoutMs: 1000, signal: new AbortController().signal });
     await expect(sent).rejects.toMatchObject({ failure: "refused", message: expect.stringContaining("localhost may not be reached") });
   });
@@ -115,7 +115,10 @@ describe("a mailer", () => {
 
 describe("the service's own mail server", () => {
   it("is not asked about by the guard, and names its sender", async () => {
-    const own = createMailer({ allowedHosts: [], service: { server: server("tls", LOGIN), from: "Service <service@example.test>" } });
+    const own = createMailer({
+      hosts: { allowedHosts: [] },
+      service: { server: server("tls", LOGIN), from: "Service <service@example.test>" },
+    });
     const to = newAddress();
     expect(own.serviceSender).toBe("Service <service@example.test>");
     const replyTo = "ann@example.test";

@@ -334,6 +334,8 @@ describe("every statement of the stores", () => {
       organizationId,
       name: "n",
       allowedHosts: [],
+      deniedHosts: [],
+      onlyHosts: [],
       maxConcurrentRuns: 1,
       maxRunSeconds: 1,
       maxWorkflowBlocks: 1,

@@ -8,6 +8,8 @@ describe("organizations", () => {
     const settings = {
       name: "Acme",
       allowed_hosts: ["127.0.0.1"],
+      denied_hosts: ["*.ads.example"],
+      only_hosts: ["127.0.0.1", "shop.example:8443"],
       max_concurrent_runs: 7,
       max_run_seconds: 604_800,
       max_workflow_blocks: 500,
@@ -25,6 +27,8 @@ describe("organizations", () => {
     const other = await asAdmin("POST", "/organizations", { name: "Other" });
     expect(other.body).toMatchObject({
       allowed_hosts: [],
+      denied_hosts: [],
+      only_hosts: [],
       max_concurrent_runs: 100,
       max_run_seconds: 3_600,
       max_workflow_blocks: 50,
@@ -45,7 +49,8 @@ describe("organizations", () => {
     const path = `/organizations/${created.organization_id}`;
     for (const changes of [
       { max_run_seconds: 60 },
-      { name: "Acme & Co", allowed_hosts: [], max_concurrent_runs: 8, max_workflow_blocks: 3 },
+      { denied_hosts: ["ads.example"], only_hosts: ["*.shop.example"] },
+      { name: "Acme & Co", allowed_hosts: [], only_hosts: [], max_concurrent_runs: 8, max_workflow_blocks: 3 },
       {},
     ]) {
       Object.assign(created, changes);
@@ -61,6 +66,7 @@ describe("organizations", () => {
     const { status, body } = await asAdmin("PATCH", path, {
       name: " ",
       allowed_hosts: "a.test",
+      denied_hosts: ["ok.test", "https://a.test/", "*"],
       max_concurrent_runs: 10_001,
       max_run_seconds: 604_801,
       max_workflow_blocks: 501,
@@ -69,6 +75,8 @@ describe("organizations", () => {
     expect(status).toBe(400);
     expect(body.errors.map((fault: Fault) => `${fault.path} ${fault.code}`).toSorted()).toEqual([
       "allowed_hosts invalid_type",
+      "denied_hosts[1] invalid_value",
+      "denied_hosts[2] invalid_value",
       "max_concurrent_runs invalid_value",
       "max_run_seconds invalid_value",
       "max_workflow_blocks invalid_value",

@@ -17,6 +17,9 @@ import { ContextLost, type Tab } from "./tab.ts";
 /** Kept back from the time for waiting in the page, for its answer to arrive in time. */
 const RETURN_MS = 200;
 
+/** Of so many refused parts of a page a message tells. */
+const PARTS_TOLD = 3;
+
 /** A frame's document that is to be replaced goes within this time, or stays. */
 const LEAVE_MS = 3000;
 
@@ -289,7 +292,7 @@ export class Actor {
         if (answer.state === "failed" && answer.done === 0) throw new PageError(answer.seen, { errorClass: "block" });
         if (answer.state === "waiting" && answer.done === 0) {
           const hidden = place === null ? null : await this.#frames.whyHidden(place, new Deadline(RETURN_MS, signal)).catch(() => null);
-          const message = `${hidden ?? answer.seen}${this.#refusedFrames()} (waited ${inSeconds(timeoutMs)})`;
+          const message = `${hidden ?? answer.seen}${this.#refusals()} (waited ${inSeconds(timeoutMs)})`;
           throw new PageError(message, { errorClass: "block" });
         }
         if (answer.done > 1) deadline = new Deadline(ops[done + answer.done - 1]!.timeoutMs, signal); // that one's time has only begun
@@ -332,9 +335,14 @@ export class Actor {
     return this.#renderer.inTime("react", this.#renderer.callIn(place, "run", [ops, waitMs], deadline));
   }
 
-  #refusedFrames(): string {
+  #refusals(): string {
     const refused = this.#guard.refusalsInFrames().map(describeRefusal);
-    return refused.length === 0 ? "" : `; a frame was not let through: ${refused.join("; ")}`;
+    const parts = this.#guard.refusedParts().map(describeRefusal);
+    const frames = refused.length === 0 ? "" : `; a frame was not let through: ${refused.join("; ")}`;
+    const more = parts.length > PARTS_TOLD ? ` and ${parts.length - PARTS_TOLD} more` : "";
+    return parts.length === 0
+      ? frames
+      : `${frames}; parts of the page were not let through: ${parts.slice(0, PARTS_TOLD).join("; ")}${more}`;
   }
 }
 

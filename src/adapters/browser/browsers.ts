@@ -1,7 +1,7 @@
 import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
 import { type Cookies, PageError } from "../../domain/browser.ts";
 import type { OriginStorage } from "../../domain/browser-memory.ts";
-import type { Fault } from "../../domain/error.ts";
+import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { Lease } from "./lease.ts";
@@ -21,14 +21,14 @@ const PING_MS = 10_000;
 /** Browser Rendering, by way of its binding. */
 export function createBrowsers(binding: BrowserWorker): Browsers {
   return {
-    async lease({ sessionId, acquire, cookies, origins = [], check, signal }) {
+    async lease({ sessionId, acquire, cookies, origins = [], guard, signal }) {
       signal.throwIfAborted();
-      const taken = sessionId === null ? null : await takeUp(binding, sessionId, check, signal);
-      return taken ?? (await launch(binding, acquire, { cookies, origins }, check, signal));
+      const taken = sessionId === null ? null : await takeUp(binding, sessionId, guard, signal);
+      return taken ?? (await launch(binding, acquire, { cookies, origins }, guard, signal));
     },
-    async takeUp({ sessionId, check, signal }) {
+    async takeUp({ sessionId, guard, signal }) {
       signal.throwIfAborted();
-      return await takeUp(binding, sessionId, check, signal);
+      return await takeUp(binding, sessionId, guard, signal);
     },
     ping: (sessionId) => ping(binding, sessionId),
     close: (sessionId) => closeBrowser(binding, sessionId),
@@ -36,19 +36,14 @@ export function createBrowsers(binding: BrowserWorker): Browsers {
 }
 
 /** @returns null when that browser is gone, or of no use any more; then it is ended */
-async function takeUp(
-  binding: BrowserWorker,
-  sessionId: string,
-  check: (url: string) => Fault | null,
-  signal: AbortSignal,
-): Promise<BrowserLease | null> {
+async function takeUp(binding: BrowserWorker, sessionId: string, guard: BrowserGuard, signal: AbortSignal): Promise<BrowserLease | null> {
   const deadline = new Deadline(TAKE_UP_MS, signal);
   let browser: Browser | undefined;
   try {
     const sessions = await deadline.wait(puppeteer.sessions(binding));
     if (!sessions.some((session) => session.sessionId === sessionId)) return null;
     browser = await deadline.wait(puppeteer.connect(binding, sessionId));
-    return await Lease.open(browser, { check, resumed: true, end: endOf(binding, browser) }, deadline);
+    return await Lease.open(browser, { guard, resumed: true, end: endOf(binding, browser) }, deadline);
   } catch {
     await (browser === undefined ? closeBrowser(binding, sessionId) : endOf(binding, browser)());
     signal.throwIfAborted();
@@ -61,7 +56,7 @@ async function launch(
   binding: BrowserWorker,
   acquire: () => Promise<string>,
   memory: { readonly cookies: Cookies; readonly origins: readonly OriginStorage[] },
-  check: (url: string) => Fault | null,
+  guard: BrowserGuard,
   signal: AbortSignal,
 ): Promise<BrowserLease> {
   const deadline = new Deadline(LAUNCH_MS, signal);
@@ -74,7 +69,7 @@ async function launch(
   });
   try {
     const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
-    const lease = await Lease.open(browser, { check, resumed: false, end: endOf(binding, browser) }, deadline);
+    const lease = await Lease.open(browser, { guard, resumed: false, end: endOf(binding, browser) }, deadline);
     await deadline.wait(Promise.all([lease.setCookies(memory.cookies), lease.setOriginStorage(memory.origins)]));
     return lease;
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
 import { originOf } from "../../domain/browser-memory.ts";
-import type { Fault } from "../../domain/error.ts";
+import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
 import { headersOf, LoginAnswers, patternsOf } from "./request-settings.ts";
 import type { TabSettings } from "../../domain/tab-settings.ts";
 import type { Tab } from "./tab.ts";
@@ -19,28 +19,35 @@ interface FrameTree {
  */
 export type ResponseHandler = (paused: PausedRequest, browser: CDPSession) => Promise<boolean>;
 
-/** A navigation that was not let through. */
+/** CDP's `NetworkConditions` of a host that cannot be reached. */
+const OFFLINE = { latency: 0, downloadThroughput: 0, uploadThroughput: 0 };
+
+/** So many refused parts of a page are kept for messages. */
+const PARTS_KEPT = 20;
+
+/** A request that was not let through. */
 export interface Refusal {
   readonly url: string;
   readonly reason: string;
 }
 
 /**
- * Decides on every document that the browser is about to fetch: in its tabs, in their frames and popups, each redirect anew. It listens on the
- * browser's own session, so that there is no moment in which a new tab is unwatched; nothing but documents is held up, and what gets headers or a
- * login by a tab's settings.
+ * Decides on every document that the browser is about to fetch, in its tabs, in their frames and popups, and on those of their parts that it may have
+ * to refuse, whoever asks for them (pages, workers, beacons); each redirect anew. It listens on the browser's own session, so that there is no
+ * moment in which a new tab or worker is unwatched. WebSockets are not seen there: each tab's network refuses them by itself (`refuseSockets`). Other
+ * requests are looked at only where a tab's settings give them headers or a login.
  */
 export class Guard {
   readonly #browser: CDPSession;
-  readonly #check: (url: string) => Fault | null;
+  readonly #rules: BrowserGuard;
   readonly #tabs = new Set<TabGuard>();
   /** Origins of the documents that were let through. */
   readonly visited = new Set<string>();
   readonly #logins: LoginAnswers;
 
-  constructor(browser: CDPSession, check: (url: string) => Fault | null) {
+  constructor(browser: CDPSession, rules: BrowserGuard) {
     this.#browser = browser;
-    this.#check = check;
+    this.#rules = rules;
     this.#logins = new LoginAnswers(browser);
     browser.on("Fetch.requestPaused", (paused) => void this.#decide(paused).catch(() => undefined)); // the request or the browser is gone
     browser.on("Fetch.authRequired", (asked) => void this.#logins.answer(asked, this.#tabOf(asked.frameId)?.settings() ?? {}));
@@ -65,8 +72,22 @@ export class Guard {
 
   /** Why this address may not be visited, or null. */
   check(url: string): Refusal | null {
-    const fault = this.#check(url);
+    const fault = this.#rules.check(url);
     return fault === null ? null : { url, reason: fault.message };
+  }
+
+  /**
+   * Has a tab's network refuse WebSockets, in the page and its frames; those of workers and of windows that the page opens are not covered. A
+   * browser that knows no such rules goes without.
+   */
+  async refuseSockets({ cdp }: Tab): Promise<void> {
+    const matchedNetworkConditions = this.#rules.refusedSockets.map((urlPattern) => ({ urlPattern, ...OFFLINE }));
+    if (matchedNetworkConditions.length === 0) return;
+    // The command is younger than the types of the library.
+    const send = cdp.send.bind(cdp) as (method: string, params: object) => Promise<unknown>;
+    const noBodies = { maxTotalBufferSize: 0, maxResourceBufferSize: 0 };
+    cdp.send("Network.enable", noBodies).catch(() => undefined); // the rules hold only while it is enabled
+    await send("Network.emulateNetworkConditionsByRule", { offline: true, matchedNetworkConditions }).catch(() => undefined);
   }
 
   /** What is watched costs a round trip each: answers only while somebody looks at them, other requests only where a tab's settings concern them. */
@@ -74,7 +95,11 @@ export class Guard {
     const stages = [...this.#tabs].some((tab) => tab.onResponse !== null) ? (["Request", "Response"] as const) : (["Request"] as const);
     const settings = [...this.#tabs].map((tab) => tab.settings());
     await this.#browser.send("Fetch.enable", {
-      patterns: [...stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })), ...patternsOf(settings)],
+      patterns: [
+        ...stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })),
+        ...this.#rules.heldUp.map((urlPattern) => ({ urlPattern, requestStage: "Request" as const })),
+        ...patternsOf(settings),
+      ],
       ...(settings.some(({ logins }) => logins !== undefined) ? { handleAuthRequests: true } : {}),
     });
   }
@@ -88,7 +113,13 @@ export class Guard {
       if (!isDealtWith) await this.#browser.send("Fetch.continueRequest", { requestId });
       return;
     }
-    const refusal = paused.resourceType === "Document" ? this.check(request.url) : null;
+    const isDocument = paused.resourceType === "Document";
+    const refusal = isDocument || /^https?:/.test(request.url) ? this.check(request.url) : null;
+    if (refusal !== null && !isDocument) {
+      tab?.refusePart(refusal);
+      await this.#browser.send("Fetch.failRequest", { requestId, errorReason: "BlockedByClient" });
+      return;
+    }
     if (refusal === null) {
       const origin = originOf(request.url);
       if (paused.resourceType === "Document") {
@@ -127,6 +158,8 @@ export class TabGuard {
   readonly #browser: CDPSession;
   readonly #guard: { readonly check: (url: string) => Refusal | null; readonly watch: () => Promise<void> };
   readonly #refusals = new Map<string, Refusal>();
+  /** Of the parts of the page that were refused, by their addresses. */
+  readonly #parts = new Map<string, Refusal>();
 
   constructor(tab: Tab, browser: CDPSession, guard: { check: (url: string) => Refusal | null; watch: () => Promise<void> }) {
     this.#mainFrameId = tab.id;
@@ -154,6 +187,15 @@ export class TabGuard {
     return refusal;
   }
 
+  /** Parts of the page that were refused: scripts, pictures, requests of its scripts. */
+  refusedParts(): Refusal[] {
+    return [...this.#parts.values()];
+  }
+
+  refusePart(refusal: Refusal): void {
+    if (this.#parts.size < PARTS_KEPT) this.#parts.set(refusal.url, refusal);
+  }
+
   /** What was refused to frames inside the page. */
   refusalsInFrames(): Refusal[] {
     return [...this.#refusals].flatMap(([frameId, refusal]) => (frameId === this.#mainFrameId ? [] : [refusal]));
@@ -167,6 +209,7 @@ export class TabGuard {
   letThrough(frameId: string): void {
     if (frameId !== this.#mainFrameId) return;
     this.#refusals.clear();
+    this.#parts.clear();
     this.onNextDocument?.();
     this.onNextDocument = null;
   }

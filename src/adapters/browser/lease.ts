@@ -1,7 +1,7 @@
 import type { Browser } from "@cloudflare/puppeteer";
 import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
 import type { OriginStorage } from "../../domain/browser-memory.ts";
-import type { Fault } from "../../domain/error.ts";
+import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
 import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.ts";
 import { readCookies, restoreCookies } from "./checkpoint.ts";
 import { Deadline } from "./deadline.ts";
@@ -51,13 +51,13 @@ export class Lease implements BrowserLease {
    */
   static async open(
     browser: Browser,
-    options: { readonly check: (url: string) => Fault | null; readonly resumed: boolean; readonly end: () => Promise<void> },
+    options: { readonly guard: BrowserGuard; readonly resumed: boolean; readonly end: () => Promise<void> },
     deadline: Deadline,
   ): Promise<Lease> {
     const root = await deadline.wait(browser.target().createCDPSession());
     const connection = root.connection();
     if (connection === undefined) throw new PageError("the connection to the browser was lost", { errorClass: "temporary" });
-    const guard = new Guard(root, options.check);
+    const guard = new Guard(root, options.guard);
     const groups = new Set<TabGroup>();
     const sessions = new TabSessions(root, (target) => [...groups].some((group) => group.notice(target)));
     await deadline.wait(Promise.all([guard.enable(), sessions.enable()]));

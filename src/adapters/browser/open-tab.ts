@@ -100,6 +100,7 @@ export class OpenTab {
     const { resumed, isWindow, settings, record, opener, tabs, dialogs } = beginning;
     const tab = new Tab(targetId, await deadline.wait(sessions.of(targetId)), browser);
     const watched = guard.follow(tab);
+    void guard.refuseSockets(tab); // it is there before what is sent to the tab later
     const emulation = new Emulation(tab, browser, root, settings, () => guard.watch());
     watched.settings = () => emulation.now;
     watched.opener = opener === null ? null : opener.#watched;

@@ -23,8 +23,12 @@ export function createBrowserPlatform(binding: BrowserWorker): BrowserPlatform {
   };
 }
 
-async function acquire(binding: BrowserWorker, { keepAliveMs }: BrowserWish): Promise<string> {
-  const acquiring = puppeteer.acquire(binding, { keep_alive: keepAliveMs });
+/** More domains than these the platform does not take; then it is our guard alone that holds a browser to its hosts. */
+const MAX_GUARDRAILS = 50;
+
+async function acquire(binding: BrowserWorker, { keepAliveMs, onlyHosts }: BrowserWish): Promise<string> {
+  const guardrails = onlyHosts === null || onlyHosts.length > MAX_GUARDRAILS ? {} : { guardrails: { allowedDomains: [...onlyHosts] } };
+  const acquiring = puppeteer.acquire(binding, { keep_alive: keepAliveMs, ...guardrails });
   try {
     return (await new Deadline(START_MS).wait(acquiring)).sessionId;
   } catch (error) {

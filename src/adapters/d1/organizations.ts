@@ -8,7 +8,12 @@ export function createOrganizations(db: Database): Organizations {
     async insert(organization) {
       const inserted = await db
         .insert(organizations)
-        .values({ ...organization, allowedHosts: [...organization.allowedHosts] })
+        .values({
+          ...organization,
+          allowedHosts: [...organization.allowedHosts],
+          deniedHosts: [...organization.deniedHosts],
+          onlyHosts: [...organization.onlyHosts],
+        })
         .onConflictDoNothing()
         .returning({ organizationId: organizations.organizationId });
       return inserted.length > 0;
@@ -18,11 +23,17 @@ export function createOrganizations(db: Database): Organizations {
       return (await db.select().from(organizations).where(eq(organizations.organizationId, organizationId)).get()) ?? null;
     },
 
-    async update(organizationId, { allowedHosts, ...changes }) {
+    async update(organizationId, { allowedHosts, deniedHosts, onlyHosts, ...changes }) {
       const updated = await db
         .update(organizations)
         // The id, which stays, is there because an UPDATE must set something.
-        .set({ organizationId, ...changes, allowedHosts: allowedHosts && [...allowedHosts] })
+        .set({
+          organizationId,
+          ...changes,
+          allowedHosts: allowedHosts && [...allowedHosts],
+          deniedHosts: deniedHosts && [...deniedHosts],
+          onlyHosts: onlyHosts && [...onlyHosts],
+        })
         .where(eq(organizations.organizationId, organizationId))
         .returning();
       return updated[0] ?? null;

@@ -34,6 +34,9 @@ export const organizations = sqliteTable("organizations", {
   name: text("name").notNull(),
   /** Hosts that the outbound guard lets through although they are private, as `host` or `host:port`. */
   allowedHosts: text("allowed_hosts", { mode: "json" }).$type<string[]>().notNull(),
+  /** Hosts that it lets nobody reach, and the only ones that it lets be reached, if there are any; written alike. */
+  deniedHosts: text("denied_hosts", { mode: "json" }).$type<string[]>().notNull().default([]),
+  onlyHosts: text("only_hosts", { mode: "json" }).$type<string[]>().notNull().default([]),
   maxConcurrentRuns: integer("max_concurrent_runs").notNull().default(100),
   maxRunSeconds: integer("max_run_seconds").notNull().default(3_600),
   maxWorkflowBlocks: integer("max_workflow_blocks").notNull().default(50),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isId, type ApiKeyId, type OrganizationId } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
+import { hostOfEntry } from "../../domain/outbound.ts";
 import { ORGANIZATION_LIMITS } from "../../domain/organization.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { createdAt } from "../../domain/view-field.ts";
@@ -30,12 +31,23 @@ const nameSchema = z.string().trim().min(1).max(ORGANIZATION_LIMITS.name).descri
 
 const { maxConcurrentRuns, maxRunSeconds, maxWorkflowBlocks } = ORGANIZATION_LIMITS;
 
+/** Entries that no URL could match are refused: a list that says nothing protects nobody. */
+const hostsSchema = z
+  .array(
+    z
+      .string()
+      .max(300)
+      .refine((entry) => hostOfEntry(entry) !== null, "must be a host such as shop.example, shop.example:8443, *.shop.example or 10.0.0.7"),
+  )
+  .max(ORGANIZATION_LIMITS.hosts);
+
 const settingsSchema = z.strictObject({
   name: nameSchema,
-  allowed_hosts: z
-    .array(z.string().min(1).max(300))
-    .max(ORGANIZATION_LIMITS.allowedHosts)
-    .describe("Private hosts that its workflows and webhooks may reach, e.g. `intranet.example:8443` or `*.corp.example`."),
+  allowed_hosts: hostsSchema.describe(
+    "Private hosts that its workflows and webhooks may reach, e.g. `intranet.example:8443` or `*.corp.example`.",
+  ),
+  denied_hosts: hostsSchema.describe("Hosts that its workflows and webhooks may not reach, written alike; also of parts of a page."),
+  only_hosts: hostsSchema.describe("The only hosts that they may reach; with none, any. Private ones must be allowed besides."),
   max_concurrent_runs: z.int().min(1).max(maxConcurrentRuns.max).describe("More runs than these wait in the queue."),
   max_run_seconds: z.int().min(1).max(maxRunSeconds.max).describe("How long a run may be at work, whatever it asks for."),
   max_workflow_blocks: z
@@ -52,6 +64,8 @@ const newOrganizationSchema = settingsSchema.extend({
     .optional()
     .meta({ type: "string", description: "An id that is known elsewhere; one is made when absent." }),
   allowed_hosts: shape.allowed_hosts.default([]),
+  denied_hosts: shape.denied_hosts.default([]),
+  only_hosts: shape.only_hosts.default([]),
   max_concurrent_runs: shape.max_concurrent_runs.default(maxConcurrentRuns.default),
   max_run_seconds: shape.max_run_seconds.default(maxRunSeconds.default),
   max_workflow_blocks: shape.max_workflow_blocks.default(maxWorkflowBlocks.default),
@@ -81,6 +95,8 @@ const organizationExample: JsonObject = {
   organization_id: "o_01JDAA0000000000000000000A",
   name: "Acme",
   allowed_hosts: [],
+  denied_hosts: [],
+  only_hosts: [],
   max_concurrent_runs: maxConcurrentRuns.default,
   max_run_seconds: maxRunSeconds.default,
   max_workflow_blocks: maxWorkflowBlocks.default,
@@ -131,6 +147,8 @@ export const adminRoutes = [
       const settings = {
         name: wish.name,
         allowedHosts: wish.allowed_hosts,
+        deniedHosts: wish.denied_hosts,
+        onlyHosts: wish.only_hosts,
         maxConcurrentRuns: wish.max_concurrent_runs,
         maxRunSeconds: wish.max_run_seconds,
         maxWorkflowBlocks: wish.max_workflow_blocks,
@@ -153,6 +171,8 @@ export const adminRoutes = [
       const changes = {
         name: wish.name,
         allowedHosts: wish.allowed_hosts,
+        deniedHosts: wish.denied_hosts,
+        onlyHosts: wish.only_hosts,
         maxConcurrentRuns: wish.max_concurrent_runs,
         maxRunSeconds: wish.max_run_seconds,
         maxWorkflowBlocks: wish.max_workflow_blocks,
@@ -253,6 +273,8 @@ function organizationResponse({ organization, webhookSecret }: OpenedOrganizatio
     organization_id: organization.organizationId,
     name: organization.name,
     allowed_hosts: organization.allowedHosts,
+    denied_hosts: organization.deniedHosts,
+    only_hosts: organization.onlyHosts,
     max_concurrent_runs: organization.maxConcurrentRuns,
     max_run_seconds: organization.maxRunSeconds,
     max_workflow_blocks: organization.maxWorkflowBlocks,

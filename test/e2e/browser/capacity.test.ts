@@ -141,7 +141,7 @@ describe("a run that rests", () => {
 describe("a browser that was forgotten", () => {
   it("is closed by the sweep when nobody holds it, and by its lease when its holder is dead", async () => {
     const holder: BrowserHolder = { kind: "run", organizationId: "o_dead", id: createIds(Date.now).next("run") };
-    const wish = { keepAliveMs: 60_000 };
+    const wish = { keepAliveMs: 60_000, onlyHosts: null };
     const [first, second] = [await pool().acquire(holder, wish), await pool().acquire(holder, wish)];
     if (first.outcome !== "acquired" || second.outcome !== "acquired") throw new Error("no browser");
     await until(async () => (await running()).toSorted(), [first.sessionId, second.sessionId].toSorted());

@@ -4,13 +4,13 @@ import { fileDownload } from "../../../src/blocks/file-download.ts";
 import { printPage } from "../../../src/blocks/print-page.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
 import type { BrowserPage } from "../../../src/ports/browser.ts";
-import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show } from "./harness.ts";
+import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show, guardBy } from "./harness.ts";
 
 let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
   lease = await leaseBrowser({
-    check: (url) => (url.includes("/forbidden") ? { path: "", code: "forbidden_address", message: "no" } : null),
+    guard: guardBy((url) => (url.includes("/forbidden") ? { path: "", code: "forbidden_address", message: "no" } : null)),
   });
   page = lease.page;
 });

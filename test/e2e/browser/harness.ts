@@ -6,6 +6,7 @@ import type { BlockType, NewArtifact } from "../../../src/blocks/block.ts";
 import { Sleep } from "../../../src/blocks/block.ts";
 import { contextWith } from "../../../src/blocks/testing/context.ts";
 import type { Cookies, PageAction, PageState } from "../../../src/domain/browser.ts";
+import type { BrowserGuard } from "../../../src/domain/outbound-patterns.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
 import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../../src/ports/browser.ts";
 
@@ -56,6 +57,11 @@ export interface OneTab
 /** What a run keeps of a browser with one page. */
 export type TabState = PageState & { readonly cookies: Cookies };
 
+/** A guard with these rules, to which everything is shown that pages of the test site load. */
+export function guardBy(check: BrowserGuard["check"], refusedSockets: readonly string[] = []): BrowserGuard {
+  return { check, heldUp: ["http://*"], refusedSockets };
+}
+
 /** Leases a browser that may go anywhere, and opens a tab in it. */
 export async function leaseBrowser({
   tabId = null,
@@ -65,9 +71,9 @@ export async function leaseBrowser({
   const signal = options.signal ?? NEVER;
   const begin = {
     sessionId: null,
-    acquire: () => platform.acquire({ keepAliveMs: 180_000 }),
+    acquire: () => platform.acquire({ keepAliveMs: 180_000, onlyHosts: null }),
     cookies: state?.cookies ?? [],
-    check: () => null,
+    guard: guardBy(() => null),
   };
   const lease = await browsers.lease({ ...begin, signal, ...options });
   const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state, signal }).catch(async (error: unknown) => {

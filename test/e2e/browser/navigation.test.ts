@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gotoUrl } from "../../../src/blocks/goto-url.ts";
 import type { Fault } from "../../../src/domain/error.ts";
 import type { BrowserPage } from "../../../src/ports/browser.ts";
-import { type OneTab, at, evaluate, hang, html, leaseBrowser, NEVER, perform, runBlock, show, SOON } from "./harness.ts";
+import { type OneTab, at, evaluate, hang, html, leaseBrowser, NEVER, perform, runBlock, show, SOON, guardBy } from "./harness.ts";
 
 /** The guard of these tests: nobody may go to the pages under `/status`. */
 const check = (url: string): Fault | null =>
@@ -11,7 +11,7 @@ const check = (url: string): Fault | null =>
 let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
-  lease = await leaseBrowser({ check });
+  lease = await leaseBrowser({ guard: guardBy(check) });
   page = lease.page;
 });
 afterAll(() => lease.close());

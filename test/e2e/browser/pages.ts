@@ -14,11 +14,18 @@ declare module "vitest" {
   }
 }
 
+/** Addresses at which a page has asked for a WebSocket; there are none here. */
+const socketsAsked: string[] = [];
+
 export default async function serve({ provide }: TestProject): Promise<() => Promise<void>> {
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : new Error(String(error))));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server.on("upgrade", (request, socket) => {
+    socketsAsked.push(request.url ?? "");
+    socket.end("HTTP/1.1 404 Not Found\r\n\r\n");
+  });
   provide("pagesOrigin", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   return async () => {
     server.closeAllConnections();
@@ -95,6 +102,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response.writeHead(200, { "content-type": "text/csv", "content-disposition": 'attachment; filename="report.csv"' }).end(body);
       return;
     }
+    case "/sockets-asked":
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(socketsAsked));
+      return;
     case "/list": // a list of five entries on three pages
       return html(response, listPage(Number(query("page") || 1)));
     default:

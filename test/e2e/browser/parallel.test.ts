@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { describe, expect, it, vi } from "vitest";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { at, html, leaseBrowser, SOON, show } from "./harness.ts";
+import { at, html, leaseBrowser, SOON, show, guardBy } from "./harness.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -170,7 +170,7 @@ describe("a browser's tabs", () => {
   it("keep what was refused to them, and what they download, apart", async () => {
     const check = (url: string) =>
       new URL(url).pathname === "/secret" ? ({ path: "", message: "private", code: "forbidden_address" } as const) : null;
-    const one = await leaseBrowser({ check });
+    const one = await leaseBrowser({ guard: guardBy(check) });
     try {
       const second = await one.lease.openTab({ tabId: null, state: null, signal: SOON.signal });
       await show(one.page, `<a id=a href="/report.csv?digits=1">A</a><iframe src="/secret"></iframe>`);

@@ -2,11 +2,11 @@ import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createBrowserPlatform } from "../../../src/adapters/browser/platform.ts";
-import { at, browsers, evaluate, hang, html, leaseBrowser, type OneTab, perform, platform, show, SOON } from "./harness.ts";
+import { at, browsers, evaluate, hang, html, leaseBrowser, type OneTab, perform, platform, show, SOON, guardBy } from "./harness.ts";
 
 vi.setConfig({ testTimeout: 20_000 }); // browsers start, hang and die here
 
-const WISH = { keepAliveMs: 180_000 };
+const WISH = { keepAliveMs: 180_000, onlyHosts: null };
 
 const opened: OneTab[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((lease) => lease.close())));
@@ -92,7 +92,7 @@ describe("a browser that was let go", () => {
     await goto(first, at("/list"));
     await first.disconnect();
     const check = (url: string) => (url.includes("/list") ? ({ path: "", message: "private", code: "forbidden_address" } as const) : null);
-    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId, check });
+    const second = await lease({ sessionId: first.sessionId, tabId: first.tabId, guard: guardBy(check) });
     expect(second.resumed).toBe(false);
     expect(second.page.url()).toBe("about:blank");
     await expect.poll(() => tabsOf(first.sessionId)).toEqual([second.tabId]);
@@ -104,7 +104,7 @@ describe("a browser that was let go", () => {
     const second = await lease({
       sessionId: first.sessionId,
       tabId: first.tabId,
-      check: () => ({ path: "", message: "private", code: "forbidden_address" }),
+      guard: guardBy(() => ({ path: "", message: "private", code: "forbidden_address" })),
     });
     expect(second.resumed).toBe(true);
     await expect(goto(second, at("/list"))).rejects.toThrow("may not be visited: private");
@@ -225,7 +225,7 @@ describe("leasing", () => {
       return sessionId;
     };
     const abort = new AbortController();
-    const leasing = browsers.lease({ sessionId: null, acquire, cookies: [], check: () => null, signal: abort.signal });
+    const leasing = browsers.lease({ sessionId: null, acquire, cookies: [], guard: guardBy(() => null), signal: abort.signal });
     const abortedAt = Date.now();
     abort.abort(new Error("canceled"));
     await expect(leasing).rejects.toThrow("canceled");

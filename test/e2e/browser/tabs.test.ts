@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
 import { createTenant } from "../../workers/api.ts";
-import { at, evaluate, html, leaseBrowser, type OneTab, runBlock, show, SOON } from "./harness.ts";
+import { at, evaluate, guardBy, html, leaseBrowser, type OneTab, runBlock, show, SOON } from "./harness.ts";
 
 vi.setConfig({ testTimeout: 20_000 });
 
@@ -66,7 +66,7 @@ describe("a window that a click opens", () => {
   it("is not let where it may not go, and downloads for its opener", async () => {
     const check = (url: string) =>
       url.includes("/status") ? ({ path: "", message: "it is private", code: "forbidden_address" } as const) : null;
-    const one = await lease({ check });
+    const one = await lease({ guard: guardBy(check) });
     await show(one.page, opener("window.open('/status?code=200')"));
     const { output } = await run(one, click("#go"), newest, { action: "list_tabs", name: "tabs" });
     expect(output["url"]).not.toContain("/status");
