@@ -40,6 +40,12 @@ it("gives an element the focus without a click", async () => {
   expect(await evaluate(page, "[...log.map((entry) => entry.trim()), b.value]")).toEqual(["focus a", "blur a", "focus b", "x"]);
 });
 
+it("lets keys click what has the focus, wherever the pointer rests", async () => {
+  await show(page, `<p id=a>A</p><form onsubmit="window.sent = true; return false"><input id=b><button>Send</button></form>`);
+  await run({ action: "focus", target: "#b" }, { action: "hover", target: "#a" }, { action: "press", key: "Enter" });
+  expect(await evaluate(page, "window.sent")).toBe(true);
+});
+
 describe("drag", () => {
   const BOXES = `<style>div { width: 80px; height: 80px; position: absolute; left: 20px } #b { top: 300px; left: 400px; width: 200px }</style>
     <div id=a>A</div><div id=b>B</div>`;

@@ -24,9 +24,10 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
 
   /** Is the document about to be replaced? Router navigations that stay in the document do not count. */
   let leaving = false;
-  globalThis.navigation?.addEventListener("navigate", (event) => {
+  /** @param {NavigateEvent} event */
+  function noteLeaving(event) {
     if (!event.destination.sameDocument && event.downloadRequest === null) leaving = true;
-  });
+  }
 
   /** A new call ends the one before, which may still be waiting for something that its caller has given up on. */
   let generation = 0;
@@ -40,6 +41,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
     const mine = ++generation;
     const endsAt = performance.now() + waitMs;
     leaving = false;
+    globalThis.navigation?.addEventListener("navigate", noteLeaving); // again: a document that follows an empty one keeps us, not this
     takeMissed();
     let box = /** @type {Box | null} */ (null);
     let done = 0;
@@ -53,7 +55,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
       } catch (error) {
         if (error instanceof Never || error instanceof BadTarget) return { done, state: "failed", seen: error.message };
         if (!(error instanceof NotYet)) throw error;
-        if (done > 0 || performance.now() >= endsAt) return { done, state: "waiting", seen: error.message };
+        if (done > 0 || performance.now() >= endsAt) return { done, state: "waiting", seen: done > 0 ? "" : error.say() };
         await new Promise((resolve) => setTimeout(resolve, pause));
         if (mine !== generation) return { done, state: "waiting", seen: "given up" };
         pause = Math.min(100, pause * 2);
@@ -133,12 +135,12 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
         return null;
       case "wait_visible": {
         const found = findAll(op.target);
-        if (!found.some(isVisible)) throw new NotYet(whyNone(op.target, found));
+        if (!found.some(isVisible)) throw new NotYet(() => whyNone(op.target, found));
         return null;
       }
       case "wait_hidden": {
         const shown = findAll(op.target).filter(isVisible);
-        if (shown.length > 0) throw new NotYet(`still visible: ${describeSeveral(shown)}`);
+        if (shown.length > 0) throw new NotYet(() => `still visible: ${describeSeveral(shown)}`);
         return null;
       }
       case "wait_text":

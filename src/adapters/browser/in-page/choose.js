@@ -22,7 +22,7 @@ export function choose(faults, dom, elements, locator) {
     const visible = found.filter(isVisible);
     if (visible.length > 1) throw whichOne(visible);
     const [element] = visible;
-    if (element === undefined) throw new NotYet(whyNone(target, found));
+    if (element === undefined) throw new NotYet(() => whyNone(target, found));
     return element;
   }
 
@@ -43,7 +43,7 @@ export function choose(faults, dom, elements, locator) {
     const element = found.find(isClickable);
     if (element !== undefined) return element;
     const shown = found.find(isVisible);
-    throw new NotYet(shown === undefined ? whyNone(target, found) : `${describe(shown)} is disabled`);
+    throw new NotYet(() => (shown === undefined ? whyNone(target, found) : `${describe(shown)} is disabled`));
   }
 
   /**

@@ -135,7 +135,7 @@ export function controls(faults, elements, locator, chooser) {
     );
     if (shown.length > 1) throw whichOne(shown);
     const [element] = shown;
-    if (element === undefined) throw new NotYet(whyNone(target, found));
+    if (element === undefined) throw new NotYet(() => whyNone(target, found));
     if (stateOf(element) === checked) return;
     usable(element);
     if (!checked && element.matches("input[type=radio], [role=radio]"))
@@ -166,7 +166,7 @@ export function controls(faults, elements, locator, chooser) {
     const inputs = findAll(target).map(controlOf);
     if (inputs.length > 1) throw whichOne(inputs);
     const [input] = inputs;
-    if (input === undefined) throw new NotYet(describeMiss(target));
+    if (input === undefined) throw new NotYet(() => describeMiss(target));
     if (!(input instanceof HTMLInputElement && input.type === "file")) return false; // it may open a chooser
     if (files.length > 1 && !input.multiple) throw new Never(`${describe(input)} takes one file, not ${files.length}`);
     usable(input);

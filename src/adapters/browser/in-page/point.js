@@ -19,10 +19,13 @@ export function point(faults, dom, elements, chooser) {
   const LATE_MS = 1000;
 
   /** The element that the pointer has been sent to. `missed` says what it met instead; undefined before it came. `over`: the button is up again. */
-  let expected = /** @type {{ element: Element, find: () => Element, at: number, missed?: string | null, over: boolean } | null} */ (null);
+  let expected =
+    /** @type {{ element: Element, find: () => Element, at: number, missed?: string | null, came: boolean, over: boolean } | null} */ (
+      null
+    );
 
-  for (const type of ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"])
-    addEventListener(type, check, { capture: true });
+  /** What pressing the button comes to. */
+  const EVENTS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"];
 
   /**
    * Keeps an event from the page that was meant for something else: between finding the point and pressing there the page may have changed.
@@ -30,7 +33,11 @@ export function point(faults, dom, elements, chooser) {
    */
   function check(event) {
     if (expected === null || !event.isTrusted || performance.now() - expected.at > EXPECTED_MS) return;
-    if (expected.missed === undefined) expected.missed = whatWasMissed(expected, event.composedPath()[0]);
+    expected.came = true;
+    if (expected.missed === undefined) {
+      if (event.type !== "pointerdown" && event.type !== "mousedown") return; // a key makes clicks too
+      expected.missed = whatWasMissed(expected, event.composedPath()[0]);
+    }
     if (event.type === "mouseup") expected.over = true;
     if (expected.missed === null) return;
     event.preventDefault();
@@ -47,7 +54,7 @@ export function point(faults, dom, elements, chooser) {
       if (hit instanceof Element && reaches(hit, goal)) return null;
       return `${describe(goal)} went away from under the pointer, which met ${hit instanceof Element ? describe(hit) : "nothing"} instead`;
     } catch (error) {
-      return error instanceof Error ? error.message : "";
+      return error instanceof NotYet ? error.say() : String(error);
     }
   }
 
@@ -60,7 +67,7 @@ export function point(faults, dom, elements, chooser) {
     const came = () => expected === null || (until === "up" ? expected.over : expected.missed !== undefined);
     for (const endsAt = performance.now() + LATE_MS; !came() && performance.now() < endsAt;)
       await new Promise((resolve) => setTimeout(resolve, 5));
-    if (expected !== null && expected.missed === undefined) expected.missed = `the pointer did not come to ${describe(expected.element)}`;
+    if (expected !== null && !expected.came) expected.missed = `the pointer did not come to ${describe(expected.element)}`;
   }
 
   /** @returns what the pointer met instead of what it was sent to; null when all was well */
@@ -93,7 +100,8 @@ export function point(faults, dom, elements, chooser) {
       scrolledBox(element); // from below a header that stays
       throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
     }
-    expected = covered ? null : { element, find, at: performance.now(), over: false };
+    expected = covered ? null : { element, find, at: performance.now(), came: false, over: false };
+    for (const type of EVENTS) addEventListener(type, check, { capture: true }); // again: a document that follows an empty one keeps us, not these
     return { x, y, width: 0, height: 0 };
   }
 
