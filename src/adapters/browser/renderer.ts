@@ -15,8 +15,8 @@ const INTERRUPT_MS = 700;
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
 
-/** A document that has opened so many dialogs, the last of them so lately, will open more. */
-const MANY_DIALOGS = 3;
+/** A page that has opened so many dialogs, or gone elsewhere so often, within this time, will go on with it. */
+const MANY = 8;
 const LATELY_MS = 1000;
 
 /** The library's place in one document: the session that leads there, and its world. */
@@ -43,16 +43,15 @@ export class Renderer {
   readonly #navigation: Navigation;
   #world: World | null = null;
   #recovery: Promise<void> = Promise.resolve();
-  #dialogs = { loaderId: "", count: 0, lastAt: 0 };
+  /** When the page opened its last dialogs and began, by itself, to go elsewhere. */
+  #unrest: number[] = [];
 
   constructor(tab: Tab, navigation: Navigation) {
     this.#tab = tab;
     this.#navigation = navigation;
-    tab.cdp.on("Page.javascriptDialogOpening", () => {
-      const { loaderId } = navigation;
-      const { count } = this.#dialogs.loaderId === loaderId ? this.#dialogs : { count: 0 };
-      this.#dialogs = { loaderId, count: count + 1, lastAt: Date.now() };
-    });
+    const note = () => void (this.#unrest = [...this.#unrest, Date.now()].slice(-MANY));
+    tab.cdp.on("Page.javascriptDialogOpening", note);
+    tab.cdp.on("Page.frameRequestedNavigation", ({ frameId }) => frameId === tab.id && note());
   }
 
   /**
@@ -140,7 +139,7 @@ export class Renderer {
     await deadline.wait(this.#recovery);
     const staysHere = to.includes("#") && withoutFragment(to) === withoutFragment(this.#navigation.url);
     if (this.#navigation.isUnderWay || (this.#navigation.isLoading && !staysHere)) this.#stopLoading();
-    if (this.#opensDialogs || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.#silence(deadline));
+    if (this.#isRestless || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.#silence(deadline));
   }
 
   /**
@@ -214,7 +213,8 @@ export class Renderer {
 
   /**
    * Has a page that would not let go run no script any more, and puts an empty one in its place. Without that, a script that begins anew at each
-   * interruption would keep the next document from coming, and a dialog that opens at the moment of the change could be closed by nobody.
+   * interruption would keep the next document from coming, one that goes elsewhere would do so instead, and a dialog that opens at the moment of
+   * the change could be closed by nobody.
    */
   async #silence(deadline: Deadline): Promise<void> {
     const { loaderId } = this.#navigation;
@@ -224,14 +224,15 @@ export class Renderer {
       await this.#untilItAnswers();
       const { loaderId: emptyId } = await this.#tab.wait(this.#tab.cdp.send("Page.navigate", { url: "about:blank" }), deadline);
       if (emptyId !== undefined && emptyId !== loaderId) await this.#navigation.reached("load", emptyId, deadline);
+      this.#unrest = [];
     } finally {
       this.#allowScripts(true);
     }
   }
 
-  get #opensDialogs(): boolean {
-    const { loaderId, count, lastAt } = this.#dialogs;
-    return loaderId === this.#navigation.loaderId && count >= MANY_DIALOGS && Date.now() - lastAt < LATELY_MS;
+  get #isRestless(): boolean {
+    const [first] = this.#unrest;
+    return first !== undefined && this.#unrest.length === MANY && Date.now() - first < LATELY_MS;
   }
 
   /** Ends scripts until the page answers; gives the tab up when that does not help. Never throws. */
