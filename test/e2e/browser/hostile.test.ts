@@ -84,12 +84,12 @@ describe("work is done on a page that", () => {
       "grows all the time",
       `${OK}<ul id=list></ul>${script("setInterval(() => { for (let i = 0; i < 20; i++) list.append(document.createElement('li')) }, 5)")}`,
     ],
-    ["fills its console", OK + script("setInterval(() => { for (let i = 0; i < 20; i++) console.log('x'.repeat(10_000), { i }) }, 2)")],
+    ["fills its console", OK + script("setInterval(() => { for (let i = 0; i < 5; i++) console.log('x'.repeat(2000), { i }) }, 10)")],
     [
       "throws and rejects all the time",
       OK + script("setInterval(() => { Promise.reject(new Error('x'.repeat(1000))); throw new Error('again') }, 1)"),
     ],
-    ["asks its server for something all the time", OK + script("setInterval(() => fetch('/status?code=500').catch(() => {}), 5)")],
+    ["asks its server for something all the time", OK + script("setInterval(() => fetch('/status?code=500').catch(() => {}), 25)")],
     [
       "has frames that never load",
       `${OK}<iframe src=/list></iframe>${script("addEventListener('load', () => { for (let i = 0; i < 10; i++) document.body.append(Object.assign(document.createElement('iframe'), { src: '/silent?' + i })) })")}`,
