@@ -42,6 +42,16 @@ export function sessionBrowser(
   deps: { readonly browsers: Browsers; readonly session: BrowserSessionObject },
   { browserSessionId, runId, holder }: { readonly browserSessionId: BrowserSessionId; readonly runId: RunId; readonly holder: RunId },
 ): BrowserSource {
+  const occupy = async (lostId: string | null): Promise<{ readonly browserId: string; readonly mainTab: string | null }> => {
+    const answer = await deps.session.occupy(holder, lostId);
+    if (answer === null) throw new PageError(`There is no browser session ${browserSessionId}.`, { errorClass: "block" });
+    if (answer.ok) return answer;
+    if (answer.reason === "ended") throw new PageError(answer.message, { errorClass: "block" });
+    if (answer.reason === "unavailable") throw new BrowserUnavailable(answer.message, { retryAfterMs: answer.retryAfterMs });
+    throw new BrowserUnavailable(`The browser session ${browserSessionId} is used by the run ${answer.behind}.`, {
+      retryAfterMs: ASK_SESSION_MS,
+    });
+  };
   return {
     outlives: true,
     slot: null, // the session has one
@@ -49,21 +59,17 @@ export function sessionBrowser(
     leaveLine: () => {},
 
     async lease({ sessionId, cookies, guard, signal }) {
-      const answer = await deps.session.occupy(holder);
-      signal.throwIfAborted();
-      if (answer === null) throw new PageError(`There is no browser session ${browserSessionId}.`, { errorClass: "block" });
-      if (!answer.ok) {
-        if (answer.reason === "ended") throw new PageError(answer.message, { errorClass: "block" });
-        if (answer.reason === "unavailable") throw new BrowserUnavailable(answer.message, { retryAfterMs: answer.retryAfterMs });
-        throw new BrowserUnavailable(`The browser session ${browserSessionId} is used by the run ${answer.behind}.`, {
-          retryAfterMs: ASK_SESSION_MS,
-        });
-      }
-      const lease = await deps.browsers.takeUp({ sessionId: answer.browserId, guard, signal });
+      const take = async (lostId: string | null) => {
+        const given = await occupy(lostId);
+        signal.throwIfAborted();
+        return { given, lease: await deps.browsers.takeUp({ sessionId: given.browserId, guard, signal }) };
+      };
+      const first = await take(null);
+      const { given, lease } = first.lease === null ? await take(first.given.browserId) : first;
       if (lease === null) throw new PageError(`The browser of the session ${browserSessionId} was lost.`, { errorClass: "temporary" });
-      const isAnother = sessionId !== null && sessionId !== answer.browserId;
+      const isAnother = sessionId !== null && sessionId !== given.browserId;
       if (isAnother && cookies !== null) await lease.setCookies(cookies); // it was lost while the run had it: the run knows better what it held
-      return { lease, mainTab: answer.mainTab };
+      return { lease, mainTab: given.mainTab };
     },
 
     async leave(parting) {

@@ -100,7 +100,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     return { runId: record.occupancy.runId };
   }
 
-  async occupy(runId: RunId): Promise<Occupied | null> {
+  async occupy(runId: RunId, lostId: string | null): Promise<Occupied | null> {
     const giveUpAt = this.#deps.clock.now() + LEAVING_MS;
     for (;;) {
       const { record } = this.#storage;
@@ -114,7 +114,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     }
     try {
       return await this.#inTurn(async () => {
-        const { browserId, mainTab } = await this.#ensureBrowser();
+        const { browserId, mainTab } = await this.#ensureBrowser(lostId);
         return { ok: true, browserId, mainTab } as const;
       });
     } catch (error) {
@@ -171,11 +171,15 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
 
   // ---------------------------------------------------------------------------------------------------- browser
 
-  /** A browser that lives: the one there is, or another with what that remembered. @throws BrowserUnavailable, PageError */
-  async #ensureBrowser(): Promise<{ browserId: string; mainTab: string | null }> {
-    const { browserId, mainTab } = this.#requireOpen();
-    if (browserId !== null && (await this.#deps.browsers.ping(browserId))) return { browserId, mainTab };
+  /**
+   * The browser there is, or another with what that remembered.
+   * @param lostId one that is known to be gone
+   * @throws BrowserUnavailable, PageError
+   */
+  async #ensureBrowser(lostId: string | null = null): Promise<{ browserId: string; mainTab: string | null }> {
     const record = this.#requireOpen();
+    const { browserId, mainTab } = record;
+    if (browserId !== null && browserId !== lostId) return { browserId, mainTab };
     const memory = (await this.#deps.memories.get(this.#owner(record))) ?? (await this.#profileOf(record)) ?? NO_MEMORY;
     const acquire = () =>
       acquireBrowser(this.#deps.pool, holderOf(record.facts), {

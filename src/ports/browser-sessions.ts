@@ -56,8 +56,11 @@ export interface BrowserSessionObject {
   remember(): Promise<{ readonly runId: RunId | null } | null>;
   /** @returns the session after closing; one that has ended stays as it is */
   close(): Promise<BrowserSessionFacts | null>;
-  /** Gives the browser to a run, which must `leave` it in the end, whatever the answer. */
-  occupy(runId: RunId): Promise<Occupied | null>;
+  /**
+   * Gives the browser to a run, which must `leave` it in the end, whatever the answer. Whether it still lives shows when the run takes it up.
+   * @param lostId the browser that the run was given and found gone; it gets another
+   */
+  occupy(runId: RunId, lostId: string | null): Promise<Occupied | null>;
   leave(runId: RunId, parting: Parting): Promise<void>;
 }
 
