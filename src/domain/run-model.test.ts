@@ -137,9 +137,14 @@ class History {
     }
   }
 
-  /** A repeat is refused, unless it answers an attempt that is under way again because the loop around it is. */
+  /**
+   * A repeat of what an attempt answered is refused, unless that attempt is under way again because the loop around it is. What has no attempt
+   * (a branch that is not taken) nobody says: it follows from the plan.
+   */
   #repeat(): void {
-    const said = this.journal.filter((event): event is BlockEvent => "path" in event && event.type !== "block_started");
+    const said = this.journal.filter(
+      (event): event is BlockEvent => "path" in event && event.type !== "block_started" && event.attempt > 0,
+    );
     const event = said[this.#choose(said.length)];
     if (event === undefined) return;
     const block = blockAt(this.run.blocks, event.path);
