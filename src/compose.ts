@@ -1,5 +1,6 @@
 import { createBrowserPlatform } from "./adapters/browser/platform.ts";
 import { createBrowsers } from "./adapters/browser/browsers.ts";
+import { createBrowsersAt } from "./adapters/browser/remote.ts";
 import { createBrowserProfiles } from "./adapters/d1/browser-profiles.ts";
 import { createBrowserSessions } from "./adapters/d1/browser-sessions.ts";
 import { createApiKeys } from "./adapters/d1/api-keys.ts";
@@ -42,7 +43,7 @@ import type { Artifacts } from "./ports/artifacts.ts";
 import type { BrowserMemories } from "./ports/browser-memories.ts";
 import type { ProfileMaker } from "./ports/browser-profiles.ts";
 import type { BrowserSessionObjects, BrowserSessions } from "./ports/browser-sessions.ts";
-import type { Browsers } from "./ports/browser.ts";
+import type { Browsers, BrowsersAt } from "./ports/browser.ts";
 import type { BrowserPlatform } from "./ports/browser-platform.ts";
 import type { BrowserHolders, BrowserPool } from "./ports/browser-pool.ts";
 import type { Clock } from "./ports/clock.ts";
@@ -75,6 +76,7 @@ export interface EngineDeps {
   readonly ids: Ids;
   readonly log: Log;
   readonly browsers: Browsers;
+  readonly browsersAt: BrowsersAt;
   readonly memories: BrowserMemories;
   readonly sessions: BrowserSessionObjects;
   readonly browserSessions: BrowserSessions;
@@ -138,6 +140,7 @@ function makeEngine(env: Env): EngineDeps {
     ids: createIds(now),
     log: createLog(settings.logLevel),
     browsers: createBrowsers(env.BROWSER),
+    browsersAt: createBrowsersAt,
     memories: createBrowserMemories(env.ARTIFACTS, vault),
     sessions: createBrowserSessionObjects(env.BROWSER_SESSION),
     browserSessions: createBrowserSessions(db),

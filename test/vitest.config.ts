@@ -1,11 +1,13 @@
 import { createServer } from "node:net";
 import { defineConfig } from "vitest/config";
 import { prepareLocalBrowser } from "../src/cli/local-browser.ts";
+import { miniflareBrowser } from "../src/cli/local-browser/miniflare.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 process.env.NODE_EXTRA_CA_CERTS = `${root}test/workers/loopback.pem`; // workerd trusts the mail servers of the tests; read when the next line imports it
 const { cloudflareTest, readD1Migrations } = await import("@cloudflare/vitest-pool-workers");
 process.env.XDG_CACHE_HOME = (await prepareLocalBrowser()).cacheHome; // where the local browser binding looks
+process.env.PILOTFISH_TEST_CHROMIUM = miniflareBrowser(process.env.XDG_CACHE_HOME).executable; // what it starts
 // Secrets that wrangler.toml asks for; of the tests only.
 process.env.PILOTFISH_ADMIN_TOKEN = "admin-token-of-the-tests";
 process.env.PILOTFISH_ENCRYPTION_KEY = btoa("0123456789abcdef0123456789abcdef");
@@ -67,7 +69,7 @@ export default defineConfig({
           name: "browser",
           include: ["test/e2e/browser/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
-          globalSetup: ["test/e2e/browser/pages.ts"],
+          globalSetup: ["test/e2e/browser/pages.ts", "test/e2e/browser/own-chromium.ts"],
           testTimeout: 30_000,
         },
       },

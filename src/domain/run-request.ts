@@ -4,6 +4,7 @@ import { PRIORITY } from "./admission.ts";
 import { type Fault, invalidInput } from "./error.ts";
 import { evidenceSchema, type EvidenceWish } from "./evidence.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { maskAddress, type RemoteAddress } from "./remote-browser.ts";
 import { faultsOf } from "./schema-faults.ts";
 import type { TriggerType } from "./run.ts";
 
@@ -11,12 +12,6 @@ import type { TriggerType } from "./run.ts";
 const RESERVED_METADATA = /^skyvern\./;
 const METADATA_LIMITS = { keys: 20, key: 64, value: 256 } as const;
 const MAX_SCREENSHOT_SCROLLS = 1_000;
-
-/** The values that name something which no organization can have here. */
-const ABSENT = {
-  browser_address: "names a browser of your own, which this service does not drive: each run has its own",
-  cdp_connect_headers: "belongs to a browser of your own, which this service does not drive",
-} as const;
 
 /** Fields that are kept and echoed, and what they would do if they did something. */
 const UNUSED: Readonly<Record<string, string>> = {
@@ -29,13 +24,6 @@ const UNUSED: Readonly<Record<string, string>> = {
   run_with: "blocks do what they say, without a model",
   run_metadata: "runs have no tags to find them by",
 };
-
-const absent = (field: keyof typeof ABSENT) =>
-  z
-    .json()
-    .nullish()
-    .refine((value) => value == null, ABSENT[field])
-    .describe(`Not here: it ${ABSENT[field]}.`);
 
 const metadata = z
   .record(
@@ -74,8 +62,19 @@ export const runRequestSchema = z.strictObject({
     .string()
     .nullish()
     .describe("Begin with the cookies and the local storage of this profile (`bp_…`); the workflow's own when absent."),
-  browser_address: absent("browser_address"),
-  cdp_connect_headers: absent("cdp_connect_headers"),
+  browser_address: z
+    .string()
+    .max(2_083)
+    .nullish()
+    .describe(
+      "Use a browser of your own, by its DevTools endpoint: `wss://…`, `ws://…`, or `https://…` where `/json/version` tells of it. The run has a context of " +
+        "its own there, and closes nothing else. Kept encrypted; shown without its query.",
+    ),
+  cdp_connect_headers: z
+    .record(z.string(), z.string().max(4_096))
+    .refine((headers) => Object.keys(headers).length <= 20, "may have 20 headers")
+    .nullish()
+    .describe("Sent when connecting to `browser_address`. Kept encrypted; shown as `***`."),
   title: unused("title", z.string().max(1_000)),
   proxy_location: unused("proxy_location", z.union([z.string(), z.looseObject({})], "must be a name such as RESIDENTIAL, or {country, …}")),
   totp_url: z.string().nullish().describe("Where one-time codes are asked for; the workflow's own address when absent."),
@@ -104,6 +103,10 @@ export function parseRunRequest(body: unknown): RunRequest {
     if (body.workflow_id === undefined && body.agent_id === undefined) {
       faults.push({ path: "workflow_id", message: "is required: the id of the workflow to run", code: "required" });
     }
+    if (body.cdp_connect_headers != null && body.browser_address == null)
+      faults.push({ path: "cdp_connect_headers", message: "goes with browser_address only", code: "invalid_value" });
+    if (body.browser_session_id != null && body.browser_address != null)
+      faults.push({ path: "browser_address", message: "excludes browser_session_id: send one of them", code: "invalid_value" });
     const others = (["browser_session_id", "browser_profile_id", "browser_address"] as const).filter((field) => body[field] != null);
     if (body.start_fresh_browser === true && others.length > 0) {
       faults.push({ path: "start_fresh_browser", message: `excludes ${others.join(" and ")}: send one of them`, code: "invalid_value" });
@@ -126,7 +129,14 @@ export function keptRequest(body: JsonObject, request: RunRequest): JsonObject {
     ...(scrolls == null ? {} : { max_screenshot_scrolls: scrolls }),
     ...(body.extra_http_headers == null ? {} : { extra_http_headers: masked(request.extra_http_headers) }),
     ...(metadataOf == null ? {} : { run_metadata: withoutReserved(metadataOf) }),
+    ...(request.browser_address == null ? {} : { browser_address: maskAddress(request.browser_address) }),
+    ...(body.cdp_connect_headers == null ? {} : { cdp_connect_headers: masked(request.cdp_connect_headers) }),
   };
+}
+
+/** The browser of its own that a request names. */
+export function remoteOf({ browser_address: address, cdp_connect_headers: headers }: RunRequest): RemoteAddress | null {
+  return address == null || address.trim() === "" ? null : { address: address.trim(), headers: headers ?? {} };
 }
 
 /** What a request that was checked says of evidence. */

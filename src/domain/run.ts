@@ -63,6 +63,8 @@ export interface RunFacts {
     /** The run in whose name it has the session, when that is another: one that waits for this one. */
     readonly holder?: RunId;
   };
+  /** A browser of the caller's own: `RemoteAddress`, sealed for `remotePurpose`. */
+  readonly remote?: SealedRemote;
   /** What its browser begins with and leaves; absent when both are nothing. */
   readonly memory?: RunMemory;
   /** The schedule that started it; absent when none did. */
@@ -86,6 +88,10 @@ export interface RunMemory {
 
 /** Which of the memories of a workflow: the one that all its runs share, or that of a `browser_profile_key`. */
 export type WorkflowMemoryId = WorkflowId | `${WorkflowId}:${string}`;
+
+export interface SealedRemote {
+  readonly sealed: string;
+}
 
 /** Which credentials a run may use: never what they hold. */
 export interface RunCredentials {

@@ -6,18 +6,31 @@ import type { BrowserHolder } from "../domain/browser-queue.ts";
 import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
 import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
-import type { RunId } from "../domain/id.ts";
+import type { Fault } from "../domain/error.ts";
+import type { OrganizationId, RunId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
+import { checkOutboundUrl } from "../domain/outbound.ts";
 import { browserGuard, onlyDomains } from "../domain/outbound-patterns.ts";
 import { liveState } from "../domain/live-view.ts";
+import { type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain/run-advance.ts";
 import { generationOf, pendingChecks, questionOf, restsUntil, runningBlocks, waitsForBrowser } from "../domain/run-inspect.ts";
-import { createRun, type FinalStatus, isFinal, isFinalStatus, type Run, type RunEvent, type RunFacts } from "../domain/run.ts";
+import {
+  createRun,
+  type FinalStatus,
+  isFinal,
+  isFinalStatus,
+  type Run,
+  type RunEvent,
+  type RunFacts,
+  type SealedRemote,
+} from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../domain/run-view.ts";
+import type { Browsers } from "../ports/browser.ts";
 import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
 import { AlarmClock } from "./alarm-clock.ts";
@@ -27,6 +40,7 @@ import { sessionBrowser } from "./browser-source.ts";
 import { childOutput, isTrue } from "./execute-block.ts";
 import { LiveView } from "./live-view.ts";
 import { ownBrowser } from "./own-browser.ts";
+import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf, RunEvidence } from "./run-evidence.ts";
 import { readMemory } from "./run-memory.ts";
@@ -460,7 +474,9 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   }
 
   #browserFor(facts: Run["facts"]): RunBrowser {
-    const { organizationId, runId, browser, memory } = facts;
+    const { organizationId, runId, browser, memory, remote } = facts;
+    const mayConnect = (url: string) => checkOutboundUrl(url, facts);
+    const browsers = remote === undefined ? this.#deps.browsers : this.#browsersAt(organizationId, remote, mayConnect);
     const remembered = memory === undefined ? null : () => readMemory(this.#deps.memories, facts);
     const source = () =>
       browser
@@ -468,15 +484,25 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
             { browsers: this.#deps.browsers, session: this.#deps.sessions.get(organizationId, browser.sessionId) },
             { browserSessionId: browser.sessionId, runId, holder: browser.holder ?? runId },
           )
-        : ownBrowser(
-            this.#deps,
-            holderOf(facts),
-            { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS, onlyHosts: onlyDomains(facts) },
-            this.#storage,
-            remembered,
-          );
-    this.#browser ??= new RunBrowser(this.#deps, source(), this.#storage, runId, browserGuard(facts), recordWishOf(facts));
+        : remote !== undefined
+          ? remoteBrowser(browsers, remembered)
+          : ownBrowser(
+              this.#deps,
+              holderOf(facts),
+              { keepAliveMs: this.#deps.browserKeepAliveMs + LEFT_ALONE_MS, onlyHosts: onlyDomains(facts) },
+              this.#storage,
+              remembered,
+            );
+    this.#browser ??= new RunBrowser({ ...this.#deps, browsers }, source(), this.#storage, runId, browserGuard(facts), recordWishOf(facts));
     return this.#browser;
+  }
+
+  /** Of an address that is kept sealed. */
+  #browsersAt(organizationId: OrganizationId, { sealed }: SealedRemote, check: (url: string) => Fault | null): Browsers {
+    return browsersWhenOpened(async () => {
+      const remote = JSON.parse(await this.#deps.vault.open(remotePurpose(organizationId), sealed)) as RemoteAddress; // as it was sealed
+      return this.#deps.browsersAt(remote, check);
+    });
   }
 
   /**

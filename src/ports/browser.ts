@@ -10,8 +10,10 @@ import type {
   PageState,
 } from "../domain/browser.ts";
 import type { OriginStorage } from "../domain/browser-memory.ts";
+import type { Fault } from "../domain/error.ts";
 import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import type { TabRecord } from "../domain/evidence.ts";
+import type { RemoteAddress } from "../domain/remote-browser.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { PageSurroundings } from "./page-surroundings.ts";
 
@@ -40,6 +42,9 @@ export interface Browsers {
   /** Ends a browser of which only the id is known. Never throws, like `BrowserLease.close`. */
   close(sessionId: string): Promise<void>;
 }
+
+/** Somebody's browser, of which each `lease` has a context: its session id is the context's. @param check the outbound guard, for the endpoint itself */
+export type BrowsersAt = (remote: RemoteAddress, check: (url: string) => Fault | null) => Browsers;
 
 /** A browser that is ours until `close`. Its tabs share its cookies. */
 export interface BrowserLease {

@@ -10,6 +10,7 @@ import type { Credentials } from "../ports/credentials.ts";
 import type { Organizations } from "../ports/organizations.ts";
 import type { RunIndex } from "../ports/run-index.ts";
 import type { ChildRuns, RunObjects } from "../ports/run-objects.ts";
+import type { Vault } from "../ports/vault.ts";
 import { makeFacts } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 
@@ -22,6 +23,7 @@ interface ChildDeps extends FindRunnableDeps {
   readonly runIndex: RunIndex;
   readonly credentials: Pick<Credentials, "existing">;
   readonly sessions: BrowserSessionObjects;
+  readonly vault: Pick<Vault, "seal">;
   readonly browserProfiles: Pick<BrowserProfiles, "get">;
   readonly organizations: Pick<Organizations, "get">;
 }

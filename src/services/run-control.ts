@@ -139,6 +139,7 @@ async function launchAgain(
           request: { ...facts.request, parameters },
           triggerType: wish.triggerType,
           apiOrigin: wish.apiOrigin,
+          remote: facts.remote ?? null,
         };
         const keptOfThese = Object.fromEntries(Object.entries(kept).filter(([label]) => runnable.plan.root.includes(label)));
         const retryOf = { runId: facts.runId, kept: keptOfThese };

@@ -8,13 +8,15 @@ import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl, type HostPolicy } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
 import { evidenceWishOf } from "../domain/run-request.ts";
-import type { RunCredentials, RunFacts, TriggerType } from "../domain/run.ts";
+import { checkRemote, type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
+import type { RunCredentials, RunFacts, SealedRemote, TriggerType } from "../domain/run.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Credentials } from "../ports/credentials.ts";
 import type { RunIndex } from "../ports/run-index.ts";
 import type { RunObjects } from "../ports/run-objects.ts";
+import type { Vault } from "../ports/vault.ts";
 import { runMemory } from "./run-profile.ts";
 import { sessionOf } from "./run-session.ts";
 import type { Runnable } from "./workflows.ts";
@@ -31,6 +33,8 @@ export interface RunWish {
   readonly request: JsonObject;
   readonly triggerType: TriggerType;
   readonly apiOrigin: string;
+  /** A browser of the caller's own; sealed when it is that of another run. */
+  readonly remote?: RemoteAddress | SealedRemote | null;
 }
 
 export interface FactsDeps {
@@ -39,6 +43,7 @@ export interface FactsDeps {
   readonly credentials: Pick<Credentials, "existing">;
   readonly sessions: BrowserSessionObjects;
   readonly runs: RunObjects;
+  readonly vault: Pick<Vault, "seal">;
   readonly browserProfiles: Pick<BrowserProfiles, "get">;
 }
 
@@ -74,6 +79,7 @@ export async function makeFacts(
   };
   const { request } = wish;
   const browser = await sessionOf(deps, organizationId, { request, runId, mayWait: links.parent !== null }, faults);
+  const remote = await sealRemote(deps, organizationId, wish.remote ?? null, organization, faults);
   const filled = (field: "sequential_key" | "browser_profile_key", key: string | null) =>
     parameters.ok ? keyOf(field, key, values, faults) : null;
   const order = filled("sequential_key", definition.sequentialKey);
@@ -107,6 +113,7 @@ export async function makeFacts(
     ...(credentials === undefined ? {} : { credentials }),
     ...(browser === undefined ? {} : { browser }),
     ...(memory === undefined ? {} : { memory }),
+    ...(remote === null ? {} : { remote }),
     request: wish.request,
     webhookUrl,
     allowedHosts,
@@ -119,6 +126,19 @@ export async function makeFacts(
     apiOrigin: wish.apiOrigin,
     ...links,
   };
+}
+
+async function sealRemote(
+  { vault }: Pick<FactsDeps, "vault">,
+  organizationId: OrganizationId,
+  remote: RemoteAddress | SealedRemote | null,
+  hosts: HostPolicy,
+  faults: Fault[],
+): Promise<SealedRemote | null> {
+  if (remote === null || "sealed" in remote) return remote;
+  const wrong = checkRemote(remote, hosts);
+  faults.push(...wrong);
+  return wrong.length > 0 ? null : { sealed: await vault.seal(remotePurpose(organizationId), JSON.stringify(remote)) };
 }
 
 /** The credentials that the parameters name, each of which must be the organization's. Undefined where the workflow has no such parameter. */

@@ -4,7 +4,7 @@ import { isId, type RunId, type ScheduleId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
-import { keptRequest, maxSecondsOf, parseRunRequest, type RunRequest, workflowIdOf } from "../domain/run-request.ts";
+import { keptRequest, maxSecondsOf, parseRunRequest, remoteOf, type RunRequest, workflowIdOf } from "../domain/run-request.ts";
 import { isFinalStatus, type TriggerType } from "../domain/run.ts";
 import { invalidRunResponse } from "../domain/run-view.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
@@ -16,6 +16,7 @@ import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { RunIndex } from "../ports/run-index.ts";
 import type { RunObjects, RunReport, RunStart } from "../ports/run-objects.ts";
+import type { Vault } from "../ports/vault.ts";
 import { once } from "./idempotency.ts";
 import { makeFacts, type RunWish } from "./run-facts.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
@@ -40,6 +41,7 @@ export interface StartDeps extends FindRunnableDeps {
   readonly idempotencyKeys: IdempotencyKeys;
   readonly credentials: Credentials;
   readonly sessions: BrowserSessionObjects;
+  readonly vault: Vault;
   readonly browserProfiles: BrowserProfiles;
 }
 
@@ -110,6 +112,7 @@ function launchOf(
         request: { ...keptRequest(body, wanted), ...(template ? { template: true } : {}) },
         triggerType,
         apiOrigin,
+        remote: remoteOf(wanted),
       };
       const links = { parent: null, retryOf: null, ...(scheduleId && { scheduleId }) };
       return {

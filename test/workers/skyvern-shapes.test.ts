@@ -216,7 +216,13 @@ describe("a run", () => {
 
   it.each<[string, object, Record<string, string>, string]>([
     ["fields that exclude each other", { start_fresh_browser: true, browser_session_id: "pbs_1" }, {}, "start_fresh_browser"],
-    ["a browser of the caller's", { browser_address: "ws://x" }, {}, "browser_address"],
+    [
+      "a browser of the caller's beside a session",
+      { browser_address: "wss://a.example", browser_session_id: "pbs_1" },
+      {},
+      "browser_address",
+    ],
+    ["headers for no browser", { cdp_connect_headers: { a: "b" } }, {}, "cdp_connect_headers"],
     ["too much time", { max_elapsed_time_minutes: 481 }, {}, "max_elapsed_time_minutes"],
     ["an unknown way to run", { run_with: "magic" }, {}, "run_with"],
     ["metadata of a wrong type", { run_metadata: { a: 1 } }, {}, "run_metadata.a"],

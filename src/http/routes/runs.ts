@@ -6,6 +6,7 @@ import type { TriggerType } from "../../domain/run.ts";
 import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
 import type { SendWebhookDeps } from "../../services/deliveries.ts";
 import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
+import type { Vault } from "../../ports/vault.ts";
 import { cancelRun, getRun, getTimeline, type StartDeps, startRun } from "../../services/runs.ts";
 import type { AppEnv } from "../auth.ts";
 import { templateField } from "../query.ts";
@@ -27,7 +28,9 @@ const decisionSchema = z.strictObject({
   block: z.string().optional().describe("The path of the block that is answered, when several wait."),
 });
 
-export interface RunRouteDeps extends StartDeps, SendWebhookDeps {}
+export interface RunRouteDeps extends StartDeps, SendWebhookDeps {
+  readonly vault: Vault;
+}
 
 const PREFER = {
   description: `\`wait=10\`: hold the answer back until the run has ended, for so many seconds at the most (RFC 7240). At most ${MAX_WAIT_SECONDS} are granted.`,

@@ -1,0 +1,111 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, inject, it, vi } from "vitest";
+import { createBrowsersAt } from "../../../src/adapters/browser/remote.ts";
+import { createTenant, type Tenant } from "../../workers/api.ts";
+import { at, guardBy, html, NEVER, SOON } from "./harness.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const endpoint = inject("chromiumOrigin");
+const TOKEN = "s3cret-token";
+
+async function targets(): Promise<{ id: string; url: string; webSocketDebuggerUrl: string }[]> {
+  const list = await fetch(`${endpoint}/json/list`);
+  return await list.json();
+}
+
+async function start(tenant: Tenant, blocks: readonly object[], more: object, wait = 40) {
+  const json_definition = { title: "Remote", workflow_definition: { parameters: [], blocks } };
+  const saved = await tenant.call("POST", "/v1/workflows", { json_definition });
+  expect(saved.body.errors ?? []).toEqual([]);
+  const body = { workflow_id: saved.body.workflow_permanent_id, ...more };
+  return (await tenant.call("POST", "/v1/run/workflows", body, { prefer: `wait=${wait}` })).body;
+}
+
+const newTenant = () => createTenant({ allowed_hosts: ["127.0.0.1"] });
+const goto = (label: string, url: string) => ({ block_type: "goto_url", label, url });
+const script = (label: string, text: string) => ({
+  block_type: "actions",
+  label,
+  steps: [{ action: "evaluate", script: text, name: "seen" }],
+});
+
+describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
+  it("has a context of the run's own, which alone is closed when the run ends", async () => {
+    const tenant = await newTenant();
+    await fetch(`${endpoint}/json/new?${encodeURIComponent(at("/set-cookie?value=owner"))}`, { method: "PUT" });
+    await expect.poll(async () => (await targets()).some(({ url }) => url.includes("owner")), { timeout: 15_000 }).toBe(true);
+    const before = (await targets()).map(({ id }) => id);
+    const blocks = [
+      goto("looks", at("/cookies")),
+      script("cookies", "document.body.textContent"),
+      goto("sets", at("/set-cookie?value=run")),
+      goto("opens", html(`<title>Mine</title><script>window.open(${JSON.stringify(at("/list"))})</script>`)),
+      script("title", "document.title"),
+      { block_type: "screenshot", label: "shot" },
+    ];
+    const run = await start(tenant, blocks, { browser_address: `${endpoint}/?token=${TOKEN}`, cdp_connect_headers: { "x-key": TOKEN } });
+    expect(run.status, run.failure_reason).toBe("completed");
+    expect(run.output).toMatchObject({ cookies_output: { seen: "" }, title_output: { seen: "Mine" } });
+    expect(run.run_request).toMatchObject({ browser_address: `${endpoint}/?***`, cdp_connect_headers: { "x-key": "***" } });
+    await expect.poll(async () => (await targets()).map(({ id }) => id), { timeout: 15_000 }).toEqual(before);
+
+    const object = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${run.run_id}`));
+    const kept = await runInDurableObject(object, (_, { storage: { sql } }) => JSON.stringify(sql.exec("SELECT * FROM journal").toArray()));
+    expect(kept + JSON.stringify(run)).not.toContain(TOKEN);
+    const again = await tenant.call("POST", `/v1/runs/${run.run_id}/retry`, { from_block: "start" }, { prefer: "wait=40" });
+    expect(again.body.status, again.body.failure_reason).toBe("completed"); // at the same address, which is kept
+  });
+
+  it("goes on with its own tabs while the run works in it", async () => {
+    const remote = createBrowsersAt({ address: endpoint.replace(/^http/, "ws") + (await socketPath()), headers: {} }, () => null);
+    const lease = await remote.lease({ sessionId: null, acquire: neverAsked, cookies: [], guard: guardBy(onlyList), signal: NEVER });
+    try {
+      const opened = await fetch(`${endpoint}/json/new?${encodeURIComponent(html("<title>Theirs</title>"))}`, { method: "PUT" });
+      const { id } = await opened.json<{ id: string }>();
+      const titleOf = async () =>
+        (await (await fetch(`${endpoint}/json/list`)).json<{ id: string; title: string }[]>()).find((one) => one.id === id)?.title;
+      await expect.poll(titleOf, { timeout: 15_000 }).toBe("Theirs"); // the run's guard would have refused it
+      const tab = await lease.openTab({ tabId: null, state: null, signal: NEVER });
+      await expect(tab.page.goto(html("<title>No</title>"), { ...SOON, waitUntil: "load" })).rejects.toThrow("may not be visited");
+      await tab.page.goto(at("/list"), { ...SOON, waitUntil: "load" });
+      await lease.disconnect();
+      const second = await remote.takeUp({ sessionId: lease.sessionId, guard: guardBy(onlyList), signal: NEVER });
+      const resumed = await second!.openTab({ tabId: tab.tabId, state: null, signal: NEVER });
+      expect([resumed.resumed, resumed.page.url()]).toEqual([true, at("/list")]);
+      await second!.close();
+      expect(await remote.ping(lease.sessionId)).toBe(false);
+      await fetch(`${endpoint}/json/close/${id}`);
+    } finally {
+      await remote.close(lease.sessionId);
+    }
+  });
+
+  it("that does not answer is an error that may pass, and names no token", async () => {
+    const tenant = await newTenant();
+    const block = { ...goto("opens", at("/list")), retry: { max_attempts: 2, initial_seconds: 0.1 } };
+    const run = await start(tenant, [block], { browser_address: `ws://127.0.0.1:9/devtools?token=${TOKEN}` });
+    expect(run.status).toBe("failed");
+    expect(run.failure_reason).toContain("the browser at ws://127.0.0.1:9/devtools?*** could not be reached");
+    expect(JSON.stringify(run)).not.toContain(TOKEN);
+    const { body: timeline } = await tenant.call("GET", `/v1/runs/${run.run_id}/timeline`);
+    expect(timeline[0].block.attempt).toBe(2);
+  });
+
+  it("that may not be reached refuses the start", async () => {
+    const tenant = await createTenant();
+    const { errors } = await start(tenant, [goto("opens", "https://a.example")], { browser_address: `${endpoint}?token=${TOKEN}` });
+    expect(errors).toMatchObject([{ path: "browser_address", code: "forbidden_address" }]);
+    expect(JSON.stringify(errors)).not.toContain(TOKEN);
+  });
+});
+
+const neverAsked = () => Promise.reject(new Error("an address needs no pool"));
+const onlyList = (url: string) =>
+  url === at("/list") ? null : ({ path: "", message: "only the list", code: "forbidden_address" } as const);
+
+async function socketPath(): Promise<string> {
+  const version = await (await fetch(`${endpoint}/json/version`)).json<{ webSocketDebuggerUrl: string }>();
+  return new URL(version.webSocketDebuggerUrl).pathname;
+}
