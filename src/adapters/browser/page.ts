@@ -179,7 +179,8 @@ export class CdpPage implements BrowserPage {
     const capture = async () => {
       const box = target !== null ? await this.#boxOf(target, timeoutMs, signal) : fullPage ? await this.#pageBox(deadline) : null;
       const clip = box === null ? {} : { clip: { ...box, scale: 1 }, captureBeyondViewport: true };
-      const shoot = () => this.#renderer.ask(this.#tab.cdp.send("Page.captureScreenshot", { format: "png", ...clip }), deadline);
+      const shoot = async () =>
+        await this.#renderer.ask(this.#tab.cdp.send("Page.captureScreenshot", { format: "png", ...clip }), deadline).catch(throwUnpainted);
       return Buffer.from((await this.#secrets.hiddenDuring(shoot, deadline)).data, "base64");
     };
     return this.#renderer.inTime("be painted", capture());
@@ -333,4 +334,10 @@ function footOf(text: string): string {
     `<div style="${style}"><span>${plain}</span><span class="url" style="overflow:hidden;flex:1"></span>` +
     `<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>`
   );
+}
+
+/** What Chromium says of a page that it cannot paint just now: it changes too often, or is too large. */
+function throwUnpainted(error: unknown): never {
+  if (!(error instanceof Error) || error.name !== "ProtocolError") throw error;
+  throw new PageError(`the page could not be painted: ${error.message}`, { errorClass: "temporary", cause: error });
 }

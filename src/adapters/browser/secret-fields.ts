@@ -2,7 +2,7 @@ import { Deadline } from "./deadline.ts";
 import { LIBRARY_SOURCE } from "./in-page/source.js";
 import type { Navigation } from "./navigation.ts";
 import { type Renderer, WORLD } from "./renderer.ts";
-import type { Tab } from "./tab.ts";
+import { ContextLost, type Tab } from "./tab.ts";
 
 /** A page that is busy afterwards is not waited for. */
 const SHOW_MS = 3_000;
@@ -45,6 +45,9 @@ export class SecretFields {
         if (!isSameDocument()) continue;
         const picture = await shoot();
         if (isSameDocument()) return picture;
+      } catch (error) {
+        if (!(error instanceof ContextLost)) throw error;
+        await deadline.pause(20); // the next document is there in a moment
       } finally {
         this.show({ hasFrames }).catch(() => undefined); // the page is gone, or busy for ever
       }

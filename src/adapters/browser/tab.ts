@@ -11,7 +11,7 @@ export class ContextLost extends Error {
 }
 
 const GONE_WITH_DOCUMENT =
-  /Cannot find context|context was destroyed|navigated or closed|No frame|Frame with the given|Promise was collected|not attached to an active page/;
+  /Cannot find context|context was destroyed|navigated or closed|No frame|Frame with the given|Promise was collected|not attached to an active page|Unable to capture screenshot/;
 /** What calls fail with when their session is over. */
 export const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection closed|Session with given id not found|detached/;
 
