@@ -45,7 +45,10 @@ export function createFakeBrowsers(): FakeBrowsers {
         tabs.set(tabId, url);
         return { url, status: 200, title: "" };
       },
-      perform: async () => void performed++,
+      perform: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 0)); // a real one is reached over a socket, which a killed object has no more
+        performed++;
+      },
       screenshot: async () => new TextEncoder().encode("a picture"),
     };
     return {
