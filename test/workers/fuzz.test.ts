@@ -282,7 +282,7 @@ describe(`${CASES} requests that no client of ours would send`, () => {
       if (ms > MAX_ANSWER_MS) expect((await ask(again)).ms, `twice too long: ${what}`).toBeLessThan(MAX_ANSWER_MS); // once may be the machine's doing
       const after = await storeNow();
       if (answer.status >= 400) expect(after, `refused, and stored something: ${what}`).toBe(before);
-      else if (/delete/i.test(request.method + request.url)) own = await populate(caller, "own"); // there is to be something to refuse
+      else if (/delete/i.test(request.method + request.url)) own = await populate(caller, "own", own["browser_session_id"]); // there is to be something to refuse
       before = answer.status < 400 ? await storeNow() : after;
     });
     await fc.assert(property, { numRuns: CASES, seed: SEED, endOnFailure: true });

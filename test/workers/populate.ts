@@ -9,8 +9,11 @@ import { openBox } from "./receiver-client.ts";
 /** One of everything that a path can name, by the name of the parameter. */
 export type Things = Readonly<Record<string, string>>;
 
-/** Makes one of everything for a tenant. Whatever it is called holds `marker`, so that it can be recognised where it should not be. */
-export async function populate(tenant: Tenant, marker: string): Promise<Things> {
+/**
+ * Makes one of everything for a tenant. Whatever it is called holds `marker`, so that it can be recognised where it should not be.
+ * @param browserSessionId a session that is there already, and need not be made: that opens a browser
+ */
+export async function populate(tenant: Tenant, marker: string, browserSessionId?: string): Promise<Things> {
   const { call } = tenant;
   const made = async (path: string, body: unknown, id: string): Promise<string> => {
     const { body: answer } = await call("POST", path, body);
@@ -51,7 +54,7 @@ export async function populate(tenant: Tenant, marker: string): Promise<Things> 
   const file = await call("POST", "/v1/upload_file", new Uint8Array(await upload.clone().arrayBuffer()), {
     "content-type": upload.headers.get("content-type")!,
   });
-  const browser_session_id = await made("/v1/browser_sessions", {}, "browser_session_id");
+  const browser_session_id = browserSessionId ?? (await made("/v1/browser_sessions", {}, "browser_session_id"));
   await call("POST", `/v1/browser_sessions/${browser_session_id}/close`); // what is closed is another's as well
   return {
     workflow_id,
