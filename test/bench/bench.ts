@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { connectService } from "../../src/cli/service-client.ts";
 import { startService } from "../../src/cli/service.ts";
-import { startFloor } from "./floor-service.ts";
+import { startBare } from "./bare-service.ts";
 import { median, quantile, table, withSpread } from "./statistics.ts";
 import { meanObjectBytes, meanRowsWritten } from "./stored-state.ts";
 
@@ -92,7 +92,7 @@ const slowUrl = `http://127.0.0.1:${typeof address === "object" && address ? add
 console.log("starting the service and the floor …");
 const [service, floor] = await Promise.all([
   startService({ state, devApiKey: `bench-${randomUUID()}`, quiet: true, vars: { LOG_LEVEL: "error" } }),
-  startFloor(),
+  startBare("floor.wrangler.toml"),
 ]);
 try {
   const client = connectService(service.url, { apiKey: service.apiKey! });

@@ -7,18 +7,29 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PROJECT } from "../../src/cli/project.ts";
 import { wranglerCommand, wranglerEnvironment } from "../../src/cli/wrangler.ts";
 
-/** The floor, served as the service is: `wrangler dev`, trace store off, state on disk. */
-export async function startFloor(): Promise<{ url: string; state: string; stop(options?: { keepState?: boolean }): Promise<void> }> {
-  const state = await mkdtemp(join(tmpdir(), "pilotfish-floor-"));
+export interface BareService {
+  readonly url: string;
+  /** The folder of what it keeps. */
+  readonly state: string;
+  stop(options?: { keepState?: boolean }): Promise<void>;
+}
+
+/**
+ * A Worker to compare the service with, served as the service is: `wrangler dev`, trace store off, state on disk.
+ * @param config its `.wrangler.toml` in this folder
+ * @throws when it does not answer its own address within a minute
+ */
+export async function startBare(config: string, environment: Record<string, string> = {}): Promise<BareService> {
+  const state = await mkdtemp(join(tmpdir(), "pilotfish-bare-"));
   const port = await freePort();
   const [command, ...args] = wranglerCommand(
-    "dev", "--local", "--config", join(PROJECT, "test/bench/floor.wrangler.toml"), "--ip", "127.0.0.1", "--port", String(port),
+    "dev", "--local", "--config", join(PROJECT, "test/bench", config), "--ip", "127.0.0.1", "--port", String(port),
     "--inspector-port", "0", "--persist-to", state, "--show-interactive-dev-session=false",
   ); // prettier-ignore
   // The hard limit of open files: every live object costs three.
   const child = spawn("sh", ["-c", 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$@"', "sh", command, ...args], {
     cwd: PROJECT,
-    env: wranglerEnvironment({ CLOUDFLARE_DEV_REGISTRY_PATH: join(state, "registry") }),
+    env: wranglerEnvironment({ CLOUDFLARE_DEV_REGISTRY_PATH: join(state, "registry"), ...environment }),
     stdio: "ignore",
     detached: true,
   });
@@ -31,7 +42,7 @@ export async function startFloor(): Promise<{ url: string; state: string; stop(o
     ));
     tries++
   ) {
-    if (child.exitCode !== null || tries > 600) throw new Error("the floor did not start");
+    if (child.exitCode !== null || tries > 600) throw new Error(`${config} did not start`);
     await sleep(100);
   }
   return {
