@@ -47,6 +47,7 @@ import { readMemory } from "./run-memory.ts";
 import { conditionScopeOf } from "./run-scope.ts";
 import { type BrowserRecord, RunStorage, ValueTooLarge } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
+import { within } from "./within.ts";
 
 /** While blocks run, an alarm is always set at most this far ahead: if this incarnation dies, the next begins then. */
 const WATCHDOG_MS = 30_000;
@@ -272,7 +273,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (isFinal(this.#run)) await this.#cleanUp();
     else if (this.#browserIdleAt(this.#run) <= this.#deps.clock.now())
       await this.#attend("giving the browser back", this.#restBrowser(this.#run));
-    await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(ALARM_TURN_MS)]);
+    await within(ALARM_TURN_MS, Promise.all([...this.#live.values()].map(({ done }) => done)));
     this.#rearm();
   }
 
@@ -576,7 +577,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   async #giveBackBrowser(run: Run): Promise<void> {
     const browser = this.#browserOf(run);
     const takeLook = async () => {
-      await Promise.race([Promise.all([...this.#live.values()].map(({ done }) => done)), sleep(LAST_LOOK_MS)]);
+      await within(LAST_LOOK_MS, Promise.all([...this.#live.values()].map(({ done }) => done)));
       await this.#evidence.last(run, browser);
     };
     if (run.status !== "canceled") await (this.#lastPage ??= takeLook()); // who cancels wants it back at once
@@ -631,9 +632,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       wake = resolve;
       this.#waiters.add(wake);
     });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await Promise.race([ended, new Promise((resolve) => (timer = setTimeout(resolve, waitMs)))]);
-    clearTimeout(timer);
+    await within(waitMs, ended);
     this.#waiters.delete(wake);
     return this.#run;
   }

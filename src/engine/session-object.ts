@@ -23,6 +23,7 @@ import { AlarmClock } from "./alarm-clock.ts";
 import { acquireBrowser } from "./own-browser.ts";
 import { openBrowser, readTrouble, rememberBrowser, SESSION_KEEP_ALIVE_MS, tidyBrowser } from "./session-browser.ts";
 import { type SessionRecord, SessionStorage } from "./session-storage.ts";
+import { within } from "./within.ts";
 
 /** How often it talks to its browser, well before that idles out; and asks the run that uses it whether it still lives. */
 const PING_MS = SESSION_KEEP_ALIVE_MS / 3;
@@ -452,11 +453,4 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
 /** As which the pool of browsers knows a session. */
 function holderOf({ organizationId, browserSessionId }: BrowserSessionFacts): BrowserHolder {
   return { kind: "browser_session", organizationId, id: browserSessionId };
-}
-
-/** Resolves when the work is done or the time is up. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
 }
