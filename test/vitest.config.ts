@@ -50,6 +50,7 @@ export default defineConfig({
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
           globalSetup: ["test/workers/receiver.ts", "test/workers/mail-receiver.ts", "test/workers/s3-receiver.ts"],
+          testTimeout: 30_000,
         },
       },
       {
