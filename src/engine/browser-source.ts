@@ -4,7 +4,9 @@ import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import type { BrowserSessionId, RunId } from "../domain/id.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
 import type { BrowserSessionObject, Parting } from "../ports/browser-sessions.ts";
-import type { BrowserSlot } from "./own-browser.ts";
+
+/** `asked`: the run may have a place in the line for a browser; `held`: it has a slot, whether or not there is a browser in it. */
+export type BrowserSlot = "asked" | "held";
 
 /** Where a run has its browser from. */
 export interface BrowserSource {

@@ -3,10 +3,7 @@ import type { BrowserMemory } from "../domain/browser-memory.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import type { Browsers } from "../ports/browser.ts";
 import type { BrowserPool, BrowserWish } from "../ports/browser-pool.ts";
-import type { BrowserSource } from "./browser-source.ts";
-
-/** `asked`: the run may have a place in the line for a browser; `held`: it has a slot, whether or not there is a browser in it. */
-export type BrowserSlot = "asked" | "held";
+import type { BrowserSlot, BrowserSource } from "./browser-source.ts";
 
 /** Where a run keeps what it has of the pool between incarnations of its object. */
 export interface BrowserSlotStore {

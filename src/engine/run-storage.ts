@@ -6,7 +6,7 @@ import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts"
 import { replay } from "../domain/run-transition.ts";
 import type { Run, RunEvent, RunFacts } from "../domain/run.ts";
 import type { LargeValues } from "../ports/large-values.ts";
-import type { BrowserSlot } from "./own-browser.ts";
+import type { BrowserSlot } from "./browser-source.ts";
 
 /** Characters of JSON from which on a value is stored outside the journal. A row may have 2 MB. */
 const LARGE = 64_000;
