@@ -103,6 +103,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   try {
     await claimState(state, url, pid);
     await waitUntilHealthy(url, exited, log);
+    await sweepBrowsers(); // again: a service that was killed a moment ago may not have been gone yet
     const admin = connectService(url, { adminToken: secrets.adminToken });
     const seeded = await seedService(admin, { state, ...(options.devApiKey === undefined ? {} : { devApiKey: options.devApiKey }) });
     ready = true;
