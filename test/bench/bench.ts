@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 import { connectService } from "../../src/cli/service-client.ts";
 import { startService } from "../../src/cli/service.ts";
 import { startBare } from "./bare-service.ts";
-import { median, quantile, table, withSpread } from "./statistics.ts";
+import { median, quantile, reportTargets, type Target } from "./statistics.ts";
 import { meanObjectBytes, meanRowsWritten } from "./stored-state.ts";
 
 const { values: options } = parseArgs({
@@ -147,7 +147,7 @@ try {
   note("rows", meanRowsWritten(state, 10));
   note("disk", meanObjectBytes(state, "WorkflowRun", 10) / meanObjectBytes(floor.state, "Floor"));
 
-  const targets: [name: string, label: string, target: (value: number) => boolean, wanted: string][] = [
+  const targets: Target[] = [
     ["W10 p50", "W10 latency p50, ratio", (value) => value <= 1.3, "≤ 1.30, aim 0.90"],
     ["W10 p95", "W10 latency p95, ratio", () => true, ""],
     ["W10 throughput", `W10 runs/s, ${inFlight} in flight, ratio`, (value) => value >= 0.7, "≥ 0.70, aim 1.00"],
@@ -160,13 +160,7 @@ try {
     ["floor per second", "floor, requests/s", () => true, ""],
     ["W10 per second", "W10, runs/s", () => true, ""],
   ];
-  const rows = targets.map(([name, label, reached, wanted]) => {
-    const values = found[name] ?? [];
-    const ok = reached(median(values));
-    if (!ok) process.exitCode = 1;
-    return [label, withSpread(values), wanted, wanted === "" ? "" : ok ? "reached" : "MISSED"];
-  });
-  console.log(`\n${table([["", `median of ${rounds} (spread)`, "target", ""], ...rows])}`);
+  reportTargets(targets, found, rounds);
 } finally {
   slow.closeAllConnections();
   slow.close();

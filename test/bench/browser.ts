@@ -15,7 +15,7 @@ import { connectService } from "../../src/cli/service-client.ts";
 import { startService } from "../../src/cli/service.ts";
 import { startBare } from "./bare-service.ts";
 import { FIELDS, serveOrderSite, TEXTS } from "./order-site.ts";
-import { median, table, withSpread } from "./statistics.ts";
+import { median, reportTargets, type Target } from "./statistics.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -158,7 +158,7 @@ try {
   note("our messages", ours);
   note("messages", ours / theirs);
 
-  const targets: [name: string, label: string, target: (value: number) => boolean, wanted: string][] = [
+  const targets: Target[] = [
     ["warm", "a run on an open browser against puppeteer, warm, ratio", (value) => value <= 1.05, "≤ 1.05, aim 0.85"],
     ["tabs", "4 parallel tabs in one run against 1", (value) => value <= 1.5, "≤ 1.50"],
     ["slow tabs", `the same where each answer of the site takes ${ANSWER_MS} ms`, () => true, ""],
@@ -169,13 +169,7 @@ try {
     ["cold", "a run with a new browser against puppeteer, cold, ratio", () => true, ""],
     ["bare", "puppeteer, warm, ms", () => true, ""],
   ];
-  const rows = targets.map(([name, label, reached, wanted]) => {
-    const values = found[name] ?? [];
-    const ok = reached(median(values));
-    if (!ok) process.exitCode = 1;
-    return [label, withSpread(values), wanted, wanted === "" ? "" : ok ? "reached" : "MISSED"];
-  });
-  console.log(`\n${table([["", `median of ${rounds} (spread)`, "target", ""], ...rows])}`);
+  reportTargets(targets, found, rounds);
   await ask(`/close${place}`);
 } finally {
   site.close();

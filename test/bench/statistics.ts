@@ -26,3 +26,17 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join("\n");
 }
+
+/** What is to be reached; `wanted` says it in words, and is empty for a figure that is only told. */
+export type Target = readonly [name: string, label: string, reached: (value: number) => boolean, wanted: string];
+
+/** Prints the medians of the rounds against what is wanted; a miss makes the process exit with 1. @param found a figure of each round, by name */
+export function reportTargets(targets: readonly Target[], found: Readonly<Record<string, readonly number[]>>, rounds: number): void {
+  const rows = targets.map(([name, label, reached, wanted]) => {
+    const values = found[name] ?? [];
+    const ok = reached(median(values));
+    if (!ok) process.exitCode = 1;
+    return [label, withSpread(values), wanted, wanted === "" ? "" : ok ? "reached" : "MISSED"];
+  });
+  console.log(`\n${table([["", `median of ${rounds} (spread)`, "target", ""], ...rows])}`);
+}
