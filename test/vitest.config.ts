@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { defineConfig } from "vitest/config";
 import { prepareLocalBrowser } from "../src/cli/local-browser.ts";
 import { miniflareBrowser } from "../src/cli/local-browser/miniflare.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 process.env.NODE_EXTRA_CA_CERTS = `${root}test/workers/loopback.pem`; // workerd trusts the mail servers of the tests; read when the next line imports it
@@ -29,6 +30,9 @@ const mailSettings = {
   PILOTFISH_MAIL_FROM: "Service <service@example.test>",
 };
 
+/** Tests await conditions: these only end one that hangs, on a machine that may be busy. */
+const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: PATIENCE_MS, interval: 20 } } };
+
 /** Tests that run inside the Worker's own runtime, against real local bindings. */
 const inWorkerd = (main?: string) =>
   cloudflareTest({
@@ -41,22 +45,23 @@ export default defineConfig({
   test: {
     maxWorkers: 2, // most tests wait for another process: on two cores vitest would run one file at a time
     projects: [
-      { root, test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 60_000 } }, // thousands of random cases, on a machine that may be busy
+      { root, test: { ...patience, name: "unit", include: ["src/**/*.test.ts"] } },
       {
         root,
         plugins: [inWorkerd()],
         test: {
+          ...patience,
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
           globalSetup: ["test/workers/receiver.ts", "test/workers/mail-receiver.ts", "test/workers/s3-receiver.ts"],
-          testTimeout: 30_000,
         },
       },
       {
         root,
         plugins: [inWorkerd("test/faults/worker.ts")],
         test: {
+          ...patience,
           name: "faults",
           include: ["test/faults/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
@@ -67,14 +72,14 @@ export default defineConfig({
         root,
         plugins: [inWorkerd()],
         test: {
+          ...patience,
           name: "browser",
           include: ["test/e2e/browser/**/*.test.ts"],
           setupFiles: ["test/workers/setup.ts"],
           globalSetup: ["test/e2e/browser/pages.ts", "test/e2e/browser/own-chromium.ts"],
-          testTimeout: 30_000,
         },
       },
-      { root, test: { name: "e2e", include: ["test/e2e/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false } },
+      { root, test: { ...patience, name: "e2e", include: ["test/e2e/*.test.ts"], fileParallelism: false } },
     ],
   },
 });

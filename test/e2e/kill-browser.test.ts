@@ -8,7 +8,6 @@ import { type Service, startService } from "../../src/cli/service.ts";
 import { browsersOf, processesIn } from "./browser-processes.ts";
 
 const API_KEY = "key-of-the-browser-kill-test";
-const SOON = { timeout: 20_000 };
 
 interface Block {
   label: string;
@@ -80,7 +79,7 @@ function definition(): object {
 /** Resolves when both slow pages are being waited for. */
 async function startRun(): Promise<string> {
   const { run_id } = await api.call<Run>("POST", "/v1/run/workflows", { workflow_id: workflowId });
-  await expect.poll(() => shop.requests.filter(({ path }) => path.includes("delay_ms")).length, SOON).toBe(2);
+  await expect.poll(() => shop.requests.filter(({ path }) => path.includes("delay_ms")).length).toBe(2);
   return run_id;
 }
 
@@ -90,7 +89,7 @@ async function finish(runId: string): Promise<Run> {
     run = await api.call<Run>("GET", `/v1/runs/${runId}`);
     return run.status !== "running" && run.status !== "queued";
   };
-  await expect.poll(isOver, { timeout: 60_000 }).toBe(true);
+  await expect.poll(isOver).toBe(true);
   return run!;
 }
 
@@ -118,7 +117,7 @@ describe("a run with two browser blocks at work is completed, and no browser pro
     const attempts = Object.fromEntries(timeline.map(({ block }) => [block.label, block.attempt]));
     expect(attempts).toEqual({ sign_in: 1, ropes: 2, lamps: 2 });
     expect(shop.requests.filter(({ method, path }) => method === "POST" && path === "/login")).toHaveLength(1);
-    await expect.poll(() => processesIn(browsers), SOON).toEqual([]);
-    await expect.poll(() => browsersOf(service.pid), SOON).toEqual([]);
+    await expect.poll(() => processesIn(browsers)).toEqual([]);
+    await expect.poll(() => browsersOf(service.pid)).toEqual([]);
   });
 });

@@ -8,6 +8,7 @@ import type { BrowserHolder } from "../../src/domain/browser-queue.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import type { BrowserPool } from "../../src/engine/browser-pool-object.ts";
 import type { PlatformLimits } from "../../src/ports/browser-platform.ts";
+import { eventually } from "../eventually.ts";
 
 const ids = createIds(Date.now);
 const WISH = { keepAliveMs: 60_000, onlyHosts: null };
@@ -94,7 +95,7 @@ describe("the pool of browsers", () => {
       own: [{ holder: { id: "a" }, position: null }, { holder: { id: "b" } }, { holder: { id: "d" }, position: 2, grantedAt: null }],
     });
     await pool.release(holder("a"), a);
-    await vi.waitFor(() => expect(asked).toEqual(["browserFree c"]));
+    await eventually(() => expect(asked).toEqual(["browserFree c"]));
     expect(await pool.position(holder("d"))).toBe(1);
     expect(await pool.acquire(holder("c", "o_2"), WISH)).toMatchObject({ outcome: "acquired" });
   });
@@ -105,7 +106,7 @@ describe("the pool of browsers", () => {
     for (const id of ["gone", "b"]) await pool.acquire(holder(id), WISH);
     replies.set("gone", async () => false);
     await pool.release(holder("a"), a);
-    await vi.waitFor(() => expect(asked).toEqual(["browserFree gone", "browserFree b"]));
+    await eventually(() => expect(asked).toEqual(["browserFree gone", "browserFree b"]));
     expect(await pool.acquire(holder("b"), WISH)).toMatchObject({ outcome: "acquired" });
   });
 
@@ -114,10 +115,10 @@ describe("the pool of browsers", () => {
     const a = await open(pool, "a");
     await pool.acquire(holder("b"), WISH);
     await pool.release(holder("a"), a);
-    await vi.waitFor(() => expect(asked).toEqual(["browserFree b"]));
+    await eventually(() => expect(asked).toEqual(["browserFree b"]));
     await age(pool);
     await runDurableObjectAlarm(pool);
-    await vi.waitFor(() => expect(asked).toEqual(["browserFree b", "browserFree b"]));
+    await eventually(() => expect(asked).toEqual(["browserFree b", "browserFree b"]));
   });
 
   it("opens another in the same slot for a holder whose last one is of no use, and one for two calls at once", async () => {
@@ -126,7 +127,7 @@ describe("the pool of browsers", () => {
     const begun = Promise.withResolvers<string>();
     acquire.mockImplementationOnce(() => begun.promise);
     const asking = [open(pool, "a"), open(pool, "a")];
-    await vi.waitFor(() => expect(acquire).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(acquire).toHaveBeenCalledTimes(2));
     begun.resolve("second");
     const second = "second";
     expect(await Promise.all(asking)).toEqual([second, second]);
@@ -147,7 +148,7 @@ describe("the pool of browsers", () => {
     expect(await pool.acquire(holder("b"), WISH)).toMatchObject({ outcome: "waiting", position: 2 });
     expect(acquire).toHaveBeenCalledTimes(1);
     limits.maxConcurrent = 1;
-    await vi.waitFor(() => expect(asked[0]).toBe("browserFree a"), { timeout: 5_000 });
+    await eventually(() => expect(asked[0]).toBe("browserFree a"));
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(700);
     expect(await pool.acquire(holder("a"), WISH)).toMatchObject({ outcome: "acquired" });
   });
@@ -176,7 +177,7 @@ describe("the pool of browsers", () => {
     const begun = Promise.withResolvers<string>();
     acquire.mockImplementationOnce(() => begun.promise);
     const acquiring = pool.acquire(holder("a"), WISH);
-    await vi.waitFor(() => expect(acquire).toHaveBeenCalled());
+    await eventually(() => expect(acquire).toHaveBeenCalled());
     await pool.release(holder("a"), null);
     running.add("late");
     begun.resolve("late");
@@ -192,7 +193,7 @@ describe("the pool of browsers", () => {
     await evictDurableObject(pool);
     expect(await pool.position(holder("c"))).toBe(2);
     await pool.release(holder("a"), a);
-    await vi.waitFor(() => expect(asked).toEqual(["browserFree b"]));
+    await eventually(() => expect(asked).toEqual(["browserFree b"]));
   });
 
   it("has decided nothing when it could not be written", async () => {
@@ -225,8 +226,8 @@ describe("a lease", () => {
     await age(pool);
     await open(pool, "new");
     await runDurableObjectAlarm(pool);
-    await vi.waitFor(() => expect(asked.toSorted()).toEqual(["wantsBrowser dead", "wantsBrowser live"]));
-    await vi.waitFor(() => expect(closed).toEqual([dead]));
+    await eventually(() => expect(asked.toSorted()).toEqual(["wantsBrowser dead", "wantsBrowser live"]));
+    await eventually(() => expect(closed).toEqual([dead]));
     expect(await pool.describe("o_1")).toMatchObject({ inUse: 2 });
   });
 
@@ -279,6 +280,6 @@ describe("the sweep", () => {
     expect(asked).toEqual([]);
     await age(pool);
     await pool.sweep();
-    await vi.waitFor(() => expect(asked).toEqual(["browserFree b"]));
+    await eventually(() => expect(asked).toEqual(["browserFree b"]));
   });
 });

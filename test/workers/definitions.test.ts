@@ -81,7 +81,7 @@ describe("what GET returns can be posted again, and comes back the same", () => 
   it.each([
     ["JSON", (definition: unknown) => ({ json_definition: definition })],
     ["YAML", (definition: unknown) => ({ yaml_definition: stringify(definition) })],
-  ])("as %s", { timeout: 30_000 }, async (_language, write) => {
+  ])("as %s", async (_language, write) => {
     const tenant = await createTenant();
     const { folder_id } = (await tenant.call("POST", "/v1/folders", { title: "Generated" })).body;
     for (const made of generated) {

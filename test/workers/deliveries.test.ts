@@ -25,6 +25,7 @@ import {
   sweepDeliveries,
 } from "../../src/services/deliveries.ts";
 import { createOrganization } from "../../src/services/organizations.ts";
+import { eventually } from "../eventually.ts";
 import { mailsTo, newAddress } from "./mail-client.ts";
 import type { Answer } from "./receiver.ts";
 import { type Box, openBox } from "./receiver-client.ts";
@@ -116,10 +117,10 @@ describe("deliveries through the real queue", () => {
   it("reach the endpoint once, signed so that the reference receiver accepts them, however often they are recorded", async () => {
     const { delivery, box, webhookSecret } = await pending(throughQueue());
     await recordDeliveries(throughQueue(), [delivery, delivery]);
-    await vi.waitFor(async () => expect(await report(delivery)).toMatchObject({ status: "delivered" }), 5000);
+    await eventually(async () => expect(await report(delivery)).toMatchObject({ status: "delivered" }));
     const marker = newDelivery(delivery.organizationId, box.url);
     await recordDeliveries(throughQueue(), [marker]); // comes through the queue after all messages before it
-    await vi.waitFor(async () => expect(await report(marker)).toMatchObject({ status: "delivered" }), 5000);
+    await eventually(async () => expect(await report(marker)).toMatchObject({ status: "delivered" }));
 
     const [first, second, ...more] = await box.requests();
     expect(more).toEqual([]);
@@ -140,24 +141,18 @@ describe("deliveries through the real queue", () => {
 
   it("come again after a failure, with the same id and a new timestamp", async () => {
     const { delivery, box, webhookSecret } = await pending(throughQueue(), { status: 500, body: "not now" }, { status: 204 });
-    await vi.waitFor(
-      async () =>
-        expect(await report(delivery)).toMatchObject({ attempts: 1, lastStatusCode: 500, lastError: "the endpoint answered 500: not now" }),
-      5000,
+    await eventually(async () =>
+      expect(await report(delivery)).toMatchObject({ attempts: 1, lastStatusCode: 500, lastError: "the endpoint answered 500: not now" }),
     );
-    await vi.waitFor(
-      async () => expect(await report(delivery)).toMatchObject({ status: "delivered", attempts: 2, lastStatusCode: 204, lastError: null }),
-      {
-        timeout: 12_000,
-        interval: 200,
-      },
+    await eventually(async () =>
+      expect(await report(delivery)).toMatchObject({ status: "delivered", attempts: 2, lastStatusCode: 204, lastError: null }),
     );
     const [first, second] = await box.requests();
     expect(second?.headers["webhook-id"]).toBe(first?.headers["webhook-id"]);
     expect(second?.body).toBe(first?.body);
     expect(Number(second?.headers["webhook-timestamp"])).toBeGreaterThanOrEqual(Number(first?.headers["webhook-timestamp"]) + 3);
     for (const request of [first!, second!]) new Webhook(webhookSecret).verify(request.body, request.headers);
-  }, 20_000);
+  });
 
   it("whose message was lost are found by the sweep", async () => {
     const lost = bench({ clock: { now: () => Date.now() - 60 * SECOND } });
@@ -165,7 +160,7 @@ describe("deliveries through the real queue", () => {
     expect(lost.queued).toEqual([{ deliveryId: delivery.deliveryId, delaySeconds: 0 }]);
     expect(await box.requests()).toEqual([]);
     await sweepDeliveries(throughQueue(), Date.now());
-    await vi.waitFor(async () => expect(await report(delivery)).toMatchObject({ status: "delivered" }), 5000);
+    await eventually(async () => expect(await report(delivery)).toMatchObject({ status: "delivered" }));
     expect(await box.requests()).toHaveLength(1);
   });
 });
@@ -176,7 +171,7 @@ describe("an attempt", () => {
     const { delivery, box } = await pending(deps, { hold: "head" });
     const first = deliver(deps, delivery.deliveryId);
     const second = deliver(deps, delivery.deliveryId);
-    await vi.waitFor(async () => expect(await box.requests()).toHaveLength(1));
+    await eventually(async () => expect(await box.requests()).toHaveLength(1));
     expect(await deliver(deps, delivery.deliveryId)).toBeNull(); // while the first is waiting for its answer
     await box.release();
     const results = await Promise.all([first, second]);
@@ -292,7 +287,7 @@ describe("an attempt", () => {
     const { delivery, box } = await pending(deps, { status: 500, bytes: 50_000_000 });
     await deliver(deps, delivery.deliveryId);
     expect((await report(delivery)).lastError).toHaveLength(1024);
-    await vi.waitFor(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
+    await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });
 
   it("is the last when the schedule is used up", async () => {
@@ -548,7 +543,7 @@ describe("over the API", () => {
     const response = await call(`/${delivery.deliveryId}/replay`, "POST");
     expect(response.status).toBe(202);
     expect(await response.json()).toMatchObject({ delivery_id: delivery.deliveryId, status: "pending" });
-    await vi.waitFor(async () => expect(await report(delivery)).toMatchObject({ status: "delivered", attempts: 2 }), 5000);
+    await eventually(async () => expect(await report(delivery)).toMatchObject({ status: "delivered", attempts: 2 }));
     expect(await box.requests()).toHaveLength(2);
   });
 

@@ -1,13 +1,12 @@
 /// <reference types="vite/client" />
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { composeWorker } from "../../src/compose.ts";
+import { eventually } from "../eventually.ts";
 import { type Answer, createTenant, type Tenant } from "./api.ts";
 import type { Answer as ReceiverAnswer } from "./receiver.ts";
 import { type Box, openBox } from "./receiver-client.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const files = import.meta.glob<object>("../../docs/examples/*.json", { eager: true, import: "default" });
 /** By the names of their files, without `.json`. */
@@ -67,7 +66,7 @@ class RunOf {
   }
 
   async reaches(status: string): Promise<void> {
-    await vi.waitFor(async () => expect((await this.read()).status).toBe(status), { timeout: 10_000, interval: 20 });
+    await eventually(async () => expect((await this.read()).status).toBe(status));
   }
 
   async post(verb: string, body?: object): Promise<Answer> {
@@ -106,14 +105,11 @@ function outputsInLoop(output: readonly { output_parameter: { key: string }; out
 const createCaller = (more: { max_concurrent_runs?: number } = {}) => createTenant({ allowed_hosts: ["127.0.0.1"], ...more });
 
 async function received(box: Box, count: number) {
-  return await vi.waitFor(
-    async () => {
-      const requests = await box.requests();
-      expect(requests).toHaveLength(count);
-      return requests;
-    },
-    { timeout: 10_000, interval: 20 },
-  );
+  return await eventually(async () => {
+    const requests = await box.requests();
+    expect(requests).toHaveLength(count);
+    return requests;
+  });
 }
 
 describeExample("conditional-merge", (example) => {
@@ -151,7 +147,7 @@ describeExample("parallel-join", (example) => {
     expect(Object.keys(await run.blocks()).toSorted()).toEqual(["first", "second"]);
     await second.release();
     await received(third, 1);
-    await vi.waitFor(async () => expect((await run.blocks()).third).toMatchObject({ status: "completed" }), 5_000);
+    await eventually(async () => expect((await run.blocks()).third).toMatchObject({ status: "completed" }));
     expect(await run.blocks()).not.toHaveProperty("compare");
     await first.release();
     expect(await run.ended()).toMatchObject({ status: "completed", output: { compare_output: { lowest: 9 } } });
@@ -288,7 +284,7 @@ describeExample("block-timeout", (example) => {
     const run = await example.start(await createCaller(), { price_url: box.url });
     expect(await run.ended()).toMatchObject({ status: "completed", output: { answer_output: { known: false } } });
     expect((await run.blocks()).price).toMatchObject({ status: "failed", attempt: 1 });
-    await vi.waitFor(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]), 5_000);
+    await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });
 });
 
@@ -355,7 +351,7 @@ describeExample("finally-cleanup", (example) => {
     expect((await run.post("cancel")).status).toBe(200);
     expect(await run.ended()).toMatchObject({ status: "canceled" });
     expect(await givenBack(back)).toEqual([{ account: "a-7" }]);
-    await vi.waitFor(async () => expect(await work.requests()).toMatchObject([{ abandoned: true }]), 5_000);
+    await eventually(async () => expect(await work.requests()).toMatchObject([{ abandoned: true }]));
   });
 
   it("gives back when the run was at work for longer than its minute", async () => {
@@ -405,7 +401,7 @@ describeExample("nested-workflow", (example) => {
     const tenant = await createTenant();
     const carrier_workflow = await new Example("approval").save(tenant);
     const run = await startRun(tenant, await saveTrigger(tenant), { carrier_workflow });
-    const child = await vi.waitFor(async () => new RunOf(tenant, requireText((await run.blocks()).child?.block_workflow_run_id)), 5_000);
+    const child = await eventually(async () => new RunOf(tenant, requireText((await run.blocks()).child?.block_workflow_run_id)));
     await child.reaches("paused");
     await run.post("cancel");
     expect((await run.ended()).status).toBe("canceled");

@@ -1,9 +1,10 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createFolders } from "../../src/adapters/d1/folders.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import type { FolderId, OrganizationId } from "../../src/domain/id.ts";
+import { eventually } from "../eventually.ts";
 import { createTenant, definition, nextOf, type Tenant } from "./api.ts";
 
 async function createFolder(tenant: Tenant, title = "Invoices"): Promise<string> {
@@ -227,7 +228,7 @@ describe("deleting a folder", () => {
     const beside = await createWorkflow(tenant, definition("Beside"));
     await tenant.call("PUT", `/v1/workflows/${template}/template?is_template=true`);
     const { run_id } = (await tenant.call("POST", "/v1/run/workflows", { workflow_id: running })).body;
-    await vi.waitFor(async () => expect((await read(tenant, `/v1/runs/${run_id}`)).status).toBe("running"), 5_000);
+    await eventually(async () => expect((await read(tenant, `/v1/runs/${run_id}`)).status).toBe("running"));
 
     const gone = await tenant.call("DELETE", `/v1/folders/${folder}?delete_workflows=true`);
     expect(gone.body).toEqual({ status: "deleted", folder_id: folder, workflows_deleted: 2 });

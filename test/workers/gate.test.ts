@@ -7,6 +7,7 @@ import type { RunId } from "../../src/domain/id.ts";
 import { composeEngine, type EngineDeps } from "../../src/compose.ts";
 import type { OrganizationGate } from "../../src/engine/gate-object.ts";
 import type { RunObject } from "../../src/ports/run-objects.ts";
+import { eventually } from "../eventually.ts";
 
 const ids = createIds(Date.now);
 const LEASE_MS = 120_000;
@@ -85,7 +86,7 @@ describe("the gate", () => {
     expect(await admit(third)).toMatchObject({ position: 2 });
     await gate.release(first);
     await gate.release(first);
-    await vi.waitFor(() => expect(asked).toEqual([`admit ${second}`]));
+    await eventually(() => expect(asked).toEqual([`admit ${second}`]));
     expect(await admit(second)).toEqual({ admitted: true });
     expect(await gate.position(second)).toBeNull();
     expect(await gate.position(third)).toEqual({ position: 1, reason: { type: "limit", limit: 1 } });
@@ -103,10 +104,10 @@ describe("the gate", () => {
     await admit(dead, { limit: 2 });
     await admit(c, { limit: 2 });
     await gate.release(other);
-    await vi.waitFor(() => expect(asked).toEqual([`admit ${dead}`, `admit ${c}`]));
-    await vi.waitFor(async () => expect(await gate.describe()).toEqual({ limit: 2, atWork: 2, waiting: 1 }));
+    await eventually(() => expect(asked).toEqual([`admit ${dead}`, `admit ${c}`]));
+    await eventually(async () => expect(await gate.describe()).toEqual({ limit: 2, atWork: 2, waiting: 1 }));
     await gate.release(a);
-    await vi.waitFor(() => expect(asked.at(-1)).toBe(`admit ${b}`));
+    await eventually(() => expect(asked.at(-1)).toBe(`admit ${b}`));
   });
 
   it("keeps nothing of a run that it rejects", async () => {
@@ -140,7 +141,7 @@ describe("the gate", () => {
     expect(await runsIn(gate)).toEqual([first, second]);
     expect(await gate.describe()).toEqual({ limit: 3, atWork: 1, waiting: 1 });
     await gate.release(first);
-    await vi.waitFor(() => expect(asked).toEqual([`admit ${second}`]));
+    await eventually(() => expect(asked).toEqual([`admit ${second}`]));
   });
 
   it("gives the slots of a raised limit to those who wait, with the next call", async () => {
@@ -149,7 +150,7 @@ describe("the gate", () => {
     const asked = await standInForRuns(gate, existing(second, third));
     for (const runId of [first, second, third]) await admit(runId);
     expect(await admit(fourth, { limit: 3 })).toMatchObject({ admitted: false, position: 1, reason: { type: "limit", limit: 3 } });
-    await vi.waitFor(() => expect(asked).toEqual([`admit ${second}`, `admit ${third}`]));
+    await eventually(() => expect(asked).toEqual([`admit ${second}`, `admit ${third}`]));
     expect(await gate.describe()).toEqual({ limit: 3, atWork: 3, waiting: 1 });
   });
 
@@ -171,10 +172,10 @@ describe("the gate", () => {
     await gate.release(second);
     await forget();
     await gate.release(first);
-    await vi.waitFor(() => expect(asked).toEqual([`admit ${urgent}`]));
+    await eventually(() => expect(asked).toEqual([`admit ${urgent}`]));
     await forget();
     await gate.release(urgent);
-    await vi.waitFor(() => expect(asked.at(-1)).toBe(`admit ${third}`));
+    await eventually(() => expect(asked.at(-1)).toBe(`admit ${third}`));
     expect(await gate.describe()).toEqual({ limit: 1, atWork: 1, waiting: 0 });
   });
 
@@ -214,11 +215,11 @@ describe("the gate", () => {
     const asked = await standInForRuns(gate, new Map(replies));
     for (const runId of [first, other, slow, dead]) await admit(runId, { limit: 2 });
     await gate.release(first);
-    await vi.waitFor(() => expect(asked).toEqual([`admit ${slow}`]));
+    await eventually(() => expect(asked).toEqual([`admit ${slow}`]));
     expect(await admit(slow, { limit: 2 })).toEqual({ admitted: true });
     maySay = true;
     await gate.release(other);
-    await vi.waitFor(async () => expect(await runsIn(gate)).not.toContain(dead));
+    await eventually(async () => expect(await runsIn(gate)).not.toContain(dead));
     expect(await runsIn(gate)).toEqual([slow]);
   });
 
@@ -229,7 +230,7 @@ describe("the gate", () => {
     await standInForRuns(gate, new Map([[second, () => Promise.reject(new Error("no answer"))]]));
     for (const runId of [first, second, third]) await admit(runId);
     await gate.release(first);
-    await vi.waitFor(() => expect(logged).toHaveBeenCalledOnce());
+    await eventually(() => expect(logged).toHaveBeenCalledOnce());
     expect(await runsIn(gate)).toEqual([second, third]);
     expect(await admit(second)).toEqual({ admitted: true });
   });
@@ -243,7 +244,7 @@ describe("a lease", () => {
     for (const runId of [dead, live, next]) await admit(runId, { limit: 2 });
     await age(gate);
     expect(await runDurableObjectAlarm(gate)).toBe(true);
-    await vi.waitFor(() => expect(asked.toSorted()).toEqual([`admit ${next}`, `wake ${dead}`, `wake ${live}`].toSorted()));
+    await eventually(() => expect(asked.toSorted()).toEqual([`admit ${next}`, `wake ${dead}`, `wake ${live}`].toSorted()));
     expect(await gate.describe()).toEqual({ limit: 2, atWork: 2, waiting: 0 });
     expect(await runsIn(gate)).toEqual([live, next]);
   });
@@ -292,8 +293,8 @@ describe("a lease", () => {
       await state.storage.setAlarm(Date.now() + 300);
     });
     await evictDurableObject(gate);
-    await vi.waitFor(() => expect(find.mock.calls).toEqual([[organizationId, dead]]), { timeout: 10_000 });
-    await vi.waitFor(async () => expect(await gate.describe()).toMatchObject({ atWork: 0 }));
+    await eventually(() => expect(find.mock.calls).toEqual([[organizationId, dead]]));
+    await eventually(async () => expect(await gate.describe()).toMatchObject({ atWork: 0 }));
   });
 });
 
@@ -326,7 +327,7 @@ describe("what the gate costs", () => {
     expect(await rowsWrittenBy(gate, (object) => object.release(first))).toBe(0);
   });
 
-  it("stays small with 1,000 runs in the queue, which then go through one after the other, in order", { timeout: 60_000 }, async () => {
+  it("stays small with 1,000 runs in the queue, which then go through one after the other, in order", async () => {
     const { gate, admit } = prepare();
     const [first, ...runs] = newRuns(1_001) as [RunId, ...RunId[]];
     const high = (index: number) => index % 10 === 9;
@@ -346,10 +347,7 @@ describe("what the gate costs", () => {
 
     const find = vi.spyOn((await engineOf(gate)).runs, "get");
     await gate.release(first);
-    await vi.waitFor(async () => expect(await gate.describe()).toEqual({ limit: 1, atWork: 0, waiting: 0 }), {
-      timeout: 50_000,
-      interval: 200,
-    });
+    await eventually(async () => expect(await gate.describe()).toEqual({ limit: 1, atWork: 0, waiting: 0 }));
     const asked = find.mock.calls.map(([, runId]) => runId);
     expect(asked.slice(0, 1_000)).toEqual([...runs.filter((_, index) => high(index)), ...runs.filter((_, index) => !high(index))]);
   });

@@ -1,10 +1,11 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createHttpClient, MAX_RESPONSE_BYTES } from "../../src/adapters/http-client.ts";
 import { httpRequest } from "../../src/blocks/http-request.ts";
 import { contextWith } from "../../src/blocks/testing/context.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import { checkOutboundUrl } from "../../src/domain/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../../src/ports/http.ts";
+import { eventually } from "../eventually.ts";
 import { openBox } from "./receiver-client.ts";
 
 const client = createHttpClient({ fetch, hosts: { allowedHosts: ["127.0.0.1"] } });
@@ -186,14 +187,14 @@ describe("limits", () => {
   it("stops reading an endless answer", async () => {
     const box = await openBox({ bytes: 1e9 });
     await expect(send({ url: box.url })).rejects.toMatchObject({ kind: "too_large" });
-    await vi.waitFor(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
+    await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });
 
   it("keeps only the beginning where that is all that is wanted", async () => {
     const box = await openBox({ body: "begin", bytes: 1e9 });
     const response = await send({ url: box.url, keepBytes: 8 });
     expect(text(response)).toBe("beginxxx");
-    await vi.waitFor(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
+    await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });
 
   it("has the answer when the head is there, where only the beginning of the body is wanted and it stalls", async () => {
@@ -209,17 +210,17 @@ describe("limits", () => {
       kind: "timeout",
       message: `GET ${box.url} was not answered in full within 0.2 s`,
     });
-    await vi.waitFor(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
+    await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });
 
   it.each(["head", "body"] as const)("ends at once when it is aborted while waiting for the %s", async (hold) => {
     const box = await openBox({ hold, body: "begin" });
     const abort = new AbortController();
     const sent = expect(send({ url: box.url, signal: abort.signal })).rejects.toMatchObject({ kind: "aborted" });
-    await vi.waitFor(async () => expect(await box.requests()).toHaveLength(1));
+    await eventually(async () => expect(await box.requests()).toHaveLength(1));
     abort.abort();
     await sent;
-    await vi.waitFor(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
+    await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });
 
   it("does not even begin when it was aborted before", async () => {

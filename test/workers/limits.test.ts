@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createRunObjects } from "../../src/adapters/run-objects.ts";
 import type { OrganizationId, RunId } from "../../src/domain/id.ts";
+import { eventually } from "../eventually.ts";
 import { asAdmin, changeTenant, createTenant, type Answer, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -23,7 +24,7 @@ const read = async (tenant: Tenant, runId: string, seconds = 0) =>
   (await tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: `wait=${seconds}` })).body;
 const cancel = (tenant: Tenant, runId: string) => tenant.call("POST", `/v1/runs/${runId}/cancel`);
 const reaches = (tenant: Tenant, runId: string, status: string) =>
-  vi.waitFor(async () => expect((await read(tenant, runId)).status).toBe(status), 5_000);
+  eventually(async () => expect((await read(tenant, runId)).status).toBe(status));
 const runs = createRunObjects(env.WORKFLOW_RUN);
 const gateOf = ({ organizationId }: Tenant) => env.ORGANIZATION_GATE.get(env.ORGANIZATION_GATE.idFromName(organizationId));
 
@@ -125,7 +126,7 @@ describe("a run over the limit of concurrent runs", () => {
     const tenant = await createTenant({ max_concurrent_runs: 1 });
     const id = await save(tenant, sleeping);
     const first = await startId(tenant, id);
-    await vi.waitFor(async () => expect((await tenant.call("GET", "/v1/runs")).body).toHaveLength(1), 5_000);
+    await eventually(async () => expect((await tenant.call("GET", "/v1/runs")).body).toHaveLength(1));
     const refused = await start(tenant, id, { on_limit: "reject" });
     expect(refused).toMatchObject({
       status: 429,
@@ -143,9 +144,8 @@ describe("a run over the limit of concurrent runs", () => {
     // Another run has come and gone after it in the projection, so that a row of the refused one would be there by now.
     const next = await startId(tenant, id, { on_limit: "reject" });
     await cancel(tenant, next);
-    await vi.waitFor(
-      async () => expect((await tenant.call("GET", "/v1/runs?status=canceled")).body).toMatchObject([{ run_id: next }, { run_id: first }]),
-      5_000,
+    await eventually(async () =>
+      expect((await tenant.call("GET", "/v1/runs?status=canceled")).body).toMatchObject([{ run_id: next }, { run_id: first }]),
     );
     expect((await tenant.call("GET", "/v1/runs")).body).toHaveLength(2);
   });

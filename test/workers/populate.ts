@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 import { createArtifacts } from "../../src/adapters/r2-artifacts.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import { artifactIdOf, type OrganizationId, type RunId } from "../../src/domain/id.ts";
+import { eventually } from "../eventually.ts";
 import type { Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -41,11 +42,11 @@ export async function populate(tenant: Tenant, marker: string, browserSessionId?
       bytes: new TextEncoder().encode(marker),
     },
   );
-  const deliveries = await vi.waitFor(async () => {
+  const deliveries = await eventually(async () => {
     const { body } = await call("GET", `/v1/webhook-deliveries?run_id=${run_id}`);
     expect(body.length).toBeGreaterThan(0);
     return body as { delivery_id: string }[];
-  }, 10_000);
+  });
   const schedule = await call("POST", `/v1/workflows/${workflow_id}/schedules`, { cron_expression: "0 0 1 1 *", name: marker });
   const credential = { name: marker, credential_type: "password", credential: { username: marker, password: marker } };
   const form = new FormData();

@@ -1,6 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../eventually.ts";
 import { createTenant, send, type Tenant } from "./api.ts";
 import { mailsTo, newAddress } from "./mail-client.ts";
 import { openBox } from "./receiver-client.ts";
@@ -179,7 +180,7 @@ describe("a person's decision", () => {
       ["reject", "terminated"],
     ] as const) {
       const { run_id } = await start(tenant, { blocks: [approval, set("after")] });
-      await vi.waitFor(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
+      await eventually(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
       expect((await tenant.call("POST", `/v1/runs/${run_id}/${answer}`)).status).toBe(200);
       expect((await read(tenant, run_id)).body.status).toBe(status);
       expect((await tenant.call("POST", `/v1/runs/${run_id}/${answer}`)).status).toBe(409);
@@ -190,12 +191,12 @@ describe("a person's decision", () => {
     const box = await openBox();
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const { run_id } = await start(tenant, { blocks: [approval] }, { webhook_url: box.url });
-    const paused = await vi.waitFor(async () => {
+    const paused = await eventually(async () => {
       const events = (await box.requests()).map(({ body }) => JSON.parse(body));
       const found = events.find(({ type }) => type === "workflow_run.paused");
       expect(found).toBeDefined();
       return found;
-    }, 5_000);
+    });
     const [question] = paused.waiting_for;
     expect(question).toMatchObject({ block: "approval", instructions: "Is it right?" });
     const path = question.approve.url.replace("https://pilotfish.test", "");
@@ -222,11 +223,11 @@ describe("a question by mail", () => {
     };
     const tenant = await createTenant();
     const { run_id } = await start(tenant, { blocks: [asked] });
-    const mail = await vi.waitFor(async () => {
+    const mail = await eventually(async () => {
       const [received] = await mailsTo(to);
       if (received === undefined) throw new Error("no mail so far");
       return received;
-    }, 5_000);
+    });
     expect(mail.source).toMatch(/^Subject: Order 7\r$/m);
     expect(mail.source).toMatch(/^Reply-To: boss@example\.test\r$/m);
     const text = mail.source.replaceAll(/=\r\n/g, "").replaceAll("=3D", "=");
@@ -244,10 +245,10 @@ describe("a question by mail", () => {
     const to = newAddress("full.test");
     const tenant = await createTenant();
     const { run_id } = await start(tenant, { blocks: [{ ...approval, recipients: [to] }] });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { body } = await tenant.call("GET", `/v1/webhook-deliveries?run_id=${run_id}`);
       expect(body).toMatchObject([{ status: "failed", last_error: expect.stringContaining("552") }]);
-    }, 5_000);
+    });
     expect((await read(tenant, run_id, 0)).body.status).toBe("paused");
     expect((await tenant.call("POST", `/v1/runs/${run_id}/approve`)).status).toBe(200);
     expect((await read(tenant, run_id)).body.status).toBe("completed");
@@ -328,7 +329,7 @@ describe("Skyvern's routes for runs", () => {
     const tenant = await createTenant();
     const { run_id } = await start(tenant, { blocks: [approval("ask"), set("after", "{{ ask_output.approved }}")] });
     const path = `/v1/${word}/runs/${run_id}/continue`;
-    await vi.waitFor(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
+    await eventually(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
     expect((await (await createTenant()).call("POST", path)).status).toBe(404);
     expect(await tenant.call("POST", path)).toMatchObject({ status: 200, body: { run_id } });
     expect((await read(tenant, run_id)).body).toMatchObject({ status: "completed", output: { after_output: { v: true } } });
@@ -347,7 +348,7 @@ describe("Skyvern's routes for runs", () => {
   it("do not guess which of several blocks is approved", async () => {
     const tenant = await createTenant();
     const { run_id } = await start(tenant, { version: 3, blocks: [approval("one"), approval("two")] });
-    await vi.waitFor(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
+    await eventually(async () => expect((await read(tenant, run_id, 0)).body.status).toBe("paused"));
     const answer = await tenant.call("POST", `/v1/workflows/runs/${run_id}/continue`);
     expect(answer).toMatchObject({ status: 409, body: { detail: expect.stringContaining("Several blocks wait") } });
     expect(await blocksOf(tenant, run_id)).toMatchObject([{ status: "waiting" }, { status: "waiting" }]);
@@ -378,7 +379,7 @@ describe("a child run", () => {
     expect(failed).toMatchObject({ status: "failed", failure_reason: expect.stringContaining("is undefined") });
     const sleeping = await save(tenant, { blocks: [wait("w", 3600)] });
     const parent = await start(tenant, { blocks: [{ block_type: "workflow_trigger", label: "sub", workflow_permanent_id: sleeping }] });
-    const childId = await vi.waitFor(async () => {
+    const childId = await eventually(async () => {
       const [block] = await blocksOf(tenant, parent.run_id);
       expect(block.block_workflow_run_id).toMatch(/^wr_/);
       return block.block_workflow_run_id;

@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
+import { eventually } from "../eventually.ts";
 import { asAdmin, createTenant, definition, nextOf, type Answer, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -85,11 +86,11 @@ describe("the history of runs", () => {
     const tenant = await createTenant();
     const workflow_id = await createWorkflow(tenant);
     const { run_id } = await run(tenant, { workflow_id, parameters: { count: 1 } });
-    const items = await vi.waitFor(async () => {
+    const items = await eventually(async () => {
       const { body } = await tenant.call("GET", "/v1/runs?status=completed");
       expect(body).toHaveLength(1);
       return body;
-    }, 5_000);
+    });
     expect(Object.keys(items[0])).toEqual(ITEM_FIELDS);
     expect(items[0]).toMatchObject({ run_id, task_run_type: "workflow_run", title: "Test", workflow_deleted: false, trigger_type: "api" });
     for (const path of ["/v1/agents/runs", "/v1/workflows/runs/", `/v1/agents/${workflow_id}/runs`, `/v1/workflows/${workflow_id}/runs`]) {
@@ -180,10 +181,7 @@ describe("the history of runs", () => {
     };
     const workflow_id = await createWorkflow(tenant, { title: "Codes", workflow_definition: { blocks: [call] } });
     const { run_id } = await run(tenant, { workflow_id });
-    await vi.waitFor(
-      async () => expect(idsIn(await tenant.call("GET", "/v1/agents/runs?error_code=UPSTREAM_DOWN"))).toEqual([run_id]),
-      5_000,
-    );
+    await eventually(async () => expect(idsIn(await tenant.call("GET", "/v1/agents/runs?error_code=UPSTREAM_DOWN"))).toEqual([run_id]));
   });
 
   it("has nothing of other kinds of run", async () => {
@@ -236,7 +234,7 @@ describe("the history of runs", () => {
     const workflow_id = await createWorkflow(owner);
     expect(await owner.call("GET", `/v1/workflows/${workflow_id}/runs`)).toMatchObject({ status: 200, body: [] });
     await run(owner, { workflow_id, parameters: { count: 1 } });
-    await vi.waitFor(async () => expect((await owner.call("GET", `/v1/workflows/${workflow_id}/runs`)).body).toHaveLength(1), 5_000);
+    await eventually(async () => expect((await owner.call("GET", `/v1/workflows/${workflow_id}/runs`)).body).toHaveLength(1));
     for (const id of [workflow_id, "wpid_none", "none"])
       expect((await stranger.call("GET", `/v1/workflows/${id}/runs`)).status, id).toBe(404);
     for (const path of ["/v1/runs", "/v1/agents/runs", `/v1/runs?workflow_permanent_id=${workflow_id}`])
@@ -252,7 +250,7 @@ describe("the older status object", () => {
     const { run_id } = await run(tenant, { workflow_id, parameters: { count: "21" }, webhook_url: box.url, totp_identifier: "me" });
     await tenant.call("POST", `/v1/workflows/${workflow_id}`, { json_definition: definition("Second") });
     const again = (await tenant.call("POST", `/v1/workflows/runs/${run_id}/retry`, undefined, { prefer: "wait=10" })).body;
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { status, body } = await tenant.call("GET", `/v1/workflows/runs/${run_id}`);
       expect([status, Object.keys(body)]).toEqual([200, STATUS_FIELDS]);
       expect(body).toMatchObject({
@@ -270,7 +268,7 @@ describe("the older status object", () => {
         workflow: { workflow_permanent_id: workflow_id, version: 1, title: "Test" },
       });
       expect((await tenant.call("GET", `/v1/agents/runs/${run_id}`)).body).toEqual(body);
-    }, 5_000);
+    });
   });
 
   it("is there for a template's run and for a start that was refused", async () => {

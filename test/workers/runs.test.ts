@@ -1,5 +1,6 @@
 import { exports } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../eventually.ts";
 import { asAdmin, createTenant, definition, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -10,11 +11,11 @@ async function createWorkflow(tenant: Tenant, json: object = definition()): Prom
 const run = (tenant: Tenant, body: object, headers: Record<string, string> = { prefer: "wait=10" }) =>
   tenant.call("POST", "/v1/run/workflows", body, headers);
 const listed = async (tenant: Tenant, runId: string) =>
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const row = (await tenant.call("GET", "/v1/runs")).body.find((item: { run_id: string }) => item.run_id === runId);
     expect(row).toBeDefined();
     return row;
-  }, 5_000);
+  });
 const waiting = { title: "Waits", workflow_definition: { blocks: [{ block_type: "wait", label: "w", wait_sec: 3600 }] } };
 
 /** Skyvern's `WorkflowRunResponse`, every field of it. */
@@ -179,7 +180,7 @@ describe("a run", () => {
     const workflow_id = await createWorkflow(tenant);
     const ids: string[] = [];
     for (let count = 0; count < 3; count++) ids.push((await run(tenant, { workflow_id, parameters: { count } })).body.run_id);
-    await vi.waitFor(async () => expect((await tenant.call("GET", "/v1/runs?status=completed")).body).toHaveLength(3), 5_000);
+    await eventually(async () => expect((await tenant.call("GET", "/v1/runs?status=completed")).body).toHaveLength(3));
     const { body } = await tenant.call("GET", `/v1/runs?workflow_permanent_id=${workflow_id}&page_size=2`);
     expect(body.map((item: { run_id: string }) => item.run_id)).toEqual(ids.toReversed().slice(0, 2));
     expect((await tenant.call("GET", "/v1/runs?status=failed")).body).toEqual([]);
@@ -229,20 +230,20 @@ describe("the webhook of a run", () => {
     const box = await openBox();
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const { body } = await run(tenant, { workflow_id: await createWorkflow(tenant), parameters: { count: 2 }, webhook_url: box.url });
-    const requests = await vi.waitFor(async () => {
+    const requests = await eventually(async () => {
       const seen = await box.requests();
       expect(seen).toHaveLength(2);
       return seen;
-    }, 5_000);
+    });
     const events = requests.map((request) => JSON.parse(request.body)).toSorted((a, b) => b.type.localeCompare(a.type));
     expect(events.map(({ type, status }) => [type, status])).toEqual([
       ["workflow_run.started", "running"],
       ["workflow_run.completed", "completed"],
     ]);
     expect(events[1]).toMatchObject({ run_id: body.run_id, workflow_run_id: body.run_id, outputs: { first_output: { doubled: 4 } } });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const deliveries = (await tenant.call("GET", `/v1/webhook-deliveries?run_id=${body.run_id}`)).body;
       expect(deliveries.map((delivery: { status: string }) => delivery.status)).toEqual(["delivered", "delivered"]);
-    }, 5_000);
+    });
   });
 });

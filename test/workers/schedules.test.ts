@@ -1,13 +1,12 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { composeWorker } from "../../src/compose.ts";
 import { scheduleItemSchema, scheduleResponseSchema } from "../../src/domain/schedule-view-schema.ts";
 import { LATE_MS, runIdOfFiring, SCHEDULE_LIMITS } from "../../src/domain/schedule.ts";
 import { fireSchedules, type FiringDeps } from "../../src/services/schedule-firing.ts";
+import { eventually } from "../eventually.ts";
 import { type Answer, createTenant, definition, send, type Tenant } from "./api.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const HOUR_MS = 3_600_000;
 const worker = composeWorker(env);
@@ -34,11 +33,11 @@ const read = async (tenant: Tenant, one: string) => (await tenant.call("GET", on
 const runsOf = async (tenant: Tenant, workflowId: string) => (await tenant.call("GET", `/v1/workflows/${workflowId}/runs`)).body;
 /** The index hears of runs by a queue. */
 const history = (tenant: Tenant, workflowId: string, count: number) =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     const runs = await runsOf(tenant, workflowId);
     expect(runs).toHaveLength(count);
     return runs;
-  }, 20_000);
+  });
 const endOf = (tenant: Tenant, runId: string) => tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: "wait=20" });
 const iso = (instant: number) => new Date(instant).toISOString();
 
@@ -261,7 +260,7 @@ describe("at its time", () => {
     await worker.scheduled(next + HOUR_MS - 1);
     await history(tenant, workflowId, 1);
     expect(await read(tenant, one)).toMatchObject({ last_fire_at: iso(next) });
-    await vi.waitFor(async () => expect((await worker.deps.gates.get(tenant.organizationId as never).describe()).atWork).toBe(0), 20_000);
+    await eventually(async () => expect((await worker.deps.gates.get(tenant.organizationId as never).describe()).atWork).toBe(0));
   });
 
   it("it starts one run when the service dies between starting it and moving on", async () => {

@@ -2,11 +2,10 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { eventually } from "../eventually.ts";
 import { asAdmin, type Answer, createTenant, type Tenant } from "./api.ts";
 import type { Answer as ReceiverAnswer } from "./receiver.ts";
 import { openBox } from "./receiver-client.ts";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const PASSWORD = 'c0rrect h"rse+battery/stäple';
 const TOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -148,7 +147,7 @@ describe("a block's fields", () => {
     );
     const login = await store(tenant, password());
     const runId = await start(tenant, workflowId, { login });
-    await vi.waitFor(async () => expect(await box.requests()).toHaveLength(1));
+    await eventually(async () => expect(await box.requests()).toHaveLength(1));
     await tenant.call("POST", `/v1/credentials/${login}/delete`);
     await box.release();
     expect((await ended(tenant, runId)).failure_reason).toContain(
@@ -189,7 +188,7 @@ describe("a one-time code that has to come from outside", () => {
     const login = await store(tenant, password({ totp_type: "text", totp_identifier: "ann" }));
     const workflowId = await save(tenant, [input("login")], [block(box.url)]);
     const runId = await start(tenant, workflowId, { login });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [entry] = (await tenant.call("GET", `/v1/runs/${runId}/timeline`)).body;
       expect(entry.block).toMatchObject({ status: "retrying", failure_reason: 'Waiting for a one-time code, sent in for "ann".' });
     });
@@ -339,7 +338,7 @@ describe("no byte that is kept or answered", () => {
     expect([first.status, first.failure_reason]).toEqual(["failed", expect.stringContaining("answered 400")]);
     const { body: again } = await tenant.call("POST", `/v1/runs/${begun.run_id}/retry`, { from_block: "last" });
     expect(await ended(tenant, again.run_id)).toMatchObject({ status: "failed" });
-    await vi.waitFor(async () => expect((await hook.requests()).length).toBeGreaterThanOrEqual(4), { timeout: 15_000 });
+    await eventually(async () => expect((await hook.requests()).length).toBeGreaterThanOrEqual(4));
 
     const [sent] = await good.requests();
     expect(JSON.parse(sent!.body)).toMatchObject({ password: PASSWORD, number: CARD_NUMBER }); // the real values went out

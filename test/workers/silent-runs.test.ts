@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createLog } from "../../src/adapters/log.ts";
@@ -11,10 +11,6 @@ import { createTenant, type Tenant } from "./api.ts";
 
 const deps = { runIndex: createRunIndex(openDatabase(env.DB)), runs: createRunObjects(env.WORKFLOW_RUN), log: createLog("error") };
 const MINUTE_MS = 60_000;
-
-/** Much more than is needed: what is awaited is the condition. */
-vi.setConfig({ testTimeout: 60_000 });
-const patient = { timeout: 30_000 };
 
 /** Asked of the index, since a question to the run itself would wake it. */
 const statusInIndex = async (tenant: Tenant, runId: RunId) =>
@@ -29,7 +25,7 @@ async function sleeper(tenant: Tenant, seconds: number) {
   const definition = { json_definition: { title: "Test", workflow_definition: { blocks } } };
   const { workflow_permanent_id } = (await tenant.call("POST", "/v1/workflows", definition)).body;
   const { run_id } = (await tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow_permanent_id })).body;
-  await expect.poll(() => statusInIndex(tenant, run_id), patient).toBe("running");
+  await expect.poll(() => statusInIndex(tenant, run_id)).toBe("running");
   return { runId: run_id as RunId, object: env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${run_id}`)) };
 }
 
@@ -47,7 +43,7 @@ it("a run that has lost its alarm is woken by the sweep and goes on", async () =
   await strand(object);
   expect(await wakeSilentRuns(deps, Date.now())).toBe(0); // it has not been silent for long
   expect(await wakeSilentRuns(deps, Date.now() + 2 * MINUTE_MS)).toBeGreaterThan(0);
-  await expect.poll(() => statusInIndex(tenant, runId), patient).toBe("completed");
+  await expect.poll(() => statusInIndex(tenant, runId)).toBe("completed");
 });
 
 it("a sleeper stays asleep and gets its alarm back, and a sweep with more than it can wake leaves none out", async () => {

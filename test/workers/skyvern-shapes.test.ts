@@ -4,6 +4,7 @@ import { artifactSchema } from "../../src/domain/artifact-view-schema.ts";
 import { workflowRunStatusSchema } from "../../src/domain/run-list-view-schema.ts";
 import { runSchema } from "../../src/domain/run-view-schema.ts";
 import { timelineEntrySchema } from "../../src/domain/timeline-view-schema.ts";
+import { eventually } from "../eventually.ts";
 import { asAdmin, createTenant, definition, send, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -107,10 +108,10 @@ describe.each(VINTAGES)("the official client that calls $run", ({ base, run, id 
     expect((await call("GET", `/v1/runs/${runId}`)).body).toEqual(started.body);
     expect((await call("GET", `/v1/runs/${runId}/timeline`)).body).toHaveLength(1);
     expect((await call("GET", `/v1/runs/${runId}/artifacts?artifact_type=screenshot&artifact_type=download`)).body).toEqual([]);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const listed = await call("GET", `${base}/${workflowId}/runs?status=completed&status=failed&page=1&page_size=10`);
       expect(listed.body).toMatchObject([{ workflow_run_id: runId, trigger_type: "manual" }]);
-    }, 5_000);
+    });
     expect((await call("POST", `${base}/runs/${runId}/retry`)).status).toBe(200);
     expect((await call("POST", `${base}/${workflowId}`, { yaml_definition: JSON.stringify(definition("Renamed")) })).body.version).toBe(2);
     expect((await call("GET", `${base}/${workflowId}/versions`)).body).toHaveLength(2);
@@ -155,11 +156,11 @@ describe("a run", () => {
     const tenant = await createTenant();
     await start(tenant, await save(tenant, definition()), { parameters: { count: 1 } });
     const first = async (path: string) =>
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const { body } = await tenant.call("GET", path);
         expect(body).toHaveLength(1);
         return body[0];
-      }, 5_000);
+      });
     expect(keysOf(await first("/v1/runs"))).toEqual(sorted(RUN_LIST_ITEM));
     expect(keysOf(await first("/v1/agents/runs"))).toEqual(sorted(WORKFLOW_RUN));
   });

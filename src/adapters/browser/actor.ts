@@ -17,6 +17,9 @@ import { ContextLost, type Tab } from "./tab.ts";
 /** Kept back from the time for waiting in the page, for its answer to arrive in time. */
 const RETURN_MS = 200;
 
+/** A page is not called busy before it has had so much time to answer, however short the time to wait in it. */
+const ANSWER_MS = 1500;
+
 /** Of so many refused parts of a page a message tells. */
 const PARTS_TOLD = 3;
 
@@ -331,8 +334,10 @@ export class Actor {
   }
 
   async #run(place: FramePlace | null, ops: readonly PageOp[], waitMs: number, deadline: Deadline): Promise<RunAnswer> {
-    if (place === null) return this.#renderer.inTime("react", this.#renderer.call("run", [ops, waitMs], deadline));
-    return this.#renderer.inTime("react", this.#renderer.callIn(place, "run", [ops, waitMs], deadline));
+    const patience = deadline.atLeast(ANSWER_MS);
+    const call =
+      place === null ? this.#renderer.call("run", [ops, waitMs], patience) : this.#renderer.callIn(place, "run", [ops, waitMs], patience);
+    return this.#renderer.inTime("react", call);
   }
 
   #refusals(): string {

@@ -24,6 +24,11 @@ export class Deadline {
     return new Deadline(Math.min(timeoutMs, this.remainingMs), this.signal);
   }
 
+  /** The same, but at least `timeoutMs` from now. */
+  atLeast(timeoutMs: number): Deadline {
+    return new Deadline(Math.max(timeoutMs, this.remainingMs), this.signal);
+  }
+
   /**
    * The work's result, if it comes in time. The work itself is not stopped.
    * @throws TimeUp, or the signal's reason at the moment of the abort

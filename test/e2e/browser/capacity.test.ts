@@ -9,12 +9,10 @@ import type { BrowserPool } from "../../../src/engine/browser-pool-object.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { html } from "./harness.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const pool = () => env.BROWSER_POOL.get(env.BROWSER_POOL.idFromName("account"));
 const engineOf = async (): Promise<EngineDeps> => await runInDurableObject(pool(), (object: BrowserPool) => composeEngine(object["env"]));
 const running = async () => (await puppeteer.sessions(env.BROWSER)).map(({ sessionId }) => sessionId);
-const until = async (check: () => Promise<unknown>, expected: unknown) => await expect.poll(check, { timeout: 20_000 }).toEqual(expected);
+const until = async (check: () => Promise<unknown>, expected: unknown) => await expect.poll(check).toEqual(expected);
 
 afterEach(() => {
   vi.restoreAllMocks();

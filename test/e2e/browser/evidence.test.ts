@@ -1,10 +1,9 @@
 import { exports } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, evaluate, html, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
 import { decodePng, type Pixels } from "./png.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const PASSWORD = "c0rrect horse & battery";
 
@@ -20,14 +19,11 @@ async function run(tenant: Tenant, blocks: object[], more: { evidence?: object; 
   expect(workflow.errors ?? []).toEqual([]);
   const start = { workflow_id: workflow.workflow_permanent_id, parameters: more.values ?? {} };
   const { body: ended } = await tenant.call("POST", "/v1/run/workflows", start, { prefer: "wait=60" });
-  const artifacts = await vi.waitFor(
-    async () => {
-      const { body } = await tenant.call("GET", `/v1/runs/${ended.run_id}/artifacts`);
-      if (more.evidence === undefined) expect(body.some((artifact: Artifact) => artifact.artifact_type === "screenshot_final")).toBe(true);
-      return body as Artifact[];
-    },
-    { timeout: 50_000 },
-  );
+  const artifacts = await eventually(async () => {
+    const { body } = await tenant.call("GET", `/v1/runs/${ended.run_id}/artifacts`);
+    if (more.evidence === undefined) expect(body.some((artifact: Artifact) => artifact.artifact_type === "screenshot_final")).toBe(true);
+    return body as Artifact[];
+  });
   const { body: timeline } = await tenant.call("GET", `/v1/runs/${ended.run_id}/timeline`);
   return { run: ended, artifacts, block: timeline[0].block, timeline };
 }
@@ -270,7 +266,7 @@ describe("a screenshot", () => {
       elsewhere: false,
       boxed: true,
     });
-    await vi.waitFor(async () => expect(await evaluate(page, "getComputedStyle(document.getElementById('password')).filter")).toBe("none"));
+    await eventually(async () => expect(await evaluate(page, "getComputedStyle(document.getElementById('password')).filter")).toBe("none"));
     expect(await evaluate(page, "document.body.outerHTML")).toBe(before);
     expect(await evaluate(page, "document.getAnimations().length")).toBe(0);
     expect(await evaluate(page, "[...new Set(window.changes)]")).toEqual(["important style"]); // only where a rule of the page insists

@@ -128,7 +128,7 @@ describe("a frame that cannot be used is told as it is:", () => {
 
   it("covered", async () => {
     await show(page, around(`${frame(SHOWN, htmlOn("other process", PAYMENT))}<div id=veil style="position:fixed;inset:0"></div>`));
-    await expect(perform(page, { do: "click", target: { css: "#tell", frame: "payment" }, timeoutMs: 700 })).rejects.toThrow(
+    await expect(perform(page, { do: "click", target: { css: "#tell", frame: "payment" }, timeoutMs: 2000 })).rejects.toThrow(
       /the frame <iframe id="pay" name="payment"> is covered by <div id="veil">/,
     );
   });

@@ -14,7 +14,7 @@ import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../../s
 export const NEVER = new AbortController().signal;
 
 /** Time enough for everything that is to work, and short enough to see what does not. */
-export const SOON = { timeoutMs: 5000, signal: NEVER };
+export const SOON = { timeoutMs: 20_000, signal: NEVER };
 
 export const browsers: Browsers = createBrowsers(env.BROWSER);
 
@@ -106,7 +106,7 @@ export async function show(page: BrowserPage, markup: string): Promise<void> {
 
 type Undated<T> = T extends PageAction ? Omit<T, "timeoutMs"> & { timeoutMs?: number } : never;
 
-/** Does these actions, each with 5 s unless it says otherwise. */
+/** Does these actions, each with the time of `SOON` unless it says otherwise. */
 export function perform(page: BrowserPage, ...actions: readonly Undated<PageAction>[]): Promise<void> {
   return page.perform(
     actions.map((action) => ({ timeoutMs: SOON.timeoutMs, ...action })),

@@ -1,9 +1,8 @@
 import { exports } from "cloudflare:workers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { html, leaseBrowser, show } from "./harness.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 /** A page that is another in every frame that is painted. */
 const lively = html(
@@ -62,8 +61,8 @@ describe("the live view of a run", () => {
     const { body: link } = await tenant.call("GET", `/v1/runs/${runId}/live/link`);
     const { pathname, search } = new URL(link.live_url);
     const three = await watch(tenant, runId, { path: pathname + search });
-    await vi.waitFor(() => expect(one.frames.length).toBeGreaterThan(6), { timeout: 50_000, interval: 50 });
-    await vi.waitFor(() => expect(three.frames.length).toBeGreaterThan(3), { timeout: 50_000, interval: 50 });
+    await eventually(() => expect(one.frames.length).toBeGreaterThan(6));
+    await eventually(() => expect(three.frames.length).toBeGreaterThan(3));
     for (const { bytes } of one.frames) expect([...bytes.subarray(0, 2)]).toEqual([0xff, 0xd8]); // JPEG
     const gaps = one.frames.slice(1).map(({ at }, index) => at - one.frames[index]!.at);
     const span = one.frames.at(-1)!.at - one.frames[0]!.at;
@@ -89,12 +88,12 @@ describe("the live view of a run", () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const runId = await start(tenant, [{ block_type: "human_interaction", label: "ask" }, opens, looks]);
     const { states, frames, closed } = await watch(tenant, runId);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(states.at(-1)).toMatchObject({ status: "paused", url: null, message: "The run waits, without a browser." }),
     );
     expect(frames).toEqual([]);
     await tenant.call("POST", `/v1/runs/${runId}/approve`);
-    await vi.waitFor(() => expect(frames.length).toBeGreaterThan(0), { timeout: 50_000 });
+    await eventually(() => expect(frames.length).toBeGreaterThan(0));
     await tenant.call("POST", `/v1/runs/${runId}/cancel`);
     await closed;
   });
@@ -148,12 +147,12 @@ describe("a screencast", () => {
     await show(page, "<input id=first type=password>");
     let frames = 0;
     const stop = tab.cast(() => frames++);
-    await vi.waitFor(() => expect(frames).toBeGreaterThan(0), { timeout: 10_000 });
+    await eventually(() => expect(frames).toBeGreaterThan(0));
     expect(await styleOf("first")).toContain("contrast(0)");
     await show(page, "<input id=second type=password><script>setInterval(() => document.title += 'x', 50)</script>");
     expect(await styleOf("second")).toContain("contrast(0)");
     stop();
-    await vi.waitFor(async () => expect(await styleOf("second")).toBe("none"));
+    await eventually(async () => expect(await styleOf("second")).toBe("none"));
     await show(page, "<input id=third type=password>");
     expect(await styleOf("third")).toBe("none");
     const after = frames;

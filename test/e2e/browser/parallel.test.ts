@@ -1,10 +1,8 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html, leaseBrowser, SOON, show, guardBy } from "./harness.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 async function save(tenant: Tenant, definition: object): Promise<string> {
   const created = await tenant.call("POST", "/v1/workflows", { json_definition: { title: "Pages", workflow_definition: definition } });
@@ -130,11 +128,11 @@ describe("iterations that run side by side", () => {
     });
     const { run_id } = (await tenant.call("POST", "/v1/run/workflows", { workflow_id })).body;
     const read = async () => (await tenant.call("GET", `/v1/runs/${run_id}`, undefined, { prefer: "wait=5" })).body;
-    await expect.poll(async () => (await read()).status, { timeout: 20_000 }).toBe("paused");
+    await expect.poll(async () => (await read()).status).toBe("paused");
     const [session] = await puppeteer.sessions(env.BROWSER);
     await expect.poll(() => pagesIn(session!.sessionId)).toBe(1);
     await tenant.call("POST", `/v1/runs/${run_id}/approve`);
-    await expect.poll(async () => (await read()).status, { timeout: 20_000 }).toBe("completed");
+    await expect.poll(async () => (await read()).status).toBe("completed");
     const { output } = await read();
     const seen = (output.each_output as { output_value: { seen: string } }[][]).map((blocks) =>
       blocks.map((block) => block.output_value.seen),

@@ -5,8 +5,6 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html } from "./harness.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const opened: { tenant: Tenant; id: string }[] = [];
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -51,7 +49,7 @@ const waitsFor = (text: string) => ({
   label: "waits",
   steps: [{ action: "wait_for", text, timeout_seconds: 60 }],
 });
-const until = async (check: () => Promise<unknown>, expected: unknown) => await expect.poll(check, { timeout: 15_000 }).toEqual(expected);
+const until = async (check: () => Promise<unknown>, expected: unknown) => await expect.poll(check).toEqual(expected);
 
 const objectOf = (tenant: Tenant, id: string) => env.BROWSER_SESSION.get(env.BROWSER_SESSION.idFromName(`${tenant.organizationId}:${id}`));
 const browsersRunning = async () => (await puppeteer.sessions(env.BROWSER)).map(({ sessionId }) => sessionId);

@@ -1,8 +1,6 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html } from "./harness.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const sessions: { tenant: Tenant; id: string }[] = [];
 afterEach(async () => {
@@ -72,7 +70,7 @@ describe("a browser profile", () => {
     expect([seen(first), first.browser_profile_id]).toEqual([REMEMBERED, profile.browser_profile_id]);
     expect(seen(await run(tenant, workflow))).toEqual(NOTHING);
     await expect
-      .poll(async () => (await tenant.call("GET", `/v1/browser_profiles/${profile.browser_profile_id}/usage`)).body, { timeout: 15_000 })
+      .poll(async () => (await tenant.call("GET", `/v1/browser_profiles/${profile.browser_profile_id}/usage`)).body)
       .toMatchObject({ run_count: 1, workflow_permanent_ids: [workflow] });
   });
 
@@ -87,7 +85,7 @@ describe("a browser profile", () => {
     const first = await open({ generate_browser_profile: true });
     await run(tenant, await save(tenant, LOGS_IN), { browser_session_id: first });
     const make = () => tenant.call("POST", "/v1/browser_profiles", { name: "Of a session", browser_session_id: first });
-    await expect.poll(async () => (await make()).body, { timeout: 15_000 }).toMatchObject({ source: "browser_session", origin_count: 2 });
+    await expect.poll(async () => (await make()).body).toMatchObject({ source: "browser_session", origin_count: 2 });
     const { body: closed } = await tenant.call("POST", `/v1/browser_sessions/${first}/close`);
     expect(closed.browser_profile_id).toMatch(/^bp_/);
     const second = await open({ browser_profile_id: closed.browser_profile_id });

@@ -1,11 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, inject, it, vi } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { createBrowsersAt } from "../../../src/adapters/browser/remote.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, guardBy, html, NEVER, SOON } from "./harness.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const endpoint = inject("chromiumOrigin");
 const TOKEN = "s3cret-token";
@@ -35,7 +33,7 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
   it("has a context of the run's own, which alone is closed when the run ends", async () => {
     const tenant = await newTenant();
     await fetch(`${endpoint}/json/new?${encodeURIComponent(at("/set-cookie?value=owner"))}`, { method: "PUT" });
-    await expect.poll(async () => (await targets()).some(({ url }) => url.includes("owner")), { timeout: 15_000 }).toBe(true);
+    await expect.poll(async () => (await targets()).some(({ url }) => url.includes("owner"))).toBe(true);
     const before = (await targets()).map(({ id }) => id);
     const blocks = [
       goto("looks", at("/cookies")),
@@ -49,7 +47,7 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
     expect(run.status, run.failure_reason).toBe("completed");
     expect(run.output).toMatchObject({ cookies_output: { seen: "" }, title_output: { seen: "Mine" } });
     expect(run.run_request).toMatchObject({ browser_address: `${endpoint}/?***`, cdp_connect_headers: { "x-key": "***" } });
-    await expect.poll(async () => (await targets()).map(({ id }) => id), { timeout: 15_000 }).toEqual(before);
+    await expect.poll(async () => (await targets()).map(({ id }) => id)).toEqual(before);
 
     const object = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${run.run_id}`));
     const kept = await runInDurableObject(object, (_, { storage: { sql } }) => JSON.stringify(sql.exec("SELECT * FROM journal").toArray()));
@@ -66,7 +64,7 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
       const { id } = await opened.json<{ id: string }>();
       const titleOf = async () =>
         (await (await fetch(`${endpoint}/json/list`)).json<{ id: string; title: string }[]>()).find((one) => one.id === id)?.title;
-      await expect.poll(titleOf, { timeout: 15_000 }).toBe("Theirs"); // the run's guard would have refused it
+      await expect.poll(titleOf).toBe("Theirs"); // the run's guard would have refused it
       const tab = await lease.openTab({ tabId: null, state: null, signal: NEVER });
       await expect(tab.page.goto(html("<title>No</title>"), { ...SOON, waitUntil: "load" })).rejects.toThrow("may not be visited");
       await tab.page.goto(at("/list"), { ...SOON, waitUntil: "load" });

@@ -1,10 +1,8 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { createBrowserPlatform } from "../../../src/adapters/browser/platform.ts";
 import { at, browsers, evaluate, hang, html, leaseBrowser, type OneTab, perform, platform, show, SOON, guardBy } from "./harness.ts";
-
-vi.setConfig({ testTimeout: 20_000 }); // browsers start, hang and die here
 
 const WISH = { keepAliveMs: 180_000, onlyHosts: null };
 
@@ -33,7 +31,7 @@ async function kill(sessionId: string): Promise<void> {
   const browser = await puppeteer.connect(env.BROWSER, sessionId);
   const session = await browser.target().createCDPSession();
   void session.send("Browser.crash").catch(() => undefined);
-  await expect.poll(() => isRunning(sessionId), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(sessionId)).toBe(false);
 }
 
 /** Crashes the page, not the browser. */
@@ -84,7 +82,7 @@ describe("a browser that was let go", () => {
     const second = await lease({ sessionId: first.sessionId, tabId: first.tabId });
     expect(second.resumed).toBe(false);
     await expect(goto(second, at("/list"))).resolves.toMatchObject({ status: 200 });
-    await expect.poll(() => tabsOf(first.sessionId), { timeout: 10_000 }).toEqual([second.tabId]);
+    await expect.poll(() => tabsOf(first.sessionId)).toEqual([second.tabId]);
   });
 
   it("has its page replaced when that has gone where it may not", async () => {
@@ -197,7 +195,7 @@ describe("closing", () => {
     await show(first.page, "");
     await hang(first.page);
     await browsers.close(first.sessionId);
-    await expect.poll(() => isRunning(first.sessionId), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(first.sessionId)).toBe(false);
     await expect.poll(() => first.alive).toBe(false);
   });
 
@@ -229,9 +227,9 @@ describe("leasing", () => {
     const abortedAt = Date.now();
     abort.abort(new Error("canceled"));
     await expect(leasing).rejects.toThrow("canceled");
-    expect(Date.now() - abortedAt).toBeLessThan(500);
+    expect(Date.now() - abortedAt).toBeLessThan(5_000);
     const sessionId = await acquired.promise;
-    await expect.poll(() => isRunning(sessionId), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(sessionId)).toBe(false);
   });
 
   it("says when to ask again where the platform names a time", async () => {

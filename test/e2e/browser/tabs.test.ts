@@ -1,12 +1,10 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
 import { createTenant } from "../../workers/api.ts";
 import { at, evaluate, guardBy, html, leaseBrowser, type OneTab, runBlock, show, SOON } from "./harness.ts";
-
-vi.setConfig({ testTimeout: 20_000 });
 
 const opened: OneTab[] = [];
 afterEach(() => Promise.all(opened.splice(0).map((lease) => lease.close())));
@@ -79,7 +77,7 @@ describe("a window that a click opens", () => {
     const one = await lease();
     await show(one.page, opener("for (let i = 0; i < 40; i++) window.open('')"));
     await run(one, click("#go"));
-    await expect.poll(() => pagesIn(one.sessionId), { timeout: 10_000 }).toBe(20);
+    await expect.poll(() => pagesIn(one.sessionId)).toBe(20);
     const { output } = await run(one, { action: "evaluate", script: "document.title", name: "seen" });
     expect(output["seen"]).toBe("Opener");
   });

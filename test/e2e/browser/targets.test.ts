@@ -219,7 +219,7 @@ describe("what cannot be clicked is told as it is:", () => {
     await show(page, "<button>A</button><button>B</button>");
     const before = Date.now();
     await expect(perform(page, { do: "click", target: "button" })).rejects.toThrow("2 elements match");
-    expect(Date.now() - before).toBeLessThan(2000);
+    expect(Date.now() - before).toBeLessThan(10_000);
   });
 });
 
