@@ -14,6 +14,7 @@ interface Isolate {
  * @param pid of the runtime
  */
 export async function collectGarbage(pid: number): Promise<void> {
+  if (process.platform !== "linux") return;
   const isolates = await Promise.all(listeningPorts(pid).map(listIsolates));
   await Promise.all(isolates.flat().map(collectIn));
 }
@@ -51,15 +52,21 @@ function collectIn({ webSocketDebuggerUrl }: Isolate): Promise<void> {
 
 /** The TCP ports of IPv4 at which a process listens, by proc(5). */
 function listeningPorts(pid: number): number[] {
-  try {
-    const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-    const sockets = new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-    const rows = readFileSync(`/proc/${pid}/net/tcp`, "utf8").trim().split("\n").slice(1);
-    return rows
-      .map((row) => row.trim().split(/\s+/))
-      .filter(([, , , state, , , , , , inode]) => state === "0A" && sockets.has(inode))
-      .map(([, address]) => Number.parseInt(address?.split(":")[1] ?? "0", 16));
-  } catch {
-    return [];
-  }
+  const sockets = new Set(socketsOf(pid));
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, "utf8").trim().split("\n").slice(1);
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === "0A" && sockets.has(inode ?? ""))
+    .map(([, address]) => Number.parseInt(address?.split(":")[1] ?? "0", 16));
+}
+
+/** The inodes of a process's sockets. Files come and go while they are read. */
+function socketsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run test:soak`: 500 runs in a row, each with a browser of its own. After each fifth of them the service is left alone for a moment, and
- * what it holds is counted: memory, open files, browsers and their processes. The Workers runtime is made to collect its garbage before that; of
- * the programs around it the memory is the median of what they had after each of the last twenty runs. Exits with 1 when a browser is left, or
+ * what it holds is counted: memory, open files, browsers and their processes. The Workers runtime is made to collect its garbage now and then, so
+ * that its memory is what it holds and not what it has put off; of the programs around it the memory is the median of what they had after each of the last twenty runs. Exits with 1 when a browser is left, or
  * when memory or open files after the last fifth are more than a tenth above those after the first.
  */
 import { randomUUID } from "node:crypto";
@@ -29,6 +29,7 @@ const TIME_LIMIT_MS = 60_000 + FIFTHS * 25_000 + share * FIFTHS * 3_000;
 const REST_MS = 15_000;
 const GROWTH = 1.1;
 const SAMPLED_RUNS = 20;
+const RUNS_BETWEEN_COLLECTIONS = 20;
 
 interface Fifth extends Held {
   /** So many were done at its end. */
@@ -67,6 +68,7 @@ try {
     );
     if (run.status !== "completed") throw new Error(`a run ended wrong: ${run.status}: ${run.failure_reason}`);
   };
+  const collect = () => Promise.all(runtimesOf(service.pid).map(collectGarbage));
 
   const fifths: Fifth[] = [];
   for (let fifth = 1; fifth <= FIFTHS; fifth++) {
@@ -76,10 +78,11 @@ try {
       const startedAt = performance.now();
       await runOnce();
       durations.push(performance.now() - startedAt);
+      if (index % RUNS_BETWEEN_COLLECTIONS === 0) await collect();
       if (index >= share - SAMPLED_RUNS) samples.push(measureMemory(service.pid));
     }
     await sleep(REST_MS);
-    await Promise.all(runtimesOf(service.pid).map(collectGarbage));
+    await collect();
     const { workerd } = measureMemory(service.pid);
     const around = samples.map((memory) => memory.around);
     fifths.push({ runs: fifth * share, durationMs: median(durations), workerd, around, ...countHeld(service.pid) });
