@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PageError, type PageAction } from "../domain/browser.ts";
 import type { Json } from "../domain/json.ts";
-import type { BrowserPage } from "../ports/browser.ts";
+import type { BrowserPage } from "../ports/browser-page.ts";
 import { type Step, timeoutOf } from "./actions/step.ts";
 import { kindOf, onlyReads, stepsSchema } from "./actions/steps.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";
@@ -30,10 +30,10 @@ export const actions = defineBlock({
     ],
   },
   execute(context, { steps }) {
-    return onPage(context, async ({ tabs }) => {
+    return onPage(context, async (first) => {
       const results: Record<string, Json> = {};
       for (let index = 0; index < steps.length;) {
-        const page = tabs.current;
+        const page = first.current;
         if (steps.slice(index).some((step) => kindOf(step).looksAtResponses(step)))
           await page.watchResponses({ timeoutMs: 30_000, signal: context.signal });
         const batch = await locate(steps, index, () => takePageActions(context, steps.slice(index)));
@@ -48,7 +48,7 @@ export const actions = defineBlock({
           index++;
         }
       }
-      return { ...(await tabs.current.where({ timeoutMs: 30_000, signal: context.signal })), ...results };
+      return { ...(await first.current.where({ timeoutMs: 30_000, signal: context.signal })), ...results };
     });
   },
 });

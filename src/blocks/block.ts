@@ -3,7 +3,7 @@ import type { QuestionMail } from "../domain/block-state.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { BlockRole } from "../domain/plan.ts";
 import type { SavedArtifact } from "../ports/artifacts.ts";
-import type { BrowserPage } from "../ports/browser.ts";
+import type { BrowserPage } from "../ports/browser-page.ts";
 import type { HttpClient } from "../ports/http.ts";
 import type { Mailer } from "../ports/mail.ts";
 

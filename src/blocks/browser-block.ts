@@ -1,5 +1,5 @@
 import { BrowserUnavailable, PageError } from "../domain/browser.ts";
-import type { BrowserPage } from "../ports/browser.ts";
+import type { BrowserPage } from "../ports/browser-page.ts";
 import { type BlockContext, BlockError } from "./block.ts";
 
 /**

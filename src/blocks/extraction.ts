@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { browserTargetSchema, describeTarget, type BrowserTarget, type PageFindings } from "../domain/browser.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
-import type { BrowserPage, PageOptions } from "../ports/browser.ts";
+import type { BrowserPage } from "../ports/browser-page.ts";
+import type { PageOptions } from "../ports/page-options.ts";
 import { BlockError, defineBlock } from "./block.ts";
 import { unused } from "../domain/workflow/unused-fields.ts";
 import { AS_LONG_AS_THE_BLOCK_MS, assertPageStatus, onPage } from "./browser-block.ts";

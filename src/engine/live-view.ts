@@ -129,7 +129,7 @@ export class LiveView {
   }
 
   #now(): ReturnType<LiveState> {
-    const url = this.#page?.page.tabs.current.url() ?? null;
+    const url = this.#page?.page.current.url() ?? null;
     return this.#state(url === null ? null : maskUrl(this.#hide(url)));
   }
 

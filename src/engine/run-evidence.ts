@@ -5,7 +5,8 @@ import { toHar } from "../domain/har.ts";
 import { artifactIdOf } from "../domain/id.ts";
 import type { Run } from "../domain/run.ts";
 import type { Artifacts } from "../ports/artifacts.ts";
-import type { BrowserPage, RecordWish } from "../ports/browser.ts";
+import type { RecordWish } from "../ports/browser.ts";
+import type { BrowserPage } from "../ports/browser-page.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Log } from "../ports/log.ts";
@@ -161,7 +162,7 @@ function settingsOf({ facts }: Run): EvidenceSettings {
 /** @returns PNG, or why there is none */
 async function takePicture(page: BrowserPage, timeoutMs: number = PICTURE_MS): Promise<Uint8Array | string> {
   try {
-    return await page.tabs.current.screenshot({ fullPage: false, target: null, timeoutMs, signal: NEVER });
+    return await page.current.screenshot({ fullPage: false, target: null, timeoutMs, signal: NEVER });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -1,5 +1,5 @@
 import type { PageAction } from "../domain/browser.ts";
-import type { BrowserPage } from "../ports/browser.ts";
+import type { BrowserPage } from "../ports/browser-page.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
 /** The same page, which learns of every secret that is put into a field: its pictures do not show that field. So do the tabs beside it. */
@@ -11,7 +11,7 @@ export function hidingSecretInput(page: BrowserPage, mask: SecretMask): BrowserP
   };
   return replacing(page, {
     perform: () => (actions, options) => page.perform(actions.map(known), options),
-    tabs: () => replacing(page.tabs, { current: () => hidingSecretInput(page.tabs.current, mask) }),
+    current: () => hidingSecretInput(page.current, mask),
   });
 }
 

@@ -1,6 +1,6 @@
 import type { CookieFilter, NewCookie, StoredCookie } from "../domain/cookie.ts";
 import type { SettingsChange, TabSettings } from "../domain/tab-settings.ts";
-import type { BrowserPage, PageOptions } from "./browser.ts";
+import type { PageOptions } from "./page-options.ts";
 
 /** What stands around a page: the tabs beside it, its dialogs, its cookies and what is set for it. */
 export interface PageSurroundings {
@@ -24,8 +24,6 @@ export type TabChoice = { readonly index: number } | { readonly url: string } | 
 
 /** The tab that a block's page began as, and those that it, the page or another of them has opened. No other page sees them. */
 export interface PageTabs {
-  /** The page to work on. Changes with the calls below, and when the current tab is closed by its page. */
-  readonly current: BrowserPage;
   list(options: PageOptions): Promise<TabView[]>;
   /** Opens a tab, with what is set for the current one, and makes it the current one. @param url null for an empty page */
   open(url: string | null, options: PageOptions): Promise<{ url: string; status: number | null; title: string } | null>;

@@ -2,7 +2,8 @@ import type { TabSettings } from "../../src/domain/tab-settings.ts";
 import type { TabRecord } from "../../src/domain/evidence.ts";
 import { keyOf } from "../../src/domain/browser-queue.ts";
 import type { BrowserPool } from "../../src/ports/browser-pool.ts";
-import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../src/ports/browser.ts";
+import type { BrowserLease, Browsers, BrowserTab } from "../../src/ports/browser.ts";
+import type { BrowserPage } from "../../src/ports/browser-page.ts";
 
 const EMPTY_RECORD: TabRecord = {
   console: [],
@@ -29,15 +30,12 @@ export function createFakeBrowsers(): FakeBrowsers {
   let performed = 0;
 
   function tabOf(tabs: Map<string, string>, tabId: string, resumed: boolean, isOpen: () => boolean): BrowserTab {
-    const page: Pick<BrowserPage, "url" | "where" | "goto" | "perform" | "screenshot"> & {
-      tabs: { readonly current: BrowserPage };
+    const page: Pick<BrowserPage, "current" | "url" | "where" | "goto" | "perform" | "screenshot"> & {
       settings: { readonly now: TabSettings };
     } = {
       settings: { now: {} },
-      tabs: {
-        get current() {
-          return page as BrowserPage; // see below
-        },
+      get current() {
+        return page as BrowserPage; // see below
       },
       url: () => tabs.get(tabId) ?? "",
       where: async () => ({ url: tabs.get(tabId) ?? "", title: "" }),

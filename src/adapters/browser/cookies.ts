@@ -1,7 +1,7 @@
 import type { CDPSession, CookieParam } from "@cloudflare/puppeteer";
 import { PageError } from "../../domain/browser.ts";
 import { type CookieFilter, expiryOf, isMeant, type NewCookie, type StoredCookie } from "../../domain/cookie.ts";
-import type { PageOptions } from "../../ports/browser.ts";
+import type { PageOptions } from "../../ports/page-options.ts";
 import type { PageCookies } from "../../ports/page-surroundings.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import type { Tab } from "./tab.ts";

@@ -1,5 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import type { PageOptions } from "../../ports/browser.ts";
+import type { PageOptions } from "../../ports/page-options.ts";
 import type { PageDialogs, SeenDialog } from "../../ports/page-surroundings.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import type { Emulation } from "./emulation.ts";

@@ -1,7 +1,6 @@
 import { type BrowserTarget, framesOf, type PageFindings, type PageQuery } from "../../domain/browser.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Frames } from "./frames.ts";
-import type { Renderer } from "./renderer.ts";
+import type { PageParts } from "./page-parts.ts";
 import { ContextLost } from "./tab.ts";
 
 /** What is to be read from one document. */
@@ -30,8 +29,7 @@ export function byFrames(query: PageQuery): PartialQuery[] {
  * @throws PageError when the frame does not come, TimeUp
  */
 export async function readInFrame(
-  frames: Frames,
-  renderer: Renderer,
+  { frames, library }: PageParts,
   path: readonly BrowserTarget[],
   query: PageQuery,
   { changed, waitMs, deadline }: { readonly changed: boolean; readonly waitMs: () => number; readonly deadline: Deadline },
@@ -41,7 +39,7 @@ export async function readInFrame(
     const place = isRequired ? await frames.enter(path, deadline.atMost(waitMs())) : await frames.find(path, deadline);
     if (place === null) return emptyFindings(query);
     try {
-      return await renderer.callIn(place, "read", [query, changed, waitMs()], deadline);
+      return await library.callIn(place, "read", [query, changed, waitMs()], deadline);
     } catch (error) {
       if (!(error instanceof ContextLost)) throw error; // otherwise the frame has another document now
     }

@@ -2,8 +2,11 @@ import type { CDPSession } from "@cloudflare/puppeteer";
 import { type BrowserTarget, describeTarget, isAddressPattern, PageError } from "../../domain/browser.ts";
 import { type Deadline, TimeUp } from "./deadline.ts";
 import { matchesGlob } from "./glob.ts";
+import type { FrameTree } from "./frame-tree.ts";
 import type { Box } from "./in-page/protocol.ts";
-import { type Place, type Renderer, toScript, WORLD } from "./renderer.ts";
+import type { Library } from "./library.ts";
+import { type Place, toScript, WORLD } from "./place.ts";
+import type { Renderer } from "./renderer.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
 /** A document inside the page, and the element that shows it in the document around it. */
@@ -12,11 +15,6 @@ export interface FramePlace extends Place {
   readonly frameId: string;
   /** Of the element, in the library's world around it. */
   readonly elementId: string;
-}
-
-interface FrameTree {
-  readonly frame: { readonly id: string; readonly url: string; readonly urlFragment?: string };
-  readonly childFrames?: readonly FrameTree[];
 }
 
 /** No frame fits so far. */
@@ -29,12 +27,14 @@ class NoFrame extends Error {}
 export class Frames {
   readonly #tab: Tab;
   readonly #renderer: Renderer;
+  readonly #library: Library;
   /** Of frames in other processes, by the frame's id, which is also that of their target. */
   readonly #sessions = new Map<string, CDPSession>();
 
-  constructor(tab: Tab, renderer: Renderer) {
+  constructor(tab: Tab, renderer: Renderer, library: Library) {
     this.#tab = tab;
     this.#renderer = renderer;
+    this.#library = library;
   }
 
   /**
@@ -47,7 +47,7 @@ export class Frames {
     try {
       for (let pause = 10; ; pause = Math.min(100, pause * 2)) {
         try {
-          return await this.look(path, deadline);
+          return await this.#look(path, deadline);
         } catch (error) {
           if (!(error instanceof NoFrame || error instanceof ContextLost)) throw error;
           if (error instanceof NoFrame) seen = error.message;
@@ -63,7 +63,7 @@ export class Frames {
   /** @returns null when one of the frames is not there just now */
   async find(path: readonly BrowserTarget[], deadline: Deadline): Promise<FramePlace | null> {
     try {
-      return await this.look(path, deadline);
+      return await this.#look(path, deadline);
     } catch (error) {
       if (error instanceof NoFrame || error instanceof ContextLost) return null;
       throw error;
@@ -118,8 +118,8 @@ export class Frames {
   }
 
   /** @throws NoFrame, ContextLost, TimeUp, PageError */
-  async look(path: readonly BrowserTarget[], deadline: Deadline): Promise<FramePlace> {
-    let place: Place | FramePlace = await this.#renderer.enterPage(deadline);
+  async #look(path: readonly BrowserTarget[], deadline: Deadline): Promise<FramePlace> {
+    let place: Place | FramePlace = await this.#library.enterPage(deadline);
     for (const frame of path) place = await this.#step(place, frame, deadline);
     return place as FramePlace; // the path is not empty
   }
@@ -139,7 +139,7 @@ export class Frames {
   }
 
   async #elementByTarget(around: Place, frame: BrowserTarget, deadline: Deadline): Promise<string> {
-    const { objectId, value } = await this.#renderer.askLibrary(around, `pilotfish.frame(${toScript(frame)})`, deadline, false);
+    const { objectId, value } = await this.#library.ask(around, `pilotfish.frame(${toScript(frame)})`, deadline, false);
     if (objectId === undefined) throw new NoFrame(`frame ${describeTarget(frame)}: ${String(value)}`);
     return objectId;
   }
@@ -165,7 +165,7 @@ export class Frames {
       );
     }
     const { backendNodeId } = await ask(around.cdp.send("DOM.getFrameOwner", { frameId: match.id }));
-    await this.#renderer.askLibrary(around, "0", deadline, true); // the library has to be there
+    await this.#library.ask(around, "0", deadline, true); // the library has to be there
     const { object } = await ask(around.cdp.send("DOM.resolveNode", { backendNodeId, executionContextId: around.contextId }));
     if (object.objectId === undefined) throw new ContextLost("the frame is gone");
     return object.objectId;

@@ -1,17 +1,13 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
 import { originOf } from "../../domain/browser-memory.ts";
 import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
+import { type FrameTree, framesOfTree } from "./frame-tree.ts";
 import { headersOf, LoginAnswers, patternsOf } from "./request-settings.ts";
 import type { TabSettings } from "../../domain/tab-settings.ts";
 import type { Tab } from "./tab.ts";
 
 export type PausedRequest = CDPEvents["Fetch.requestPaused"];
 export type DownloadBegun = CDPEvents["Browser.downloadWillBegin"];
-
-interface FrameTree {
-  readonly frame: { readonly id: string };
-  readonly childFrames?: readonly FrameTree[];
-}
 
 /**
  * Looks at the answer to a document request, by way of the session that has paused it.
@@ -80,13 +76,12 @@ export class Guard {
    * Has a tab's network refuse WebSockets, in the page and its frames; those of workers and of windows that the page opens are not covered. A
    * browser that knows no such rules goes without.
    */
-  async refuseSockets({ cdp }: Tab): Promise<void> {
+  async refuseSockets(tab: Tab): Promise<void> {
     const matchedNetworkConditions = this.#rules.refusedSockets.map((urlPattern) => ({ urlPattern, ...OFFLINE }));
     if (matchedNetworkConditions.length === 0) return;
     // The command is younger than the types of the library.
-    const send = cdp.send.bind(cdp) as (method: string, params: object) => Promise<unknown>;
-    const noBodies = { maxTotalBufferSize: 0, maxResourceBufferSize: 0 };
-    cdp.send("Network.enable", noBodies).catch(() => undefined); // the rules hold only while it is enabled
+    const send = tab.cdp.send.bind(tab.cdp) as (method: string, params: object) => Promise<unknown>;
+    tab.hearRequests().catch(() => undefined); // the rules hold only while it does; it may be gone
     await send("Network.emulateNetworkConditionsByRule", { offline: true, matchedNetworkConditions }).catch(() => undefined);
   }
 
@@ -105,33 +100,33 @@ export class Guard {
   }
 
   async #decide(paused: PausedRequest): Promise<void> {
-    const { requestId, frameId, request, responseStatusCode, responseErrorReason } = paused;
+    const { requestId, frameId, resourceType, request, responseStatusCode, responseErrorReason } = paused;
+    if (responseStatusCode !== undefined || responseErrorReason !== undefined) return this.#decideOnAnswer(paused);
     const tab = this.#tabOf(frameId);
-    if (responseStatusCode !== undefined || responseErrorReason !== undefined) {
-      const concerned = tab === undefined ? await this.#openerOf(frameId) : tab.concernedByAnswers(); // a link to a file may open a window for it
-      const isDealtWith = (await concerned?.onResponse?.(paused, this.#browser)) ?? false;
-      if (!isDealtWith) await this.#browser.send("Fetch.continueRequest", { requestId });
-      return;
-    }
-    const isDocument = paused.resourceType === "Document";
+    const isDocument = resourceType === "Document";
     const refusal = isDocument || /^https?:/.test(request.url) ? this.check(request.url) : null;
-    if (refusal !== null && !isDocument) {
-      tab?.refusePart(refusal);
-      await this.#browser.send("Fetch.failRequest", { requestId, errorReason: "BlockedByClient" });
+    if (refusal !== null) {
+      if (isDocument) tab?.refuse(frameId, refusal);
+      else tab?.refusePart(refusal);
+      const errorReason = isDocument ? "Aborted" : "BlockedByClient"; // aborted, the page stays where it is
+      await this.#browser.send("Fetch.failRequest", { requestId, errorReason });
       return;
     }
-    if (refusal === null) {
+    if (isDocument) {
       const origin = originOf(request.url);
-      if (paused.resourceType === "Document") {
-        if (origin !== null) this.visited.add(origin);
-        tab?.letThrough(frameId);
-      }
-      const headers = tab === undefined ? null : headersOf(tab.settings(), request);
-      await this.#browser.send("Fetch.continueRequest", { requestId, ...(headers === null ? {} : { headers }) });
-    } else {
-      tab?.refuse(frameId, refusal);
-      await this.#browser.send("Fetch.failRequest", { requestId, errorReason: "Aborted" }); // the page stays where it is
+      if (origin !== null) this.visited.add(origin);
+      tab?.letThrough(frameId);
     }
+    const headers = tab === undefined ? null : headersOf(tab.settings(), request);
+    await this.#browser.send("Fetch.continueRequest", { requestId, ...(headers === null ? {} : { headers }) });
+  }
+
+  async #decideOnAnswer(paused: PausedRequest): Promise<void> {
+    const { requestId, frameId } = paused;
+    const tab = this.#tabOf(frameId);
+    const concerned = tab === undefined ? await this.#openerOf(frameId) : tab.concernedByAnswers(); // a link to a file may open a window for it
+    const isDealtWith = (await concerned?.onResponse?.(paused, this.#browser)) ?? false;
+    if (!isDealtWith) await this.#browser.send("Fetch.continueRequest", { requestId });
   }
 
   /** The tab that has opened the window with this main frame. */
@@ -171,9 +166,8 @@ export class TabGuard {
   }
 
   /** The frames that are there already. */
-  know({ frame, childFrames = [] }: FrameTree): void {
-    this.frames.add(frame.id);
-    for (const child of childFrames) this.know(child);
+  know(tree: FrameTree): void {
+    for (const { id } of framesOfTree(tree)) this.frames.add(id);
   }
 
   check(url: string): Refusal | null {

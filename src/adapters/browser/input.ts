@@ -1,6 +1,6 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import type { KeyModifier, Press } from "../../domain/browser.ts";
-import type { KeyPress } from "./keys.ts";
+import type { Press } from "../../domain/browser.ts";
+import { type KeyPress, MODIFIERS } from "./keys.ts";
 
 interface Point {
   readonly x: number;
@@ -10,15 +10,12 @@ interface Point {
 /** So many keys are under way at once. */
 const KEYS_AT_ONCE = 100;
 
-/** CDP's bits of the modifier keys. */
-const MODIFIER_BITS = { Alt: 1, Control: 2, Meta: 4, Shift: 8 } as const satisfies Record<KeyModifier, number>;
-
 /**
  * Moves the pointer there, presses and releases. All that travels together: it is handled in its order anyway.
  * @returns when the page has handled it
  */
 export async function clickAt(cdp: CDPSession, { x, y }: Point, { button, count, modifiers: held }: Press): Promise<void> {
-  const modifiers = held.reduce((bits, modifier) => bits | MODIFIER_BITS[modifier], 0);
+  const modifiers = held.reduce((bits, modifier) => bits | MODIFIERS[modifier], 0);
   const events = [cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, modifiers })];
   for (let clickCount = 1; clickCount <= count; clickCount++) {
     for (const type of ["mousePressed", "mouseReleased"] as const)

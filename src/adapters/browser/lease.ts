@@ -6,7 +6,7 @@ import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.t
 import { readCookies, restoreCookies } from "./checkpoint.ts";
 import { Deadline } from "./deadline.ts";
 import { Guard } from "./guard.ts";
-import type { Ground } from "./open-tab.ts";
+import { type Ground, throwNotOpened } from "./open-tab.ts";
 import { readOriginStorage, writeOriginStorage } from "./origin-storage.ts";
 import { TabGroup } from "./tab-group.ts";
 import { TabSessions } from "./tab-sessions.ts";
@@ -59,7 +59,12 @@ export class Lease implements BrowserLease {
     if (connection === undefined) throw new PageError("the connection to the browser was lost", { errorClass: "temporary" });
     const guard = new Guard(root, options.guard);
     const groups = new Set<TabGroup>();
-    const sessions = new TabSessions(root, (target) => [...groups].some((group) => group.notice(target)));
+    const sessions = new TabSessions(root, {
+      onWindow: (target) => [...groups].some((group) => group.notice(target)),
+      onGone: (targetId) => {
+        for (const group of groups) group.forget(targetId);
+      },
+    });
     await deadline.wait(Promise.all([guard.enable(), sessions.enable()]));
     const lease = new Lease({ browser, root, connection, guard, sessions }, groups, options);
     if (!options.resumed) lease.#spareTarget = await deadline.wait(lease.#findSpare());
@@ -164,7 +169,8 @@ export class Lease implements BrowserLease {
     const spare = this.#spareTarget;
     this.#spareTarget = null;
     if (spare !== null) return spare;
-    return (await deadline.wait(this.#ground.connection.send("Target.createTarget", { url: "about:blank" }))).targetId;
+    const created = this.#ground.connection.send("Target.createTarget", { url: "about:blank" });
+    return (await deadline.wait(created).catch(throwNotOpened)).targetId;
   }
 
   async #findSpare(): Promise<string | null> {

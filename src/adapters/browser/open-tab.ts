@@ -2,7 +2,6 @@ import type { Browser, CDPSession } from "@cloudflare/puppeteer";
 import { PageError, type TabState } from "../../domain/browser.ts";
 import type { TabSettings } from "../../domain/tab-settings.ts";
 import type { BrowserTab, RecordWish } from "../../ports/browser.ts";
-import type { PageTabs } from "../../ports/page-surroundings.ts";
 import { storageScript } from "./checkpoint.ts";
 import { BrowserCookies } from "./cookies.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
@@ -10,12 +9,11 @@ import { answerDialogs, type DialogLog } from "./dialogs.ts";
 import { Emulation } from "./emulation.ts";
 import type { Guard, TabGuard } from "./guard.ts";
 import { Navigation } from "./navigation.ts";
-import { CdpPage } from "./page.ts";
+import { CdpPage, type Surroundings } from "./page.ts";
+import { partsOf } from "./page-parts.ts";
 import { Recorder } from "./recorder.ts";
-import { Renderer } from "./renderer.ts";
 import { Screencast } from "./screencast.ts";
 import { letRun, type TabSessions } from "./tab-sessions.ts";
-import { SecretFields } from "./secret-fields.ts";
 import { type Connection, Tab } from "./tab.ts";
 
 /** A checkpoint is taken between blocks: a page that is busy does not hold up the run for longer. */
@@ -41,15 +39,12 @@ export interface Ground {
 }
 
 /** How a tab is begun with. */
-export interface TabBeginning {
-  /** Was it there before (true), or is it new? */
-  readonly resumed: boolean;
-  /** Has a page opened it, to go somewhere? */
-  readonly isWindow: boolean;
+export interface TabBeginning extends Pick<Surroundings, "current" | "tabs"> {
+  /** Is it new and empty, was it there before, or has a page just opened it, to go somewhere? */
+  readonly origin: "new" | "resumed" | "window";
   readonly settings: TabSettings;
   readonly record: RecordWish;
   readonly opener: OpenTab | null;
-  readonly tabs: PageTabs;
   readonly dialogs: DialogLog;
 }
 
@@ -97,8 +92,8 @@ export class OpenTab {
    */
   static async attach(ground: Ground, targetId: string, beginning: TabBeginning, deadline: Deadline): Promise<OpenTab> {
     const { browser, root, connection, guard, sessions } = ground;
-    const { resumed, isWindow, settings, record, opener, tabs, dialogs } = beginning;
-    const tab = new Tab(targetId, await deadline.wait(sessions.of(targetId)), browser);
+    const { origin, settings, record, opener, current, tabs, dialogs } = beginning;
+    const tab = new Tab(targetId, await deadline.wait(sessions.of(targetId)).catch(throwNotOpened), browser);
     const watched = guard.follow(tab);
     void guard.refuseSockets(tab); // it is there before what is sent to the tab later
     const emulation = new Emulation(tab, browser, root, settings, () => guard.watch());
@@ -106,15 +101,13 @@ export class OpenTab {
     watched.opener = opener === null ? null : opener.#watched;
     try {
       const recorder = new Recorder(tab, record);
-      const navigation = await prepare(tab, watched, emulation, recorder, { dialogs, isWindow }, deadline);
-      const refusal = resumed && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
+      const navigation = await prepare(tab, watched, emulation, recorder, { dialogs, isWindow: origin === "window" }, deadline);
+      const refusal = origin !== "new" && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
       const cookies = new BrowserCookies(tab, root);
-      const renderer = new Renderer(tab, navigation);
-      const secrets = new SecretFields(tab, renderer, navigation);
-      const around = { tabs, dialogs, cookies, settings: emulation };
-      const page = new CdpPage(tab, navigation, watched, { renderer, secrets }, around);
-      const screencast = new Screencast(tab, secrets);
+      const parts = partsOf(tab, navigation, watched);
+      const page = new CdpPage(parts, { current, tabs, dialogs, cookies, settings: emulation });
+      const screencast = new Screencast(tab, parts.secrets);
       return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener });
     } catch (error) {
       await closeTarget(tab, connection);
@@ -196,6 +189,10 @@ export class OpenTab {
   }
 }
 
+export function throwNotOpened(error: unknown): never {
+  throw error instanceof TimeUp ? new PageError("a tab did not open in time", { errorClass: "temporary", cause: error }) : error;
+}
+
 /** Closes a tab. A page that is busy for ever does not close: its process is ended then. */
 async function closeTarget(tab: Tab, connection: Connection): Promise<void> {
   if (tab.gone !== null) return;
@@ -214,7 +211,7 @@ async function prepare(
   watched: TabGuard,
   emulation: Emulation,
   recorder: Recorder,
-  { dialogs, isWindow }: Pick<TabBeginning, "dialogs" | "isWindow">,
+  { dialogs, isWindow }: { readonly dialogs: DialogLog; readonly isWindow: boolean },
   deadline: Deadline,
 ): Promise<Navigation> {
   const { cdp } = tab;

@@ -1,3 +1,5 @@
+import { type FrameTree, framesOfTree } from "./frame-tree.ts";
+
 /** A message of CDP, as far as it is looked at. */
 interface CdpMessage {
   id?: number;
@@ -102,7 +104,7 @@ export class OwnContext {
       return JSON.stringify({ ...message, result: { ...result, targetInfos } });
     }
     if (Array.isArray(result.browserContextIds)) return JSON.stringify({ ...message, result: { browserContextIds: [this.#contextId] } });
-    if (result.frameTree !== undefined) this.#know(result.frameTree as FrameTree);
+    if (result.frameTree !== undefined) for (const { id } of framesOfTree(result.frameTree as FrameTree)) this.#frames.add(id);
     return text;
   }
 
@@ -113,17 +115,7 @@ export class OwnContext {
     return true;
   }
 
-  #know({ frame, childFrames = [] }: FrameTree): void {
-    this.#frames.add(frame.id);
-    for (const child of childFrames) this.#know(child);
-  }
-
   #say(method: string, params: object, sessionId: string | undefined): string {
     return JSON.stringify({ id: this.#nextId++, method, params, ...(sessionId === undefined ? {} : { sessionId }) });
   }
-}
-
-interface FrameTree {
-  readonly frame: { readonly id: string };
-  readonly childFrames?: readonly FrameTree[];
 }

@@ -58,9 +58,8 @@ export class Recorder implements TabRecorder {
   /** Begins to listen. The answers need not be waited for: what is sent to the tab later comes later. */
   async enable(): Promise<void> {
     const { cdp } = this.#tab;
-    const noBodies = { maxTotalBufferSize: 0, maxResourceBufferSize: 0 };
     await Promise.all([
-      this.#wish.requests ? cdp.send("Network.enable", noBodies) : undefined,
+      this.#wish.requests ? this.#tab.hearRequests() : undefined,
       this.#wish.console === "always" ? cdp.send("Runtime.enable") : undefined,
     ]);
   }

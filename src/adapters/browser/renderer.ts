@@ -1,13 +1,9 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
 import { PageError } from "../../domain/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
-import type { PageLibrary } from "./in-page/protocol.ts";
-import { LIBRARY_SOURCE } from "./in-page/source.js";
 import type { Navigation } from "./navigation.ts";
+import type { Place } from "./place.ts";
 import { ContextLost, GONE_WITH_SESSION, type Tab } from "./tab.ts";
-
-/** The isolated world of the library: it shares the document with the page's scripts and nothing else. */
-export const WORLD = "pilotfish";
 
 /** A page that is silent for this long is interrupted. */
 const INTERRUPT_MS = 700;
@@ -19,30 +15,15 @@ const MAX_INTERRUPTED = 4;
 const MANY = 8;
 const LATELY_MS = 1000;
 
-/** The library's place in one document: the session that leads there, and its world. */
-export interface Place {
-  readonly cdp: CDPSession;
-  readonly contextId: number;
-}
-
-/** The library's place in the page itself. */
-interface World extends Place {
-  readonly loaderId: string;
-  hasLibrary: boolean;
-}
-
-/** What stands for the library's answer where it is not there yet. */
-const NO_LIBRARY = "no library";
-
 /**
- * What runs the page and has to answer for it: the library in whichever document is there, and a main thread that the page's scripts may keep
- * busy for ever. Whoever gives up on an answer leaves the page able to answer the next question.
+ * What runs the page and has to answer for it: a main thread that the page's scripts may keep busy for ever. Whoever gives up on an answer leaves
+ * the page able to answer the next question.
  */
 export class Renderer {
   readonly #tab: Tab;
   readonly #navigation: Navigation;
-  #world: World | null = null;
   #recovery: Promise<void> = Promise.resolve();
+  #onGivenUp: (asked: Place | null) => void = () => undefined;
   /** When the page opened its last dialogs and began, by itself, to go elsewhere. */
   #unrest: number[] = [];
 
@@ -52,55 +33,6 @@ export class Renderer {
     const note = () => void (this.#unrest = [...this.#unrest, Date.now()].slice(-MANY));
     tab.cdp.on("Page.javascriptDialogOpening", note);
     tab.cdp.on("Page.frameRequestedNavigation", ({ frameId }) => frameId === tab.id && note());
-  }
-
-  /**
-   * Calls the library, in the next document when this one goes away meanwhile.
-   * @throws TimeUp, or PageError for a target that can never match
-   */
-  call<M extends keyof PageLibrary>(method: M, args: Parameters<PageLibrary[M]>, deadline: Deadline): Promise<Answer<M>> {
-    return this.#call(method, args, deadline, (work) => this.ask(work, deadline));
-  }
-
-  /** The same, but a page that is busy is left alone. */
-  callGently<M extends keyof PageLibrary>(method: M, args: Parameters<PageLibrary[M]>, deadline: Deadline): Promise<Answer<M>> {
-    return this.#call(method, args, deadline, (work) => this.#tab.wait(work, deadline));
-  }
-
-  /**
-   * Calls the library in one document inside the page.
-   * @throws TimeUp, ContextLost when the document is gone, or PageError for a target that can never match
-   */
-  async callIn<M extends keyof PageLibrary>(
-    place: Place,
-    method: M,
-    args: Parameters<PageLibrary[M]>,
-    deadline: Deadline,
-  ): Promise<Answer<M>> {
-    return (await this.askLibrary(place, callOf(method, args), deadline, true)).value as Answer<M>;
-  }
-
-  /**
-   * What an expression that uses the library comes to.
-   * @param byValue otherwise an object is given by its id
-   */
-  async askLibrary(place: Place, expression: string, deadline: Deadline, byValue: boolean): Promise<RemoteAnswer> {
-    await deadline.wait(this.#recovery);
-    const evaluate = async (text: string) =>
-      valueIn(
-        await this.askIn(
-          place,
-          place.cdp.send("Runtime.evaluate", { expression: text, contextId: place.contextId, awaitPromise: true, returnByValue: byValue }),
-          deadline,
-        ),
-      );
-    const answer = await evaluate(`Object.hasOwn(globalThis, "pilotfish") ? ${expression} : ${JSON.stringify(NO_LIBRARY)}`);
-    return answer.value === NO_LIBRARY ? await evaluate(LIBRARY_SOURCE + expression) : answer;
-  }
-
-  /** The library's place in the page itself, for what is asked there about a frame. */
-  enterPage(deadline: Deadline): Promise<Place> {
-    return this.#enterWorld((work) => this.ask(work, deadline));
   }
 
   /**
@@ -125,9 +57,19 @@ export class Renderer {
     }
   }
 
+  /** Is told when an answer was given up on, and that the page reacts again: what was asked must not act later. */
+  onGivenUp(listener: (asked: Place | null) => void): void {
+    this.#onGivenUp = listener;
+  }
+
+  /** Waits until nothing is left of what was given up on. */
+  async recovered(deadline: Deadline): Promise<void> {
+    await deadline.wait(this.#recovery);
+  }
+
   /** Makes a page answer that may be busy. */
   async free(deadline: Deadline): Promise<void> {
-    await deadline.wait(this.#recovery);
+    await this.recovered(deadline);
     await deadline.wait(this.#interrupt());
   }
 
@@ -136,7 +78,7 @@ export class Renderer {
    * @param to the address that the tab is about to go to
    */
   async leave(to: string, deadline: Deadline): Promise<void> {
-    await deadline.wait(this.#recovery);
+    await this.recovered(deadline);
     const staysHere = to.includes("#") && withoutFragment(to) === withoutFragment(this.#navigation.url);
     if (this.#navigation.isUnderWay || (this.#navigation.isLoading && !staysHere)) this.#stopLoading();
     if (this.#isRestless || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.#silence(deadline));
@@ -158,50 +100,11 @@ export class Renderer {
     }
   }
 
-  async #call<M extends keyof PageLibrary>(
-    method: M,
-    args: Parameters<PageLibrary[M]>,
-    deadline: Deadline,
-    ask: <T>(work: Promise<T>) => Promise<T>,
-  ): Promise<Answer<M>> {
-    await deadline.wait(this.#recovery);
-    for (;;) {
-      try {
-        const world = await this.#enterWorld(ask);
-        const call = callOf(method, args);
-        const options = { contextId: world.contextId, awaitPromise: true, returnByValue: true };
-        const expression = world.hasLibrary ? call : LIBRARY_SOURCE + call;
-        const evaluation = await ask(this.#tab.cdp.send("Runtime.evaluate", { expression, ...options }));
-        world.hasLibrary = true;
-        return valueIn(evaluation).value as Answer<M>;
-      } catch (error) {
-        if (!(error instanceof ContextLost)) throw error;
-        this.#world = null;
-        await deadline.pause(20); // the next document is there in a moment
-      }
-    }
-  }
-
-  async #enterWorld(ask: <T>(work: Promise<T>) => Promise<T>): Promise<World> {
-    const { loaderId } = this.#navigation;
-    if (this.#world?.loaderId !== loaderId) {
-      const created = this.#tab.cdp.send("Page.createIsolatedWorld", { frameId: this.#tab.id, worldName: WORLD });
-      const { executionContextId } = await ask(created);
-      this.#world = { cdp: this.#tab.cdp, loaderId, contextId: executionContextId, hasLibrary: false };
-    }
-    return this.#world;
-  }
-
   /** Ends what was given up on: it must not act later. Never throws. */
   async #recover(asked: Place | null): Promise<void> {
     await this.#interrupt();
     if (asked !== null && asked.cdp !== this.#tab.cdp) await this.#endScripts(asked.cdp);
-    const places = [asked, this.#world?.hasLibrary === true ? this.#world : null];
-    for (const place of places) {
-      if (place === null || this.#tab.gone !== null) continue;
-      const cancel = { expression: 'Object.hasOwn(globalThis, "pilotfish") && pilotfish.cancel()', contextId: place.contextId };
-      place.cdp.send("Runtime.evaluate", cancel).catch(() => undefined); // the document is gone, and what waited in it
-    }
+    if (this.#tab.gone === null) this.#onGivenUp(asked);
   }
 
   /** Ends a navigation or a script that keeps the page from answering; gives the tab up when even that does not help. Never throws. */
@@ -270,30 +173,6 @@ export class Renderer {
   }
 }
 
-/** CDP's answer to an evaluation, as far as it matters here. */
-interface Evaluated {
-  readonly result: RemoteAnswer;
-  readonly exceptionDetails?: { readonly text: string; readonly exception?: { readonly description?: string } };
-}
-
-interface RemoteAnswer {
-  readonly value?: unknown;
-  readonly objectId?: string;
-}
-
-/** @throws PageError for a target that can never match; any other error of the library is a bug */
-function valueIn({ result, exceptionDetails }: Evaluated): RemoteAnswer {
-  if (exceptionDetails === undefined) return result;
-  const text = exceptionDetails.exception?.description ?? exceptionDetails.text;
-  const badTarget = /^BadTarget: (.*)$/m.exec(text)?.[1];
-  if (badTarget !== undefined) throw new PageError(badTarget, { errorClass: "block" });
-  throw new Error(`the library threw in the page: ${text}`);
-}
-
-function callOf(method: keyof PageLibrary, args: readonly unknown[]): string {
-  return `pilotfish.${method}(...${toScript(args)})`;
-}
-
 /** For a session that may end while its tab goes on. */
 async function withoutSessionLoss<T>(work: Promise<T>): Promise<T> {
   try {
@@ -304,13 +183,6 @@ async function withoutSessionLoss<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-export type Answer<M extends keyof PageLibrary> = Awaited<ReturnType<PageLibrary[M]>>;
-
 function withoutFragment(url: string): string {
   return url.split("#", 1)[0]!;
-}
-
-/** A value as JavaScript: JSON to be parsed there, so that a key `__proto__` stays a key. */
-export function toScript(value: unknown): string {
-  return `JSON.parse(${JSON.stringify(JSON.stringify(value))})`;
 }

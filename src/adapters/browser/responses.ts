@@ -43,7 +43,7 @@ export class Responses {
     cdp.on("Network.requestWillBeSent", (event) => this.#sent(event));
     cdp.on("Network.responseReceived", ({ requestId, response }) => this.#answered(requestId, response));
     cdp.on("Network.loadingFailed", ({ requestId }) => this.#methods.delete(requestId));
-    await this.#tab.wait(cdp.send("Network.enable", { maxTotalBufferSize: 0, maxResourceBufferSize: 0 }), deadline);
+    await this.#tab.wait(this.#tab.hearRequests(), deadline);
   }
 
   /** A step begins that may ask for something: what was answered before is not meant. */

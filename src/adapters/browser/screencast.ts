@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { Deadline } from "./deadline.ts";
 import { LIBRARY_SOURCE } from "./in-page/source.js";
-import { WORLD } from "./renderer.ts";
+import { WORLD } from "./place.ts";
 import type { SecretFields } from "./secret-fields.ts";
 import type { Tab } from "./tab.ts";
 

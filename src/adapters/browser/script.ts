@@ -1,8 +1,11 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
 import { PageError } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { Deadline } from "./deadline.ts";
-import { type Renderer, toScript } from "./renderer.ts";
+import { type Deadline, TimeUp } from "./deadline.ts";
+import type { PageParts } from "./page-parts.ts";
+import { toScript } from "./place.ts";
+import type { Renderer } from "./renderer.ts";
+import { ContextLost } from "./tab.ts";
 
 /**
  * Runs a caller's script in the page's own world, as the browser's console would: statements with `await`, and the value of the last. In a
@@ -23,11 +26,34 @@ export async function runScript(cdp: CDPSession, renderer: Renderer, script: str
 }
 
 /**
+ * Waits until a script's value, or that of the function it gives, holds. Asks again and again, in the document that is there: nothing is left
+ * behind in the page.
+ * @throws PageError with what it gave last
+ */
+export async function waitForScript({ tab, renderer, navigation }: PageParts, script: string, deadline: Deadline): Promise<void> {
+  let seen = "the page did not answer";
+  try {
+    for (let pause = 20; ; pause = Math.min(200, pause * 2)) {
+      const answer = await testScript(tab.cdp, renderer, script, deadline).catch((error: unknown) => {
+        if (error instanceof ContextLost) return { holds: false, seen: "the page went to another document" };
+        throw error;
+      });
+      if (answer.holds) return;
+      seen = answer.seen;
+      await deadline.pause(pause);
+    }
+  } catch (error) {
+    if (!(error instanceof TimeUp)) throw error;
+    throw new PageError(`${seen} on ${navigation.url}`, { errorClass: "block", cause: error });
+  }
+}
+
+/**
  * Does a script's value hold, or that of the function it gives?
  * @returns otherwise what it gave instead, in words
  * @throws TimeUp; ContextLost when the document went away
  */
-export async function testScript(
+async function testScript(
   cdp: CDPSession,
   renderer: Renderer,
   script: string,

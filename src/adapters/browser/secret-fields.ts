@@ -1,7 +1,9 @@
 import { Deadline } from "./deadline.ts";
+import { framesOfTree } from "./frame-tree.ts";
 import { LIBRARY_SOURCE } from "./in-page/source.js";
+import type { Library } from "./library.ts";
 import type { Navigation } from "./navigation.ts";
-import { type Renderer, WORLD } from "./renderer.ts";
+import { WORLD } from "./place.ts";
 import { ContextLost, type Tab } from "./tab.ts";
 
 /** A page that is busy afterwards is not waited for. */
@@ -15,20 +17,15 @@ const HIDE_IN_FRAME = `(() => {
 })()`;
 const SHOW_IN_FRAME = "globalThis.pilotfish?.showSecrets()";
 
-interface FrameTree {
-  readonly frame: { readonly id: string };
-  readonly childFrames?: readonly FrameTree[];
-}
-
 /** Fields of a page whose content no picture may show, in all of its frames. */
 export class SecretFields {
   readonly #tab: Tab;
-  readonly #renderer: Renderer;
+  readonly #library: Library;
   readonly #navigation: Navigation;
 
-  constructor(tab: Tab, renderer: Renderer, navigation: Navigation) {
+  constructor(tab: Tab, library: Library, navigation: Navigation) {
     this.#tab = tab;
-    this.#renderer = renderer;
+    this.#library = library;
     this.#navigation = navigation;
   }
 
@@ -62,18 +59,18 @@ export class SecretFields {
    */
   async hide(deadline: Deadline, { gently = false }: { gently?: boolean } = {}): Promise<boolean> {
     const { hasFrames, foreign: outermost } = gently
-      ? await this.#renderer.callGently("hideSecrets", [], deadline)
-      : await this.#renderer.call("hideSecrets", [], deadline);
+      ? await this.#library.callGently("hideSecrets", [], deadline)
+      : await this.#library.call("hideSecrets", [], deadline);
     if (!hasFrames) return false;
     const counts = (await this.#tab.wait(this.#inFrames(HIDE_IN_FRAME), deadline)).map(Number).filter((count) => count >= 0);
     const foreign = counts.reduce((sum, count) => sum + count, outermost);
-    if (counts.length < foreign) await this.#renderer.callGently("coverFrames", [], deadline);
+    if (counts.length < foreign) await this.#library.callGently("coverFrames", [], deadline);
     return true;
   }
 
   /** Makes them readable again, where `hide` or a document at its beginning has hidden them. */
   async show({ hasFrames }: { hasFrames: boolean }): Promise<void> {
-    await this.#renderer.callGently("showSecrets", [], new Deadline(SHOW_MS));
+    await this.#library.callGently("showSecrets", [], new Deadline(SHOW_MS));
     if (hasFrames) await this.#tab.wait(this.#inFrames(SHOW_IN_FRAME), new Deadline(SHOW_MS));
   }
 
@@ -85,11 +82,11 @@ export class SecretFields {
       const { executionContextId: contextId } = await cdp.send("Page.createIsolatedWorld", { frameId, worldName: WORLD });
       return (await cdp.send("Runtime.evaluate", { expression, contextId, returnByValue: true })).result.value;
     };
-    const answers = await Promise.allSettled(framesInside(frameTree).map(evaluate));
+    const answers = await Promise.allSettled(
+      framesOfTree(frameTree)
+        .slice(1)
+        .map(({ id }) => evaluate(id)),
+    );
     return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
   }
-}
-
-function framesInside({ childFrames = [] }: FrameTree): string[] {
-  return childFrames.flatMap((child) => [child.frame.id, ...framesInside(child)]);
 }

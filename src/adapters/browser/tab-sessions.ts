@@ -2,6 +2,13 @@ import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
 
 export type TargetInfo = CDPEvents["Target.targetCreated"]["targetInfo"];
 
+/** Who is told of tabs. */
+export interface TabListener {
+  /** A page has opened it. @returns will it let it run, or close it? Others run at once */
+  onWindow(target: TargetInfo): boolean;
+  onGone(targetId: string): void;
+}
+
 /**
  * The sessions of the browser's tabs. Chromium attaches to every tab as it appears, also to a window that a page opens, and lets it do nothing
  * before `letRun`: so what is set for a window is in force before its first request and its first script.
@@ -10,17 +17,20 @@ export class TabSessions {
   readonly #root: CDPSession;
   readonly #sessions = new Map<string, PromiseWithResolvers<CDPSession>>();
 
-  /** @param onWindow is told of every tab that a page has opened. @returns does it let it run? Others run at once */
-  constructor(root: CDPSession, onWindow: (target: TargetInfo) => boolean) {
+  constructor(root: CDPSession, listener: TabListener) {
     this.#root = root;
     root.on("Target.attachedToTarget", ({ sessionId, targetInfo, waitingForDebugger }) => {
       const session = root.connection()?.session(sessionId);
       if (session === undefined || session === null) return; // the connection is over
       this.#entry(targetInfo.targetId).resolve(session);
-      const isTaken = targetInfo.openerId !== undefined && onWindow(targetInfo);
+      const isTaken = targetInfo.openerId !== undefined && listener.onWindow(targetInfo);
       if (!isTaken && waitingForDebugger) letRun(session).catch(() => undefined); // it is closed already
     });
-    root.on("Target.detachedFromTarget", ({ targetId }) => targetId !== undefined && this.#sessions.delete(targetId));
+    root.on("Target.detachedFromTarget", ({ targetId }) => {
+      if (targetId === undefined) return;
+      this.#sessions.delete(targetId);
+      listener.onGone(targetId);
+    });
   }
 
   /** Begins with it; also attaches to the tabs that are there. */

@@ -30,6 +30,7 @@ export class Tab {
   #isClosed = false;
   readonly #lost = Promise.withResolvers<never>();
   readonly #whenGone: (() => void)[] = [];
+  #hearing: Promise<void> | null = null;
 
   constructor(id: string, cdp: CDPSession, browser: Browser) {
     this.id = id;
@@ -51,6 +52,11 @@ export class Tab {
       connection?.off("Target.targetCrashed", crashed);
       connection?.off("Target.targetDestroyed", destroyed);
     });
+  }
+
+  /** Has the browser tell of the tab's requests (`Network`), without their bodies. It is told to once, whoever asks. */
+  hearRequests(): Promise<void> {
+    return (this.#hearing ??= this.cdp.send("Network.enable", { maxTotalBufferSize: 0, maxResourceBufferSize: 0 }));
   }
 
   /** Calls back once, when the tab is gone. */

@@ -1,19 +1,20 @@
 import { PageError } from "../../domain/browser.ts";
-import type { PageOptions } from "../../ports/browser.ts";
+import type { PageOptions } from "../../ports/page-options.ts";
 import type { PageStorage, StorageKind } from "../../ports/page-surroundings.ts";
 import { Deadline } from "./deadline.ts";
-import type { Renderer } from "./renderer.ts";
+import type { PageParts } from "./page-parts.ts";
 
 /** `localStorage` and `sessionStorage` of the document that a page shows. */
 export class WebStorage implements PageStorage {
-  readonly #renderer: Renderer;
+  readonly #parts: Pick<PageParts, "renderer" | "library">;
 
-  constructor(renderer: Renderer) {
-    this.#renderer = renderer;
+  constructor(parts: Pick<PageParts, "renderer" | "library">) {
+    this.#parts = parts;
   }
 
   async get(kind: StorageKind, { timeoutMs, signal }: PageOptions): Promise<Record<string, string>> {
-    const found = await this.#renderer.inTime("tell its storage", this.#renderer.call("storage", [], new Deadline(timeoutMs, signal)));
+    const { renderer, library } = this.#parts;
+    const found = await renderer.inTime("tell its storage", library.call("storage", [], new Deadline(timeoutMs, signal)));
     if (found === null) throw noStorage();
     return found[kind];
   }
@@ -32,8 +33,9 @@ export class WebStorage implements PageStorage {
     entries: Readonly<Record<string, string>>,
     { timeoutMs, signal }: PageOptions,
   ): Promise<void> {
-    const call = this.#renderer.call("changeStorage", [kind, removed, entries], new Deadline(timeoutMs, signal));
-    const fault = await this.#renderer.inTime("change its storage", call);
+    const { renderer, library } = this.#parts;
+    const call = library.call("changeStorage", [kind, removed, entries], new Deadline(timeoutMs, signal));
+    const fault = await renderer.inTime("change its storage", call);
     if (fault === "none") throw noStorage();
     if (fault !== null) throw new PageError(`the page's storage does not take this: ${fault}`, { errorClass: "block" });
   }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type BrowserTarget, browserTargetSchema, describeTarget, type PageAction } from "../../domain/browser.ts";
 import type { Json } from "../../domain/json.ts";
-import type { BrowserPage, PageOptions } from "../../ports/browser.ts";
+import type { BrowserPage } from "../../ports/browser-page.ts";
+import type { PageOptions } from "../../ports/page-options.ts";
 import type { BlockContext } from "../block.ts";
 
 /** What every step has. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show } from "./harness.ts";
 
 let lease: OneTab;

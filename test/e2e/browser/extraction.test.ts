@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { extraction } from "../../../src/blocks/extraction.ts";
 import { screenshot } from "../../../src/blocks/screenshot.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { type OneTab, at, leaseBrowser, NEVER, runBlock, show, SOON } from "./harness.ts";
 
 let lease: OneTab;

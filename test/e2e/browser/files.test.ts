@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fileDownload } from "../../../src/blocks/file-download.ts";
 import { printPage } from "../../../src/blocks/print-page.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show, guardBy } from "./harness.ts";
 
 let lease: OneTab;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { BrowserTarget } from "../../../src/domain/browser.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { type FrameSite, type OneTab, evaluate, frame, htmlOn, leaseBrowser, perform, runBlock, show, SOON } from "./harness.ts";
 
 let lease: OneTab;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browserGuard } from "../../../src/domain/outbound-patterns.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { at, evaluate, html, leaseBrowser, type OneTab, perform, show, SOON } from "./harness.ts";
 
 // The site is at 127.0.0.1, which is allowed here; under the name `localhost` it is a private host that is not.

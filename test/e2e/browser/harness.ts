@@ -8,7 +8,8 @@ import { contextWith } from "../../../src/blocks/testing/context.ts";
 import type { Cookies, PageAction, PageState } from "../../../src/domain/browser.ts";
 import type { BrowserGuard } from "../../../src/domain/outbound-patterns.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserLease, BrowserPage, Browsers, BrowserTab } from "../../../src/ports/browser.ts";
+import type { BrowserLease, Browsers, BrowserTab } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 
 /** A signal that never aborts. */
 export const NEVER = new AbortController().signal;

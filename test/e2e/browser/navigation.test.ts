@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gotoUrl } from "../../../src/blocks/goto-url.ts";
 import type { Fault } from "../../../src/domain/error.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { type OneTab, at, evaluate, hang, html, leaseBrowser, NEVER, perform, runBlock, show, SOON, guardBy } from "./harness.ts";
 
 /** The guard of these tests: nobody may go to the pages under `/status`. */

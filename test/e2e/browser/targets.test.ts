@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BrowserTarget } from "../../../src/domain/browser.ts";
-import type { BrowserPage } from "../../../src/ports/browser.ts";
+import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { type OneTab, evaluate, leaseBrowser, perform, show, SOON } from "./harness.ts";
 
 let lease: OneTab;
