@@ -36,6 +36,9 @@ const NO_HOSTS: HostPolicy = { allowedHosts: [] };
 /** What could not be done is tried again after this long. */
 const RETRY_MS = 10_000;
 
+/** How long closing waits for the profile that was asked for; later ones are found in the session. */
+const PROFILE_WAIT_MS = 3_000;
+
 /** What its browser remembered is kept so long after its end, to make a profile of it. */
 const REMEMBERED_MS = 24 * 60 * 60 * 1000;
 
@@ -52,6 +55,8 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   #work: Promise<unknown> = Promise.resolve();
   /** Resolves when a run has let go of the browser, or waits no more. */
   #left = Promise.withResolvers<void>();
+  /** The index is being told. */
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -78,7 +83,10 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
 
   async close(): Promise<BrowserSessionFacts | null> {
     if (this.#storage.record === null) return null;
-    await this.#finish("completed");
+    const windingUp = this.#end("completed");
+    this.ctx.waitUntil(windingUp);
+    await this.#telling; // it is not among those that are open any more
+    if (this.#owesProfile(this.#storage.record)) await within(PROFILE_WAIT_MS, windingUp);
     return this.#facts();
   }
 
@@ -97,7 +105,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   async remember(): Promise<{ readonly runId: RunId | null } | null> {
     const { record } = this.#storage;
     if (record === null) return null;
-    if (record.occupancy.runId === null && record.facts.completedAt === null) await this.#inTurn(() => this.#remember());
+    if (record.occupancy.runId === null) await this.#inTurn(() => this.#remember()); // after what is at work on its end
     return { runId: record.occupancy.runId };
   }
 
@@ -159,9 +167,9 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (record === null) return;
     this.#alarm.wakeBy(this.#deps.clock.now() + PING_MS); // first, so that whatever happens below it wakes again
     try {
-      if (record.facts.completedAt === null && this.#deps.clock.now() >= sessionEndsAt(record.facts)) await this.#finish("timeout");
+      if (record.facts.completedAt === null && this.#deps.clock.now() >= sessionEndsAt(record.facts)) await this.#end("timeout");
       else if (record.facts.completedAt === null) await this.#lookAfter();
-      else await this.#inTurn(() => this.#clearUp(record.facts.completedAt ?? 0));
+      else await this.#inTurn(() => this.#windUp());
       await this.#tell();
     } catch (error) {
       this.#deps.log.error("looking after a browser session failed; it is repeated", error, this.#fields());
@@ -215,22 +223,22 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     }
   }
 
-  /** The end: final at once, then the browser is ended, whoever uses it. */
-  async #finish(status: Extract<SessionStatus, "completed" | "timeout">): Promise<void> {
+  /**
+   * The end: final at once. What the browser remembers is taken down then, unless a run is at work on it, and it is ended, whoever uses it.
+   * @returns when that is done, or is left to the alarm
+   */
+  async #end(status: Extract<SessionStatus, "completed" | "timeout">): Promise<void> {
     const { record } = this.#storage;
-    if (record === null) return;
-    if (record.facts.completedAt === null) {
-      if (record.occupancy.runId === null) await this.#inTurn(() => this.#remember());
-      const now = this.#deps.clock.now();
-      if (this.#facts().completedAt === null) this.#change({ occupancy: FREE }, { status, completedAt: now, runId: null });
+    if (record === null || record.facts.completedAt !== null) return;
+    const { browserId, occupancy } = record;
+    this.#change({ occupancy: FREE }, { status, completedAt: this.#deps.clock.now(), runId: null });
+    try {
+      if (browserId === null) await this.#deps.pool.release(holderOf(record.facts), null); // it may wait for one
+      else if (occupancy.runId !== null) await this.#deps.browsers.close(browserId); // not in turn: what is at work on it ends by this
+      await this.#inTurn(() => this.#windUp());
+    } catch (error) {
+      this.#deps.log.error("winding up a browser session failed; it is repeated", error, this.#fields());
     }
-    const { browserId } = this.#storage.record ?? record;
-    if (browserId !== null) await this.#deps.browsers.close(browserId); // not in turn: what is at work on it ends by this
-    else await this.#deps.pool.release(holderOf(record.facts), null); // it may wait for one
-    await this.#inTurn(async () => {
-      await this.#endBrowser();
-      await this.#makeProfile();
-    });
   }
 
   async #remember(): Promise<void> {
@@ -262,13 +270,16 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     this.#change({}, { browserProfileId });
   }
 
-  #owesProfile({ facts }: SessionRecord): boolean {
+  #owesProfile(record: SessionRecord | null): boolean {
+    if (record === null) return false;
+    const { facts } = record;
     return facts.completedAt !== null && facts.generateProfile && facts.browserProfileId !== profileOfSession(facts.browserSessionId);
   }
 
   async #endBrowser(): Promise<void> {
     const { record } = this.#storage;
-    if (record === null || record.browserId === null) return;
+    if (record === null) return;
+    if (record.browserId === null) return await this.#deps.pool.release(holderOf(record.facts), null); // of one that was lost
     await this.#giveBack(record.browserId);
     this.#change({ browserId: null, mainTab: null });
   }
@@ -278,12 +289,13 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     await this.#deps.pool.release(holderOf(this.#facts()), browserId);
   }
 
-  /** What is left of a session that has ended. */
-  async #clearUp(completedAt: number): Promise<void> {
+  /** What is left to be done of a session that has ended. May be repeated. */
+  async #windUp(): Promise<void> {
+    await this.#remember();
     await this.#endBrowser();
     await this.#makeProfile();
     const { record } = this.#storage;
-    if (record === null || !record.remembered || this.#deps.clock.now() < completedAt + REMEMBERED_MS) return;
+    if (record === null || !record.remembered || this.#deps.clock.now() < (record.facts.completedAt ?? Infinity) + REMEMBERED_MS) return;
     await this.#deps.memories.delete(this.#owner(record));
     this.#change({ remembered: false });
   }
@@ -377,9 +389,10 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     this.#storage.write({ ...record, ...changes, facts });
     if (isNews) {
       this.#deps.log.info(`session_${facts.status}`, this.#fields());
-      this.ctx.waitUntil(
-        this.#tell().catch((error: unknown) => this.#deps.log.error("a session could not be told; it is repeated", error, this.#fields())),
+      this.#telling = this.#tell().catch((error: unknown) =>
+        this.#deps.log.error("a session could not be told; it is repeated", error, this.#fields()),
       );
+      this.ctx.waitUntil(this.#telling);
     }
     this.#rearm();
   }

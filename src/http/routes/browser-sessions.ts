@@ -105,7 +105,9 @@ export const browserSessionRoutes = [
       paths: { closeBrowserSession: "/v1/browser_sessions/{browser_session_id}/close" },
       tag: "Browsers",
       summary: "Close a session",
-      description: "Its browser ends. A run that uses it fails at its block. A session that has ended stays as it is.",
+      description:
+        "It is final at once, and its browser ends soon after. A run that uses it fails at its block. A profile that was asked for is waited for, " +
+        "but not for long: `browser_profile_id` names it as soon as it is made. A session that has ended stays as it is.",
       caller: "api_key",
       query: noQuery,
       responses: { 200: sessionAnswer },

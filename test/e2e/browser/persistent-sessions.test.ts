@@ -170,6 +170,17 @@ describe("a browser session", () => {
     expect((await start(tenant, id, [look("sees")], 0)).body).toMatchObject({ status: 400, errors: [{ path: "browser_session_id" }] });
   });
 
+  it("that is closed says so at once, however long its browser takes to tell what it remembers", async () => {
+    const tenant = await newTenant();
+    const busy = html("<title>Busy</title><script>setTimeout(() => { while (true) {} }, 50)</script>");
+    const { id, browser } = await openKnown(tenant, { url: busy });
+    const closed = await tenant.call("POST", `/v1/browser_sessions/${id}/close`);
+    expect(await isRunning(browser)).toBe(true);
+    expect(closed.body).toMatchObject({ status: "completed", completed_at: expect.any(String) });
+    expect((await tenant.call("GET", "/v1/browser_sessions")).body).toEqual([]);
+    await until(() => isRunning(browser), false);
+  });
+
   it("that times out ends its browser", async () => {
     const tenant = await newTenant();
     const { id, browser } = await openKnown(tenant, { timeout: 5 });
