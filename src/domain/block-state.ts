@@ -2,6 +2,7 @@
  * What is known of the blocks of a run. Blocks stand in scopes: the outermost list, and one for every iteration of a loop. A block's place is its
  * path: `login`, `orders[3].open`, `orders[3].lines[0].read`.
  */
+import type { RunId } from "./id.ts";
 import type { Json } from "./json.ts";
 import type { BlockFailure, Tries } from "./recovery.ts";
 
@@ -66,7 +67,7 @@ export type Wait =
   /** A person decides whether a block is run again whose outcome is unknown. */
   | { readonly for: "interruption" }
   /** A child run ends. */
-  | { readonly for: "child"; readonly runId: string };
+  | { readonly for: "child"; readonly runId: RunId };
 
 /** A loop that has begun. */
 export interface LoopingBlock extends Begun {

@@ -67,20 +67,6 @@ export function whatIsDue(run: Run, now: number): RunEvent[] {
   return due;
 }
 
-/** When the run must be woken next for time alone; null when nothing is due by itself. */
-export function nextWakeAt(run: Run): number | null {
-  if (run.status === "retrying") return run.until;
-  if (run.status !== "running" || run.pausedAt !== null) return null;
-  let wake = run.ending === null && run.idleSince === null ? run.deadlineAt : Infinity;
-  // Where all room is taken, the answer that makes room wakes the run.
-  const hasRoom = runningBlocks(run).length < run.plan.maxParallelBlocks;
-  for (const { block } of walkOpen(run.blocks)) {
-    if (block.status === "sleeping" || block.status === "waiting") wake = Math.min(wake, block.until ?? Infinity);
-    if (block.status === "pending" && hasRoom) wake = Math.min(wake, block.notBefore ?? Infinity);
-  }
-  return wake === Infinity ? null : wake;
-}
-
 /** Canceling lets the block at the end run, once; a run that has not begun, or is at that block already, ends at once. */
 export function cancellation(run: Run, at: number, reason: string): RunEvent {
   const lastBlockFirst = mayBringToEnd(run) && run.plan.finallyLabel !== null;

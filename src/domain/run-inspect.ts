@@ -1,5 +1,6 @@
 /** What is asked of a run: what it is at work on, what its blocks see, what it has given. */
 import { awaitsBrowser, awaitsCheck, blockAt, type BlockState, hasEnded, isLive, parsePath, type Scope, walkOpen } from "./block-state.ts";
+import type { RunId } from "./id.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { outputName } from "./names.ts";
 import type { Run } from "./run.ts";
@@ -9,23 +10,18 @@ export function runningBlocks(run: Run): { path: string; attempt: number }[] {
   return [...walkOpen(run.blocks)].flatMap(({ path, block }) => (block.status === "running" ? [{ path, attempt: block.attempt }] : []));
 }
 
-/** Until when nothing of the run is done, if time alone says so; null when something is under way, and when another's word may end its rest. */
-export function restsUntil(run: Run): number | null {
-  if (run.status === "retrying") return run.until;
-  if (run.status !== "running" || run.pausedAt !== null) return null;
-  let until = Infinity;
-  for (const { block } of walkOpen(run.blocks)) {
-    if (block.status === "sleeping") until = Math.min(until, block.until);
-    else if (block.status === "pending" && block.notBefore !== null && !awaitsBrowser(block)) until = Math.min(until, block.notBefore);
-    else if (block.status !== "looping" || awaitsCheck(block)) return null;
-  }
-  return until === Infinity ? null : until;
-}
-
 /** Does one of its blocks wait for its turn to have a browser? */
 export function waitsForBrowser(run: Run): boolean {
   for (const { block } of walkOpen(run.blocks)) if (awaitsBrowser(block)) return true;
   return false;
+}
+
+/** The runs whose end blocks wait for. */
+export function childrenAwaited(run: Run): { path: string; attempt: number; runId: RunId }[] {
+  if (run.status !== "running") return [];
+  return [...walkOpen(run.blocks)].flatMap(({ path, block }) =>
+    block.status === "waiting" && block.wait.for === "child" ? [{ path, attempt: block.attempt, runId: block.wait.runId }] : [],
+  );
 }
 
 /** Loops that must be asked whether they go on. The asking changes nothing outside, so it may be repeated. */

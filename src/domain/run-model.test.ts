@@ -4,9 +4,10 @@ import { blockCatalog } from "../blocks/registry.ts";
 import { blockAt, type BlockState, hasEnded, isLive, iterationsOf, labelOf, walk } from "./block-state.ts";
 import { isJsonObject, type Json } from "./json.ts";
 import type { Plan } from "./plan.ts";
-import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "./run-advance.ts";
+import { advance, cancellation, proceed, whatIsDue } from "./run-advance.ts";
 import { outputIn, pendingChecks, runningBlocks, surroundings } from "./run-inspect.ts";
 import { replay, transition } from "./run-transition.ts";
+import { nextWakeAt } from "./run-wake.ts";
 import { type BlockEvent, createRun, isFinal, type Run, type RunEvent, type RunFacts } from "./run.ts";
 import {
   blocksOf,

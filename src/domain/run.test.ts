@@ -4,9 +4,10 @@ import { blockAt, walk } from "./block-state.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import { type BlockFailure, MAX_INTERRUPTIONS } from "./recovery.ts";
-import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "./run-advance.ts";
-import { isPaused, outputIn, outputsOf, pendingChecks, restsUntil, runningBlocks, surroundings, waitsForBrowser } from "./run-inspect.ts";
+import { advance, cancellation, proceed, whatIsDue } from "./run-advance.ts";
+import { isPaused, outputIn, outputsOf, pendingChecks, runningBlocks, surroundings, waitsForBrowser } from "./run-inspect.ts";
 import { replay, transition } from "./run-transition.ts";
+import { nextWakeAt, restsUntil } from "./run-wake.ts";
 import { type BlockEvent, createRun, type Run, type RunEvent, type RunFacts, type RunStatus } from "./run.ts";
 import { requireDefinition } from "./workflow/check-definition.ts";
 

@@ -4,7 +4,7 @@ import { composeEngine, type EngineDeps } from "../compose.ts";
 import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
-import { blockAt, labelOf, MAX_ITERATIONS, walkOpen } from "../domain/block-state.ts";
+import { blockAt, labelOf, MAX_ITERATIONS } from "../domain/block-state.ts";
 import { ExpressionError } from "../domain/expression.ts";
 import type { Fault } from "../domain/error.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
@@ -16,8 +16,8 @@ import { type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
-import { advance, cancellation, nextWakeAt, proceed, whatIsDue } from "../domain/run-advance.ts";
-import { generationOf, pendingChecks, questionOf, restsUntil, runningBlocks, waitsForBrowser } from "../domain/run-inspect.ts";
+import { advance, cancellation, proceed, whatIsDue } from "../domain/run-advance.ts";
+import { childrenAwaited, generationOf, pendingChecks, questionOf, runningBlocks, waitsForBrowser } from "../domain/run-inspect.ts";
 import {
   createRun,
   type FinalStatus,
@@ -30,6 +30,7 @@ import {
 } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../domain/run-view.ts";
+import { browserReturnAt, wakesAt, WATCHDOG_MS } from "../domain/run-wake.ts";
 import type { Browsers } from "../ports/browser.ts";
 import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
@@ -49,12 +50,8 @@ import { type BrowserRecord, RunStorage, ValueTooLarge } from "./run-storage.ts"
 import { webhookEventsOf } from "./webhook-events.ts";
 import { within } from "./within.ts";
 
-/** While blocks run, an alarm is always set at most this far ahead: if this incarnation dies, the next begins then. */
-const WATCHDOG_MS = 30_000;
 /** How long one alarm waits for the blocks under way before it makes room for the next; far from the platform's limit of 15 minutes. */
 const ALARM_TURN_MS = 20_000;
-/** News that is not acknowledged is sent again after this long. */
-const RESEND_MS = 10_000;
 /** How often a large output is tried to be stored, and the first wait between. */
 const STORE_ATTEMPTS = 4;
 const STORE_RETRY_MS = 250;
@@ -64,8 +61,6 @@ const NEWS_DELAY_MS = 50;
 const MAX_WATCHERS = 50;
 /** How long the browser of a run that has ended is kept for attempts that were broken off. */
 const LAST_LOOK_MS = 5_000;
-/** A run that waits for another object's word (the gate's, a child's) asks for it this often, should it have been lost. */
-const ASK_AGAIN_MS = 30_000;
 /** The platform keeps a browser that nobody talks to for so much longer than the run does: an evicted object takes its time to come back. */
 const LEFT_ALONE_MS = 120_000;
 
@@ -271,7 +266,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     await Promise.all([this.#attend("asking the gate", this.#askGate()), this.#attend("asking the children", this.#askChildren())]);
     if (this.#storage.acknowledged < this.#storage.seq && this.#newsTimer === null) await this.#tellNews();
     if (isFinal(this.#run)) await this.#cleanUp();
-    else if (this.#browserIdleAt(this.#run) <= this.#deps.clock.now())
+    else if ((browserReturnAt(this.#run, this.#browserIdleAt(this.#run)) ?? Infinity) <= this.#deps.clock.now())
       await this.#attend("giving the browser back", this.#restBrowser(this.#run));
     await within(ALARM_TURN_MS, Promise.all([...this.#live.values()].map(({ done }) => done)));
     this.#rearm();
@@ -453,18 +448,12 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   /** Children tell their end; should that word have been lost, they are asked. */
   async #askChildren(): Promise<void> {
     const run = this.#run;
-    if (run?.status !== "running") return;
-    for (const { path, block } of walkOpen(run.blocks)) {
-      if (block.status !== "waiting" || block.wait.for !== "child") continue;
-      const report = await this.#deps.runs.get(run.facts.organizationId, block.wait.runId as RunId).report(0);
+    if (run === null) return;
+    for (const { path, runId } of childrenAwaited(run)) {
+      const report = await this.#deps.runs.get(run.facts.organizationId, runId).report(0);
       const status = report === null ? "failed" : report.status;
       if (isFinalStatus(status))
-        await this.childEnded(
-          path,
-          block.wait.runId as RunId,
-          status,
-          report?.json ?? `{"run_id":"${block.wait.runId}","failure_reason":"it does not exist"}`,
-        );
+        await this.childEnded(path, runId, status, report?.json ?? `{"run_id":"${runId}","failure_reason":"it does not exist"}`);
     }
   }
 
@@ -506,14 +495,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     });
   }
 
-  /**
-   * When the run gives its browser back, since no block uses it: after a while, or at once where it is known already that the while will pass.
-   * Infinity while a block may use it, and when there is none.
-   */
-  #browserIdleAt(run: Run): number {
-    const idleAt = this.#browserOf(run).idleAt;
-    if (idleAt === null || [...this.#live.keys()].some((path) => isBrowserBlock(run, path))) return Infinity;
-    return (restsUntil(run) ?? 0) > idleAt ? 0 : idleAt;
+  /** When its browser has been out of use for a while; null while a block may use it, and when there is none. */
+  #browserIdleAt(run: Run): number | null {
+    const isWithBlock = [...this.#live.keys()].some((path) => isBrowserBlock(run, path));
+    return isWithBlock ? null : this.#browserOf(run).idleAt;
   }
 
   /** What the browser remembers is taken down before the run is seen to be completed: the next one may begin at once. */
@@ -655,17 +640,15 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   #rearm(): void {
     const run = this.#run;
     if (run === null) return;
-    const now = this.#deps.clock.now();
-    const times: number[] = [];
-    // Also for work that broke off before its answer was written: the next alarm takes it up.
-    if (this.#live.size > 0 || runningBlocks(run).length > 0 || pendingChecks(run).length > 0) times.push(now + WATCHDOG_MS);
-    const due = nextWakeAt(run);
-    if (due !== null) times.push(due);
-    if (run.status === "queued" || waitsForChild(run)) times.push(now + ASK_AGAIN_MS);
-    if (!isFinal(run) && this.#browserIdleAt(run) !== Infinity) times.push(this.#browserIdleAt(run));
-    if (this.#storage.acknowledged < this.#storage.seq || (isFinal(run) && !this.#cleaned)) times.push(now + RESEND_MS);
-    if (times.length === 0) this.#alarm.clear();
-    else this.#alarm.wakeBy(Math.min(...times));
+    const duties = {
+      isAtWork: this.#live.size > 0,
+      browserIdleAt: this.#browserIdleAt(run),
+      hasNews: this.#storage.acknowledged < this.#storage.seq,
+      holdsSomething: !this.#cleaned,
+    };
+    const at = wakesAt(run, duties, this.#deps.clock.now());
+    if (at === null) this.#alarm.clear();
+    else this.#alarm.wakeBy(at);
   }
 
   // ------------------------------------------------------------------------------------------------------- logs
@@ -709,12 +692,6 @@ function asksByMail({ nodes }: Plan): boolean {
 
 function isNothing(value: Json): boolean {
   return value === null || value === "" || (Array.isArray(value) && value.length === 0);
-}
-
-function waitsForChild(run: Run): boolean {
-  if (run.status !== "running") return false;
-  for (const { block } of walkOpen(run.blocks)) if (block.status === "waiting" && block.wait.for === "child") return true;
-  return false;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -241,9 +241,7 @@ function findRun(organizationId: OrganizationId, runId: RunId): Find {
 
 /** The runs that a run has waited for. */
 function childrenOf(organizationId: OrganizationId, journal: readonly RunEvent[]): Find[] {
-  const waits = journal.flatMap((event) =>
-    event.type === "block_waiting" && event.wait.for === "child" ? [event.wait.runId as RunId] : [],
-  );
+  const waits = journal.flatMap((event) => (event.type === "block_waiting" && event.wait.for === "child" ? [event.wait.runId] : []));
   return [...new Set(waits)].map((runId) => findRun(organizationId, runId));
 }
 
