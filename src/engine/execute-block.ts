@@ -11,11 +11,11 @@ import {
 } from "../blocks/block.ts";
 import { describeFaults } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, fillIn, hasExpression, isFalse, parseExpression } from "../domain/expression.ts";
-import { isJsonObject, type Json } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import type { PlanNode } from "../domain/plan.ts";
 import type { BlockFailure } from "../domain/recovery.ts";
 import { faultsOf } from "../domain/schema-faults.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, failed } from "./answer.ts";
 import type { Lookup } from "./run-scope.ts";
 import type { AttemptSecrets } from "./run-secrets.ts";
 
@@ -145,20 +145,4 @@ function failureOf(error: BlockError): BlockFailure {
   const { errorClass: kind, message, retryAfterMs, waitsFor } = error;
   const wait = { ...(retryAfterMs === undefined ? {} : { retryAfterMs }), ...(waitsFor === undefined ? {} : { waitsFor }) };
   return { kind, outcome: "failed", message, ...wait };
-}
-
-function failed(kind: BlockFailure["kind"], message: string): Answer {
-  return { type: "failed", failure: { kind, outcome: "failed", message } };
-}
-
-/** The output of a child run as its parent's block gives it (Skyvern's fields). */
-export function childOutput(child: Json): Json {
-  if (!isJsonObject(child)) return child;
-  return {
-    workflow_run_id: child.run_id ?? null,
-    workflow_permanent_id: child.workflow_permanent_id ?? null,
-    status: child.status ?? null,
-    failure_reason: child.failure_reason ?? null,
-    outputs: child.output ?? null,
-  };
 }

@@ -10,6 +10,7 @@ import type { BrowserPage } from "../ports/browser-page.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Log } from "../ports/log.ts";
+import type { AttemptPlace } from "./answer.ts";
 import type { RunBrowser, TakenPage } from "./run-browser.ts";
 import type { RunStorage } from "./run-storage.ts";
 import type { SecretMask } from "./secret-mask.ts";
@@ -21,12 +22,6 @@ const PICTURE_MS = 5_000;
 const LAST_PICTURE_MS = 10_000;
 
 const NEVER = new AbortController().signal;
-
-/** The attempt that evidence belongs to. */
-export interface AttemptPlace {
-  readonly path: string;
-  readonly attempt: number;
-}
 
 interface EvidenceFile {
   readonly type: "screenshot_action" | "screenshot_final" | "browser_console_log" | "har";

@@ -4,30 +4,19 @@ import { composeEngine, type EngineDeps } from "../compose.ts";
 import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
-import { blockAt, labelOf, MAX_ITERATIONS } from "../domain/block-state.ts";
-import { ExpressionError } from "../domain/expression.ts";
+import { blockAt, labelOf } from "../domain/block-state.ts";
 import type { Fault } from "../domain/error.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
 import { browserGuard, onlyDomains } from "../domain/outbound-patterns.ts";
 import { liveState } from "../domain/live-view.ts";
 import { type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
-import type { BlockFailure } from "../domain/recovery.ts";
 import { advance, cancellation, proceed, whatIsDue } from "../domain/run-advance.ts";
-import { childrenAwaited, generationOf, pendingChecks, questionOf, runningBlocks, waitsForBrowser } from "../domain/run-inspect.ts";
-import {
-  createRun,
-  type FinalStatus,
-  isFinal,
-  isFinalStatus,
-  type Run,
-  type RunEvent,
-  type RunFacts,
-  type SealedRemote,
-} from "../domain/run.ts";
+import { childrenAwaited, pendingChecks, questionOf, runningBlocks, waitsForBrowser } from "../domain/run-inspect.ts";
+import { createRun, type FinalStatus, isFinal, type Run, type RunEvent, type RunFacts, type SealedRemote } from "../domain/run.ts";
 import { keptOutputs } from "../domain/run-retry.ts";
 import { indexRow, runResponse, type RunTraces, statusOf, timeline } from "../domain/run-view.ts";
 import { browserReturnAt, wakesAt, WATCHDOG_MS } from "../domain/run-wake.ts";
@@ -35,26 +24,24 @@ import type { Browsers } from "../ports/browser.ts";
 import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
 import { AlarmClock } from "./alarm-clock.ts";
-import type { Answer } from "./answer.ts";
+import { type Answer, type AttemptPlace, eventOf } from "./answer.ts";
 import { Attempts } from "./attempts.ts";
 import { sessionBrowser } from "./browser-source.ts";
-import { childOutput, isTrue } from "./execute-block.ts";
+import { endedChildren, outcomeOfChild, startChild } from "./child-runs.ts";
+import { storeLarge } from "./large-output.ts";
 import { LiveView } from "./live-view.ts";
+import { checkLoop, type LoopCheck } from "./loop-check.ts";
 import { ownBrowser } from "./own-browser.ts";
 import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf, RunEvidence } from "./run-evidence.ts";
 import { readMemory } from "./run-memory.ts";
-import { conditionScopeOf } from "./run-scope.ts";
-import { type BrowserRecord, RunStorage, ValueTooLarge } from "./run-storage.ts";
+import { type BrowserRecord, RunStorage } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
 import { within } from "./within.ts";
 
 /** How long one alarm waits for the blocks under way before it makes room for the next; far from the platform's limit of 15 minutes. */
 const ALARM_TURN_MS = 20_000;
-/** How often a large output is tried to be stored, and the first wait between. */
-const STORE_ATTEMPTS = 4;
-const STORE_RETRY_MS = 250;
 /** News of a run that goes on is held back this long, so that short runs tell everything at once. */
 const NEWS_DELAY_MS = 50;
 /** Watchers of one run. */
@@ -99,7 +86,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       browserOf: (run) => this.#browserOf(run),
       entered: (page, hide) => this.#view.follow(page, hide),
       left: (page) => this.#view.leave(page),
-      answer: (answer, base) => this.#answer(answer, base),
+      answer: (answer, { at, ...place }) => this.#answer(answer, place, at),
       beforeEnd: (answer, place) => this.#rememberBeforeEnd(answer, place),
       fields: (path, attempt) => this.#fields(path, attempt),
     });
@@ -169,15 +156,9 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   }
 
   async childEnded(path: string, childId: RunId, status: FinalStatus, json: string): Promise<void> {
-    const block = this.#run === null ? undefined : blockAt(this.#run.blocks, path);
-    if (block?.status !== "waiting" || block.wait.for !== "child" || block.wait.runId !== childId) return;
-    const base = { at: this.#deps.clock.now(), path, attempt: block.attempt };
-    const child = JSON.parse(json) as { failure_reason?: string | null } & JsonObject;
-    if (status === "completed") await this.#answer({ type: "completed", output: childOutput(child) }, base);
-    else {
-      const message = `The run ${childId} ended ${status}${child.failure_reason ? `: ${child.failure_reason}` : ""}`;
-      await this.#answer({ type: "failed", failure: { kind: "block", outcome: "failed", message } }, base);
-    }
+    const child = this.#run === null ? undefined : childrenAwaited(this.#run).find((awaited) => awaited.path === path);
+    if (child?.runId !== childId) return;
+    await this.#answer(outcomeOfChild({ runId: childId, status, json }), child, this.#deps.clock.now());
   }
 
   async retrySource(from: string): Promise<RetrySource | null> {
@@ -298,8 +279,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       if (event.type === "block_started")
         this.#work(event.path, event.attempt, (signal) => this.#attempts.make({ path: event.path, attempt: event.attempt }, signal));
     for (const check of pendingChecks(run))
-      if (!this.#live.has(check.path))
-        this.#work(check.path, check.attempt, (signal) => this.#check(check.path, check.attempt, check.index, signal));
+      if (!this.#live.has(check.path)) this.#work(check.path, check.attempt, async (signal) => this.#check(check, signal));
     if (isFinal(run)) {
       for (const wake of this.#waiters) wake();
       this.ctx.waitUntil(this.#cleanUp());
@@ -347,114 +327,34 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   }
 
   /** Asks a loop whether it goes on. */
-  async #check(path: string, attempt: number, index: number, signal: AbortSignal): Promise<void> {
+  #check(check: LoopCheck, signal: AbortSignal): void {
     const run = this.#run;
-    const node = run?.plan.nodes[labelOf(path)];
-    if (run === null || node === undefined || signal.aborted) return;
-    this.#live.delete(path); // what follows from the answer may be the next check
-    const base = { at: this.#deps.clock.now(), path, attempt };
-    try {
-      const more = node.condition !== null && isTrue(node.condition, conditionScopeOf(run, path, index, base.at));
-      if (more && index >= MAX_ITERATIONS) throw new ExpressionError(`the condition is still true after ${MAX_ITERATIONS} iterations`);
-      this.#apply({ type: "loop_checked", ...base, index, more });
-    } catch (error) {
-      if (!(error instanceof ExpressionError)) throw error;
-      this.#apply({ type: "block_failed", ...base, failure: { kind: "block", outcome: "failed", message: error.message }, random: 0 });
-    }
+    if (run === null || signal.aborted) return;
+    const event = checkLoop(run, check, this.#deps.clock.now());
+    this.#live.delete(check.path); // what follows from the answer may be the next check
+    if (event !== null) this.#apply(event);
   }
 
-  /** Turns the answer of an attempt into its event. A large output is stored first. */
-  async #answer(answer: Answer, base: { at: number; path: string; attempt: number }): Promise<void> {
-    if (answer.type === "child") return await this.#startChild(answer.request, base);
-    if (answer.type === "completed" || answer.type === "opened") {
-      const stored = await this.#storeLarge(answer.type === "completed" ? answer.output : answer.items);
-      if (stored !== null) answer = { type: "failed", failure: stored };
-    }
-    const live = this.#live.get(base.path);
-    if (live?.attempt === base.attempt) this.#live.delete(base.path);
-    switch (answer.type) {
-      case "completed":
-        this.#apply({ type: "block_completed", ...base, ...answerEvent(answer) });
-        return;
-      case "opened":
-        this.#apply({ type: "loop_opened", ...base, items: answer.items });
-        return;
-      case "slept":
-        this.#apply({ type: "block_slept", ...base, until: answer.until, output: answer.output });
-        return;
-      case "waiting": {
-        const node = this.#run?.plan.nodes[labelOf(base.path)];
-        this.#apply({ type: "block_waiting", ...base, wait: answer.wait, until: node === undefined ? null : base.at + node.timeoutMs });
-        return;
-      }
-      case "skipped":
-        this.#apply({ type: "block_skipped", ...base, reason: answer.reason });
-        return;
-      case "terminated":
-        this.#apply({ type: "block_terminated", ...base, reason: answer.reason });
-        return;
-      case "failed":
-        this.#apply({ type: "block_failed", ...base, failure: answer.failure, random: this.#deps.random() });
-    }
-  }
-
-  /** @returns a failure when it could not be stored */
-  async #storeLarge(value: Json): Promise<BlockFailure | null> {
-    if (this.#run === null) return null;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#storage.prepare(value, this.#run.facts);
-        return null;
-      } catch (error) {
-        if (error instanceof ValueTooLarge) return { kind: "block", outcome: "failed", message: error.message };
-        this.#deps.log.error("a large output could not be stored", error, this.#fields());
-        // The block has done its work: it is the storing that is tried again, not the block.
-        if (attempt === STORE_ATTEMPTS)
-          return { kind: "unknown", outcome: "failed", message: "The block took effect, but its output is large and could not be stored." };
-        await sleep(STORE_RETRY_MS * attempt);
-      }
-    }
-  }
-
-  // --------------------------------------------------------------------------------------------------- children
-
-  async #startChild(request: (Answer & { type: "child" })["request"], base: { at: number; path: string; attempt: number }): Promise<void> {
+  /** Makes the event of an attempt's answer: first a run that it asks for is started, and what is large is stored. */
+  async #answer(answer: Answer, place: AttemptPlace, at: number): Promise<void> {
     const run = this.#run;
     if (run === null) return;
-    let started;
-    try {
-      const isCopied = request.useParentBrowser && request.browserSessionId === null && run.facts.browser === undefined;
-      const browserState = isCopied ? await this.#browserOf(run).stateForChild() : null;
-      const place = { path: base.path, generation: generationOf(run, base.path) };
-      started = await this.#deps.children.start(run.facts, place, { ...request, browserState });
-    } catch (error) {
-      this.#deps.log.error("a child run could not be started", error, this.#fields(base.path, base.attempt));
-      return await this.#answer(
-        { type: "failed", failure: { kind: "resource", outcome: "failed", message: "The other run could not be started just now." } },
-        base,
-      );
-    }
-    if (!started.ok)
-      return await this.#answer({ type: "failed", failure: { kind: "block", outcome: "failed", message: started.message } }, base);
-    if (!request.wait) return await this.#answer({ type: "completed", output: childOutput(JSON.parse(started.json) as Json) }, base);
-    const live = this.#live.get(base.path);
-    if (live?.attempt === base.attempt) this.#live.delete(base.path);
-    if (!this.#apply({ type: "block_waiting", ...base, until: null, wait: { for: "child", runId: started.runId } })) {
-      await this.#deps.runs.get(run.facts.organizationId, started.runId).cancel("The run that waited for it has ended.");
-    }
-    await this.#askChildren(); // it may have ended before this run knew its name
+    const asked = answer.type === "child" ? await startChild(this.#deps, run, place.path, answer.request, this.#browserOf(run)) : answer;
+    const outcome = await storeLarge({ storage: this.#storage, log: this.#deps.log }, run.facts, asked);
+    const live = this.#live.get(place.path);
+    if (live?.attempt === place.attempt) this.#live.delete(place.path);
+    const timeoutMs = run.plan.nodes[labelOf(place.path)]?.timeoutMs ?? 0;
+    const isHeard = this.#apply(eventOf(outcome, { ...place, at }, { timeoutMs, random: this.#deps.random() }));
+    if (outcome.type !== "waiting" || outcome.wait.for !== "child") return;
+    if (isHeard) await this.#askChildren(); // it may have ended before this run knew its name
+    else await this.#deps.runs.get(run.facts.organizationId, outcome.wait.runId).cancel("The run that waited for it has ended.");
   }
 
   /** Children tell their end; should that word have been lost, they are asked. */
   async #askChildren(): Promise<void> {
-    const run = this.#run;
-    if (run === null) return;
-    for (const { path, runId } of childrenAwaited(run)) {
-      const report = await this.#deps.runs.get(run.facts.organizationId, runId).report(0);
-      const status = report === null ? "failed" : report.status;
-      if (isFinalStatus(status))
-        await this.childEnded(path, runId, status, report?.json ?? `{"run_id":"${runId}","failure_reason":"it does not exist"}`);
-    }
+    if (this.#run === null) return;
+    for await (const { path, runId, status, json } of endedChildren(this.#deps, this.#run))
+      await this.childEnded(path, runId, status, json);
   }
 
   // ---------------------------------------------------------------------------------------------------- browser
@@ -502,10 +402,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   }
 
   /** What the browser remembers is taken down before the run is seen to be completed: the next one may begin at once. */
-  async #rememberBeforeEnd(answer: Answer, place: { readonly path: string; readonly attempt: number }): Promise<void> {
+  async #rememberBeforeEnd(answer: Answer, place: AttemptPlace): Promise<void> {
     const run = this.#run;
     if (run?.facts.memory?.keep == null || answer.type !== "completed") return;
-    const step = advance(run, { type: "block_completed", at: this.#deps.clock.now(), ...place, ...answerEvent(answer) });
+    const step = advance(run, eventOf(answer, { at: this.#deps.clock.now(), ...place }, { timeoutMs: 0, random: 0 }));
     if (step.ok && step.run.status === "completed") await this.#attend("taking down what the browser remembers", this.#remember(run));
   }
 
@@ -675,11 +575,6 @@ function isBrowserBlock({ plan }: Run, path: string): boolean {
   return findBlockType(plan.nodes[labelOf(path)]?.blockType ?? "")?.category === "browser";
 }
 
-/** What the event of a completed attempt says of its answer. */
-function answerEvent({ output, branch }: Answer & { type: "completed" }) {
-  return { output, ...(branch === undefined ? {} : { branch }) };
-}
-
 /** Does the outside learn of this event? */
 function isNews({ type }: RunEvent): boolean {
   return type.startsWith("run_") || type === "block_waiting" || type === "block_decided";
@@ -692,8 +587,4 @@ function asksByMail({ nodes }: Plan): boolean {
 
 function isNothing(value: Json): boolean {
   return value === null || value === "" || (Array.isArray(value) && value.length === 0);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
