@@ -4,9 +4,12 @@ import type { EngineDeps } from "../compose.ts";
 import { isDownload } from "../domain/artifact.ts";
 import { blockAt, labelOf } from "../domain/block-state.ts";
 import { artifactIdOf, isId } from "../domain/id.ts";
-import { isFinal, type Run } from "../domain/run.ts";
-import type { Answer, AttemptPlace } from "./answer.ts";
+import type { Run } from "../domain/run.ts";
+import { type Answer, type AttemptPlace, failed } from "./answer.ts";
 import { executeBlock } from "./execute-block.ts";
+import type { LiveView } from "./live-view.ts";
+import { WorkOver } from "./live-work.ts";
+import { logFields } from "./log-fields.ts";
 import { withOwnFiles } from "./own-files.ts";
 import type { RunBrowser, TakenPage } from "./run-browser.ts";
 import type { RunEvidence } from "./run-evidence.ts";
@@ -15,21 +18,11 @@ import { AttemptSecrets } from "./run-secrets.ts";
 import type { RunStorage } from "./run-storage.ts";
 import { hidingSecretInput } from "./secret-input.ts";
 
-/** The run that attempts belong to. */
-export interface AttemptHost {
-  /** As it is now. */
-  run(): Run | null;
-  browserOf(run: Run): RunBrowser;
-  /** An attempt works on this page. @param hide takes its secrets out of a text */
-  entered(page: TakenPage, hide: (text: string) => string): void;
-  /** The page is given up. */
-  left(page: TakenPage): void;
-  /** Makes the answer's event. */
-  answer(answer: Answer, base: AttemptPlace & { readonly at: number }): Promise<void>;
-  /** Does what has to be done before the run ends by this answer. */
-  beforeEnd(answer: Answer, place: AttemptPlace): Promise<void>;
-  /** For the log. */
-  fields(path: string, attempt: number): Record<string, string | number>;
+/** What an attempt leaves. */
+export interface Attempted {
+  readonly answer: Answer;
+  /** Writes down where its page is, in the same commit as the event of its answer; null when there is nothing to be written. */
+  readonly checkpoint: (() => void) | null;
 }
 
 /** Attempts at blocks: what a block is given, what becomes of its page, and what is kept of that. */
@@ -37,55 +30,44 @@ export class Attempts {
   readonly #deps: EngineDeps;
   readonly #storage: RunStorage;
   readonly #evidence: RunEvidence;
-  readonly #host: AttemptHost;
+  readonly #view: LiveView;
 
-  constructor(deps: EngineDeps, storage: RunStorage, evidence: RunEvidence, host: AttemptHost) {
+  constructor(deps: EngineDeps, storage: RunStorage, evidence: RunEvidence, view: LiveView) {
     this.#deps = deps;
     this.#storage = storage;
     this.#evidence = evidence;
-    this.#host = host;
+    this.#view = view;
   }
 
-  /** One attempt, from its beginning to its answer. */
-  async make(place: AttemptPlace, signal: AbortSignal): Promise<void> {
-    const { path, attempt } = place;
-    const run = this.#host.run();
-    const block = run === null ? undefined : blockAt(run.blocks, path);
-    const node = run?.plan.nodes[labelOf(path)];
-    if (run === null || node === undefined || block?.status !== "running" || signal.aborted) return;
+  /**
+   * One attempt, from its beginning until its page is free for the next.
+   * @param run in which the attempt has begun
+   * @param signal when it is aborted nobody wants the answer any more
+   * @returns null when there is no such attempt
+   */
+  async make(run: Run, browser: RunBrowser, place: AttemptPlace, signal: AbortSignal): Promise<Attempted | null> {
+    const { path } = place;
+    const block = blockAt(run.blocks, path);
+    const node = run.plan.nodes[labelOf(path)];
+    if (node === undefined || block?.status !== "running" || signal.aborted) return null;
     const blockType = findBlockType(node.blockType);
-    const browser = this.#host.browserOf(run);
-    if (blockType?.category === "browser") browser.claim(run, path);
-    const secrets = blockType === undefined ? null : this.#secretsOf(run, blockType, signal, block.tries.resourceWaits);
+    if (blockType === undefined)
+      return { answer: failed("unknown", `This version of the service has no block type "${node.blockType}".`), checkpoint: null };
+    if (blockType.category === "browser") browser.claim(run, path);
+    const secrets = this.#secretsOf(run, blockType, signal, block.tries.resourceWaits);
     let taken: Promise<TakenPage> | null = null;
     const take = async (): Promise<TakenPage> => {
       const page = await browser.take(path, signal);
-      this.#host.entered(page, (text) => secrets?.mask.text(text) ?? text);
+      this.#view.follow(page, (text) => secrets?.mask.text(text) ?? text);
       await this.#evidence.before(run, place, page.page);
       return secrets === null ? page : { ...page, page: hidingSecretInput(page.page, secrets.mask) };
     };
     const context = this.#contextOf(run, place, signal, async () => (await (taken ??= take())).page);
-    let answer: Answer = blockType
-      ? await executeBlock(
-          node,
-          blockType,
-          scopeOf(run, path, block.startedAt),
-          context,
-          (error) => this.#deps.log.error("block threw", error, this.#host.fields(path, attempt)),
-          secrets,
-        )
-      : {
-          type: "failed",
-          failure: { kind: "unknown", outcome: "failed", message: `This version of the service has no block type "${node.blockType}".` },
-        };
-    const end = taken !== null && answer.type === "failed" ? await browser.describeEnd() : null;
-    if (end !== null && answer.type === "failed") answer = { ...answer, failure: { ...answer.failure, kind: "block", message: end } };
-    if (!signal.aborted) await this.#host.beforeEnd(answer, place);
-    if (taken !== null) answer = await this.#leavePage(run, place, answer, signal, taken, secrets);
-    else if (answer.type === "skipped") browser.unclaim(path);
-    if (!signal.aborted) await this.#host.answer(answer, { at: this.#deps.clock.now(), ...place });
-    const now = this.#host.run();
-    if (taken !== null && now !== null) await browser.tidy(now);
+    const onBug = (error: unknown) => this.#deps.log.error("block threw", error, logFields(run.facts, place));
+    const answer = await executeBlock(node, blockType, scopeOf(run, path, block.startedAt), context, onBug, secrets);
+    if (taken !== null) return await this.#leavePage(run, browser, place, answer, signal, taken, secrets);
+    if (answer.type === "skipped") browser.unclaim(path);
+    return { answer, checkpoint: null };
   }
 
   #contextOf(run: Run, { path, attempt }: AttemptPlace, signal: AbortSignal, page: BlockContext["page"]): BlockContext {
@@ -116,42 +98,42 @@ export class Attempts {
     return new AttemptSecrets(this.#deps, facts, facts.credentials, { signal, waits });
   }
 
-  /**
-   * Keeps what is to be kept of the page, and lets go of it. Where it is gets stored in the same turn, and so in the same commit, as the answer that follows.
-   * @returns the answer; of a failure with what was kept
-   */
+  /** Keeps what is to be kept of the page, and lets go of it. The answer of a failure tells what was kept. */
   async #leavePage(
     run: Run,
+    browser: RunBrowser,
     place: AttemptPlace,
-    answer: Answer,
+    given: Answer,
     signal: AbortSignal,
     taking: Promise<TakenPage>,
     secrets: AttemptSecrets | null,
-  ): Promise<Answer> {
-    const browser = this.#host.browserOf(run);
+  ): Promise<Attempted> {
+    const answer = await explained(given, browser);
     const taken = await taking.catch(() => null); // it was not to be had, which the answer says
-    if (taken === null) return answer;
+    if (taken === null) return { answer, checkpoint: null };
     try {
       if (signal.aborted) {
-        const now = this.#host.run();
-        if (now?.status === "timed_out") await this.#evidence.brokenOff(now, place.path, taken.page);
-        this.#host.left(taken);
+        if (signal.reason instanceof WorkOver && signal.reason.runStatus === "timed_out")
+          await this.#evidence.brokenOff(run, place.path, taken.page);
+        this.#view.leave(taken);
         await browser.startOver(place.path);
-        return answer;
+        return { answer, checkpoint: null };
       }
-      const failed = answer.type === "failed";
-      const evidence = await this.#evidence.after(run, place, taken, secrets?.mask ?? null, failed);
-      if (failed) {
-        this.#host.left(taken);
-        await browser.startOver(place.path); // another attempt begins where this one did
-        return { ...answer, failure: { ...answer.failure, evidence } };
-      }
-      const write = await browser.checkpoint(run, place.path);
-      const now = this.#host.run();
-      if (now !== null && !isFinal(now)) write?.();
-      return answer;
+      const hasFailed = answer.type === "failed";
+      const evidence = await this.#evidence.after(run, place, taken, secrets?.mask ?? null, hasFailed);
+      if (!hasFailed) return { answer, checkpoint: await browser.checkpoint(run, place.path) };
+      this.#view.leave(taken);
+      await browser.startOver(place.path); // another attempt begins where this one did
+      return { answer: { ...answer, failure: { ...answer.failure, evidence } }, checkpoint: null };
     } finally {
       taken.giveBack();
     }
   }
+}
+
+/** A failure for which the browser itself is the reason says so, and is not tried again. */
+async function explained(answer: Answer, browser: RunBrowser): Promise<Answer> {
+  if (answer.type !== "failed") return answer;
+  const end = await browser.describeEnd();
+  return end === null ? answer : { ...answer, failure: { ...answer.failure, kind: "block", message: end } };
 }

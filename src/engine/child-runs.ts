@@ -7,6 +7,7 @@ import { type FinalStatus, isFinalStatus, type Run } from "../domain/run.ts";
 import type { Log } from "../ports/log.ts";
 import type { ChildRuns, RunObjects } from "../ports/run-objects.ts";
 import { failed, type Outcome } from "./answer.ts";
+import { logFields } from "./log-fields.ts";
 
 /**
  * Starts the run that a block asks for; the same one again when that is repeated.
@@ -25,8 +26,7 @@ export async function startChild(
     const browserState = copiesBrowser(run, request) ? await browser.stateForChild() : null;
     started = await children.start(run.facts, { path, generation: generationOf(run, path) }, { ...request, browserState });
   } catch (error) {
-    const { organizationId, runId } = run.facts;
-    log.error("a child run could not be started", error, { organization_id: organizationId, run_id: runId, block: path });
+    log.error("a child run could not be started", error, logFields(run.facts, { path }));
     return failed("resource", "The other run could not be started just now.");
   }
   if (!started.ok) return failed("block", started.message);

@@ -11,6 +11,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Ids } from "../ports/ids.ts";
 import type { Log } from "../ports/log.ts";
 import type { AttemptPlace } from "./answer.ts";
+import { logFields } from "./log-fields.ts";
 import type { RunBrowser, TakenPage } from "./run-browser.ts";
 import type { RunStorage } from "./run-storage.ts";
 import type { SecretMask } from "./secret-mask.ts";
@@ -131,17 +132,12 @@ export class RunEvidence {
     return artifactId;
   }
 
-  #logMissing({ facts: { organizationId, runId } }: Run, path: string | null, reason: string): void {
-    this.#deps.log.info("no screenshot", {
-      organization_id: organizationId,
-      run_id: runId,
-      ...(path === null ? {} : { block: path }),
-      reason: maskUrlsIn(reason),
-    });
+  #logMissing({ facts }: Run, path: string | null, reason: string): void {
+    this.#deps.log.info("no screenshot", { ...logFields(facts, path === null ? {} : { path }), reason: maskUrlsIn(reason) });
   }
 
-  #logError({ facts: { organizationId, runId } }: Run, path: string, error: unknown): void {
-    this.#deps.log.error("evidence could not be stored", error, { organization_id: organizationId, run_id: runId, block: path });
+  #logError({ facts }: Run, path: string, error: unknown): void {
+    this.#deps.log.error("evidence could not be stored", error, logFields(facts, { path }));
   }
 }
 

@@ -4,7 +4,7 @@ import { composeEngine, type EngineDeps } from "../compose.ts";
 import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../domain/artifact.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
-import { blockAt, labelOf } from "../domain/block-state.ts";
+import { labelOf } from "../domain/block-state.ts";
 import type { Fault } from "../domain/error.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
 import type { Json } from "../domain/json.ts";
@@ -25,11 +25,12 @@ import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
 import { AlarmClock } from "./alarm-clock.ts";
 import { type Answer, type AttemptPlace, eventOf } from "./answer.ts";
-import { Attempts } from "./attempts.ts";
+import { type Attempted, Attempts } from "./attempts.ts";
 import { sessionBrowser } from "./browser-source.ts";
 import { endedChildren, outcomeOfChild, startChild } from "./child-runs.ts";
 import { storeLarge } from "./large-output.ts";
 import { LiveView } from "./live-view.ts";
+import { LiveWork } from "./live-work.ts";
 import { checkLoop, type LoopCheck } from "./loop-check.ts";
 import { ownBrowser } from "./own-browser.ts";
 import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
@@ -59,8 +60,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   readonly #deps: EngineDeps;
   readonly #storage: RunStorage;
   readonly #alarm: AlarmClock;
-  /** Attempts and checks that this incarnation works on, by path. */
-  readonly #live = new Map<string, { readonly attempt: number; readonly abort: AbortController; readonly done: Promise<void> }>();
+  readonly #live = new LiveWork();
   readonly #waiters = new Set<() => void>();
   readonly #evidence: RunEvidence;
   readonly #attempts: Attempts;
@@ -81,15 +81,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
       () => ctx.getWebSockets(),
       (url) => liveState(this.#run!, url), // nobody watches an object without a run
     );
-    this.#attempts = new Attempts(this.#deps, this.#storage, this.#evidence, {
-      run: () => this.#run,
-      browserOf: (run) => this.#browserOf(run),
-      entered: (page, hide) => this.#view.follow(page, hide),
-      left: (page) => this.#view.leave(page),
-      answer: (answer, { at, ...place }) => this.#answer(answer, place, at),
-      beforeEnd: (answer, place) => this.#rememberBeforeEnd(answer, place),
-      fields: (path, attempt) => this.#fields(path, attempt),
-    });
+    this.#attempts = new Attempts(this.#deps, this.#storage, this.#evidence, this.#view);
     const loaded = this.#storage.load();
     if (typeof loaded === "function") void ctx.blockConcurrencyWhile(async () => this.#takeUp(await loaded()));
     else this.#takeUp(loaded);
@@ -158,7 +150,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   async childEnded(path: string, childId: RunId, status: FinalStatus, json: string): Promise<void> {
     const child = this.#run === null ? undefined : childrenAwaited(this.#run).find((awaited) => awaited.path === path);
     if (child?.runId !== childId) return;
-    await this.#answer(outcomeOfChild({ runId: childId, status, json }), child, this.#deps.clock.now());
+    const answer = outcomeOfChild({ runId: childId, status, json });
+    await this.#answer({ answer, checkpoint: null }, child, this.#deps.clock.now());
   }
 
   async retrySource(from: string): Promise<RetrySource | null> {
@@ -249,7 +242,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (isFinal(this.#run)) await this.#cleanUp();
     else if ((browserReturnAt(this.#run, this.#browserIdleAt(this.#run)) ?? Infinity) <= this.#deps.clock.now())
       await this.#attend("giving the browser back", this.#restBrowser(this.#run));
-    await within(ALARM_TURN_MS, Promise.all([...this.#live.values()].map(({ done }) => done)));
+    await within(ALARM_TURN_MS, this.#live.finished());
     this.#rearm();
   }
 
@@ -274,12 +267,10 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (events.length > 0) this.#storage.append(events);
     this.#run = run; // only what is written has happened
     for (const event of events) this.#logEvent(event);
-    this.#abortWhatIsOver(run);
-    for (const event of events)
-      if (event.type === "block_started")
-        this.#work(event.path, event.attempt, (signal) => this.#attempts.make({ path: event.path, attempt: event.attempt }, signal));
+    this.#live.abortWhatIsOver(run);
+    for (const event of events) if (event.type === "block_started") this.#work(event, (signal) => this.#attempt(event, signal));
     for (const check of pendingChecks(run))
-      if (!this.#live.has(check.path)) this.#work(check.path, check.attempt, async (signal) => this.#check(check, signal));
+      if (!this.#live.has(check.path)) this.#work(check, async (signal) => this.#check(check, signal));
     if (isFinal(run)) {
       for (const wake of this.#waiters) wake();
       this.ctx.waitUntil(this.#cleanUp());
@@ -287,14 +278,6 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (events.length > 0) this.#view.tell();
     if (events.some(isNews)) this.#planNews(isFinal(run) ? 0 : NEWS_DELAY_MS);
     this.#rearm();
-  }
-
-  #abortWhatIsOver(run: Run): void {
-    for (const [path, { attempt, abort }] of this.#live) {
-      const block = blockAt(run.blocks, path);
-      const goesOn = (block?.status === "running" || block?.status === "looping") && block.attempt === attempt;
-      if (!goesOn) abort.abort(new Error(isFinal(run) ? `the run is ${run.status}` : "the block is over"));
-    }
   }
 
   /** What was interrupted, what is due, and what may start now. */
@@ -311,19 +294,22 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     this.#commit(run, events);
   }
 
-  #work(path: string, attempt: number, work: (signal: AbortSignal) => Promise<void>): void {
-    const abort = new AbortController();
-    // It begins after this turn's commit, not inside it.
-    const done = Promise.resolve()
-      .then(() => work(abort.signal))
-      .catch((error: unknown) => this.#deps.log.error("work on a block broke off", error, this.#fields(path, attempt)))
-      .finally(() => this.#forget(path, abort));
-    this.#live.set(path, { attempt, abort, done });
-    this.ctx.waitUntil(done);
+  #work(place: AttemptPlace, work: (signal: AbortSignal) => Promise<void>): void {
+    const done = this.#live.begin(place, work);
+    this.ctx.waitUntil(
+      done.catch((error: unknown) => this.#deps.log.error("work on a block broke off", error, this.#fields(place.path, place.attempt))),
+    );
   }
 
-  #forget(path: string, abort: AbortController): void {
-    if (this.#live.get(path)?.abort === abort) this.#live.delete(path);
+  async #attempt({ path, attempt }: AttemptPlace, signal: AbortSignal): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    const browser = this.#browserOf(run);
+    const attempted = await this.#attempts.make(run, browser, { path, attempt }, signal);
+    if (attempted === null) return;
+    if (!signal.aborted) await this.#rememberBeforeEnd(attempted.answer, { path, attempt });
+    if (!signal.aborted) await this.#answer(attempted, { path, attempt }, this.#deps.clock.now());
+    if (this.#run !== null) await browser.tidy(this.#run);
   }
 
   /** Asks a loop whether it goes on. */
@@ -331,18 +317,18 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     const run = this.#run;
     if (run === null || signal.aborted) return;
     const event = checkLoop(run, check, this.#deps.clock.now());
-    this.#live.delete(check.path); // what follows from the answer may be the next check
+    this.#live.answered(check); // what follows from the answer may be the next check
     if (event !== null) this.#apply(event);
   }
 
   /** Makes the event of an attempt's answer: first a run that it asks for is started, and what is large is stored. */
-  async #answer(answer: Answer, place: AttemptPlace, at: number): Promise<void> {
+  async #answer({ answer, checkpoint }: Attempted, place: AttemptPlace, at: number): Promise<void> {
     const run = this.#run;
     if (run === null) return;
     const asked = answer.type === "child" ? await startChild(this.#deps, run, place.path, answer.request, this.#browserOf(run)) : answer;
     const outcome = await storeLarge({ storage: this.#storage, log: this.#deps.log }, run.facts, asked);
-    const live = this.#live.get(place.path);
-    if (live?.attempt === place.attempt) this.#live.delete(place.path);
+    this.#live.answered(place);
+    if (this.#run !== null && !isFinal(this.#run)) checkpoint?.();
     const timeoutMs = run.plan.nodes[labelOf(place.path)]?.timeoutMs ?? 0;
     const isHeard = this.#apply(eventOf(outcome, { ...place, at }, { timeoutMs, random: this.#deps.random() }));
     if (outcome.type !== "waiting" || outcome.wait.for !== "child") return;
@@ -397,7 +383,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
 
   /** When its browser has been out of use for a while; null while a block may use it, and when there is none. */
   #browserIdleAt(run: Run): number | null {
-    const isWithBlock = [...this.#live.keys()].some((path) => isBrowserBlock(run, path));
+    const isWithBlock = this.#live.paths.some((path) => isBrowserBlock(run, path));
     return isWithBlock ? null : this.#browserOf(run).idleAt;
   }
 
@@ -462,7 +448,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   async #giveBackBrowser(run: Run): Promise<void> {
     const browser = this.#browserOf(run);
     const takeLook = async () => {
-      await within(LAST_LOOK_MS, Promise.all([...this.#live.values()].map(({ done }) => done)));
+      await within(LAST_LOOK_MS, this.#live.finished());
       await this.#evidence.last(run, browser);
     };
     if (run.status !== "canceled") await (this.#lastPage ??= takeLook()); // who cancels wants it back at once
@@ -541,7 +527,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     const run = this.#run;
     if (run === null) return;
     const duties = {
-      isAtWork: this.#live.size > 0,
+      isAtWork: !this.#live.isEmpty,
       browserIdleAt: this.#browserIdleAt(run),
       hasNews: this.#storage.acknowledged < this.#storage.seq,
       holdsSomething: !this.#cleaned,
