@@ -1,4 +1,5 @@
 import type { OrganizationId } from "./id.ts";
+import type { OrganizationBrowser } from "./remote-browser.ts";
 import { DEFINITION_LIMITS } from "./workflow/limits.ts";
 
 /** What the administrator decides of an organization, and may change. */
@@ -16,6 +17,8 @@ export interface OrganizationSettings {
   readonly maxRunSeconds: number;
   /** Blocks that a workflow may have at the top level when it is saved; versions that are stored run on. */
   readonly maxWorkflowBlocks: number;
+  /** The browser of runs that name none, and no session; null for the service's own. */
+  readonly browser: OrganizationBrowser | null;
 }
 
 /** A tenant: whom workflows, runs and keys belong to. */

@@ -24,8 +24,15 @@ describe("the address of a browser", () => {
     );
   });
 
-  it("is shown without its query", () => {
-    expect(maskAddress("wss://a.example/x?token=s3cret#s3cret")).toBe("wss://a.example/x?***");
-    expect(maskAddress("wss://a.example/x")).toBe("wss://a.example/x");
+  it.each([
+    ["wss://a.example:8443/s3cret?token=s3cret#s3cret", "wss://a.example:8443/***"],
+    ["wss://a.example?token=s3cret", "wss://a.example/***"],
+    ["http://127.0.0.1:9222/", "http://127.0.0.1:9222/"],
+    ["http://127.0.0.1:9222", "http://127.0.0.1:9222"],
+  ])("is shown as far as its host: %s", (address, shown) => expect(maskAddress(address)).toBe(shown));
+
+  it("may not be what is shown of one, and neither may a header's value", () => {
+    const shown = maskAddress("wss://a.example/s3cret");
+    expect(faultsOf(shown, { "x-key": "***" }).map(([path]) => path)).toEqual(["browser_address", "cdp_connect_headers.x-key"]);
   });
 });

@@ -3,6 +3,7 @@ import type { JsonObject } from "./json.ts";
 import { runListItem, workflowRunItem } from "./run-list-view.ts";
 import { workflowRunStatus } from "./run-status-view.ts";
 import {
+  browserAddress,
   browserProfileId,
   browserSessionId,
   downloadedFiles,
@@ -121,7 +122,7 @@ export const workflowRunStatusSchema = z
     browser_seed_source: absent,
     browser_sink_profile_id: absent,
     max_screenshot_scrolls: asked,
-    browser_address: asked,
+    browser_address: browserAddress,
     run_with: runWith,
     script_run: absent,
     script_id: absent,

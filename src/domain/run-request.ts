@@ -4,7 +4,7 @@ import { PRIORITY } from "./admission.ts";
 import { type Fault, invalidInput } from "./error.ts";
 import { evidenceSchema, type EvidenceWish } from "./evidence.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
-import { maskAddress, type RemoteAddress } from "./remote-browser.ts";
+import { addressField, connectHeadersField, headersAloneFaults, maskAddress, maskValues } from "./remote-browser.ts";
 import { faultsOf } from "./schema-faults.ts";
 import type { TriggerType } from "./run.ts";
 
@@ -62,19 +62,13 @@ export const runRequestSchema = z.strictObject({
     .string()
     .nullish()
     .describe("Begin with the cookies and the local storage of this profile (`bp_…`); the workflow's own when absent."),
-  browser_address: z
-    .string()
-    .max(2_083)
+  browser_address: addressField
     .nullish()
     .describe(
       "Use a browser of your own, by its DevTools endpoint: `wss://…`, `ws://…`, or `https://…` where `/json/version` tells of it. The run has a context of " +
-        "its own there, and closes nothing else. Kept encrypted; shown without its query.",
+        "its own there, and closes nothing else. Kept encrypted; shown as far as its host. The organization's own browser, if it has one, when absent.",
     ),
-  cdp_connect_headers: z
-    .record(z.string(), z.string().max(4_096))
-    .refine((headers) => Object.keys(headers).length <= 20, "may have 20 headers")
-    .nullish()
-    .describe("Sent when connecting to `browser_address`. Kept encrypted; shown as `***`."),
+  cdp_connect_headers: connectHeadersField.nullish().describe("Sent when connecting to `browser_address`. Kept encrypted; shown as `***`."),
   title: unused("title", z.string().max(1_000)),
   proxy_location: unused("proxy_location", z.union([z.string(), z.looseObject({})], "must be a name such as RESIDENTIAL, or {country, …}")),
   totp_url: z.string().nullish().describe("Where one-time codes are asked for; the workflow's own address when absent."),
@@ -103,8 +97,7 @@ export function parseRunRequest(body: unknown): RunRequest {
     if (body.workflow_id === undefined && body.agent_id === undefined) {
       faults.push({ path: "workflow_id", message: "is required: the id of the workflow to run", code: "required" });
     }
-    if (body.cdp_connect_headers != null && body.browser_address == null)
-      faults.push({ path: "cdp_connect_headers", message: "goes with browser_address only", code: "invalid_value" });
+    faults.push(...headersAloneFaults(body));
     if (body.browser_session_id != null && body.browser_address != null)
       faults.push({ path: "browser_address", message: "excludes browser_session_id: send one of them", code: "invalid_value" });
     const others = (["browser_session_id", "browser_profile_id", "browser_address"] as const).filter((field) => body[field] != null);
@@ -127,26 +120,17 @@ export function keptRequest(body: JsonObject, request: RunRequest): JsonObject {
   return {
     ...body,
     ...(scrolls == null ? {} : { max_screenshot_scrolls: scrolls }),
-    ...(body.extra_http_headers == null ? {} : { extra_http_headers: masked(request.extra_http_headers) }),
+    ...(body.extra_http_headers == null ? {} : { extra_http_headers: maskValues(Object.keys(request.extra_http_headers ?? {})) }),
     ...(metadataOf == null ? {} : { run_metadata: withoutReserved(metadataOf) }),
     ...(request.browser_address == null ? {} : { browser_address: maskAddress(request.browser_address) }),
-    ...(body.cdp_connect_headers == null ? {} : { cdp_connect_headers: masked(request.cdp_connect_headers) }),
+    ...(body.cdp_connect_headers == null ? {} : { cdp_connect_headers: maskValues(Object.keys(request.cdp_connect_headers ?? {})) }),
   };
-}
-
-/** The browser of its own that a request names. */
-export function remoteOf({ browser_address: address, cdp_connect_headers: headers }: RunRequest): RemoteAddress | null {
-  return address == null || address.trim() === "" ? null : { address: address.trim(), headers: headers ?? {} };
 }
 
 /** What a request that was checked says of evidence. */
 export function evidenceWishOf(request: JsonObject): EvidenceWish | null {
   const parsed = evidenceSchema.safeParse(request.evidence);
   return parsed.success ? parsed.data : null;
-}
-
-function masked(headers: Readonly<Record<string, string>> | null | undefined): JsonObject {
-  return Object.fromEntries(Object.keys(headers ?? {}).map((name) => [name, "***"]));
 }
 
 function withoutReserved(map: Readonly<Record<string, string>>): JsonObject {

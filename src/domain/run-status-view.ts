@@ -54,7 +54,7 @@ export function workflowRunStatus(run: JsonObject, { retriedByRunId, webhookFail
     browser_seed_source: told("browser_seed_source"),
     browser_sink_profile_id: null,
     max_screenshot_scrolls: told("max_screenshot_scrolls"),
-    browser_address: asked("browser_address"),
+    browser_address: told("browser_address"),
     run_with: run.run_with ?? "agent",
     script_run: told("script_run"),
     script_id: told("script_id"),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JsonObject } from "./json.ts";
 import { runRequestView } from "./run-request.ts";
-import { FINAL_STATUSES } from "./run.ts";
+import { BROWSER_SOURCES, FINAL_STATUSES } from "./run.ts";
 import type { RunIndexRow } from "./run-view.ts";
 import { absent, anyObject, createdAt, instant, modifiedAt } from "./view-field.ts";
 
@@ -65,6 +65,10 @@ export const recordingUrl = z.string().nullable().describe("A signed link; null 
 export const runWith = z.string().describe("As the request said, else `agent`; has no effect here.");
 export const browserSessionId = z.string().nullable().describe("The session whose browser it uses (`pbs_…`); null when it has its own.");
 export const browserProfileId = z.string().nullable().describe("The profile that its browser began with (`bp_…`).");
+export const browserAddress = z
+  .string()
+  .nullable()
+  .describe("Where its browser is, as far as its host, when it is the organization's own or one that the run has named; else null.");
 export const triggerType = z.enum(["manual", "mcp", "api", "scheduled", "webhook"]).describe("By what it was started.");
 
 const warningSchema = z
@@ -138,6 +142,11 @@ export const runSchema = z
     parameters: anyObject
       .nullable()
       .describe("The run's parameters, converted to the types that the workflow declares; null for a start that was refused."),
+    browser_source: z
+      .enum(BROWSER_SOURCES)
+      .nullable()
+      .describe("Where its browser is from: the service, a browser session, its organization's own, or one that it has named itself."),
+    browser_address: browserAddress,
     webhook_callback_url: z.string().nullable().describe("Where its events go."),
     retried_from_workflow_run_id: z.string().nullable().describe("The run that it tries again."),
     retried_by_workflow_run_id: z.string().nullable().describe("The newest run that tries this one again."),
@@ -182,6 +191,8 @@ export const runExample: JsonObject = {
   version: 1,
   workflow_title: "Check the price",
   parameters: { url: "https://shop.example/kettle" },
+  browser_source: "service",
+  browser_address: null,
   webhook_callback_url: null,
   retried_from_workflow_run_id: null,
   retried_by_workflow_run_id: null,

@@ -17,7 +17,7 @@ import { errorCodesOf } from "./recovery.ts";
 import { isPaused, outputsOf } from "./run-inspect.ts";
 import { workflowRunStatus } from "./run-status-view.ts";
 import { requestWarnings, runRequestView } from "./run-request.ts";
-import { isFinal, type Run, type RunStatus, type TriggerType } from "./run.ts";
+import { browserSourceOf, isFinal, type Run, type RunStatus, type TriggerType } from "./run.ts";
 import { formatInstant, formatInstantOrNull } from "./time.ts";
 
 /** A run as the lists show it. The run's own object holds the truth; this may be a moment behind. Times in milliseconds. */
@@ -128,6 +128,8 @@ export function runResponse(run: Run, { artifacts, linkTo, retriedByRunId }: Run
     version: facts.version,
     workflow_title: facts.workflowTitle,
     parameters: facts.parameters,
+    browser_source: browserSourceOf(facts),
+    browser_address: facts.remote === undefined ? null : (facts.remote.address ?? facts.request.browser_address ?? null),
     webhook_callback_url: facts.webhookUrl,
     retried_from_workflow_run_id: facts.retryOf?.runId ?? null,
     retried_by_workflow_run_id: retriedByRunId,
@@ -178,6 +180,8 @@ export function invalidRunResponse(row: RunIndexRow): JsonObject {
     version: row.version,
     workflow_title: row.workflowTitle,
     parameters: null,
+    browser_source: null,
+    browser_address: null,
     webhook_callback_url: row.webhookUrl,
     retried_from_workflow_run_id: row.retriedFromRunId,
     retried_by_workflow_run_id: null,

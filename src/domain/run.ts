@@ -63,7 +63,7 @@ export interface RunFacts {
     /** The run in whose name it has the session, when that is another: one that waits for this one. */
     readonly holder?: RunId;
   };
-  /** A browser of the caller's own: `RemoteAddress`, sealed for `remotePurpose`. */
+  /** A browser that is not of the service. */
   readonly remote?: SealedRemote;
   /** What its browser begins with and leaves; absent when both are nothing. */
   readonly memory?: RunMemory;
@@ -90,7 +90,25 @@ export interface RunMemory {
 export type WorkflowMemoryId = WorkflowId | `${WorkflowId}:${string}`;
 
 export interface SealedRemote {
+  /** `RemoteAddress`, sealed for `remotePurpose`. */
   readonly sealed: string;
+  /** Whose it is when the run has named none itself: its organization's, as it was when the run began. */
+  readonly of?: "organization";
+  /** As it may be shown; absent in runs that were started before it was kept, whose request has it. */
+  readonly address?: string;
+}
+
+/** Where a run has its browser from, should it need one. */
+export const BROWSER_SOURCES = ["service", "session", "organization", "run"] as const;
+
+export function browserSourceOf({ browser, remote }: Pick<RunFacts, "browser" | "remote">): (typeof BROWSER_SOURCES)[number] {
+  if (browser !== undefined) return "session";
+  return remote === undefined ? "service" : (remote.of ?? "run");
+}
+
+/** The browser that a run has named itself, for one that goes on where it was. */
+export function namedRemote({ remote }: Pick<RunFacts, "remote">): SealedRemote | null {
+  return remote === undefined || remote.of === "organization" ? null : remote;
 }
 
 /** Which credentials a run may use: never what they hold. */

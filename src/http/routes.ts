@@ -28,6 +28,7 @@ import { organizationRoutes, type OrganizationDeps } from "./routes/organization
 import { runListRoutes, type RunListDeps } from "./routes/run-lists.ts";
 import { runRoutes, type RunRouteDeps } from "./routes/runs.ts";
 import { scheduleRoutes, type ScheduleRouteDeps } from "./routes/schedules.ts";
+import { templatePublishingRoutes, type TemplatePublishingDeps } from "./routes/template-publishing.ts";
 import { templateRoutes, type TemplateDeps } from "./routes/templates.ts";
 import { totpCodeRoutes } from "./routes/totp-codes.ts";
 import { webhookReplayRoutes } from "./routes/webhook-replay.ts";
@@ -47,6 +48,7 @@ export interface RouteDeps
     OrganizationDeps,
     ScheduleRouteDeps,
     TemplateDeps,
+    TemplatePublishingDeps,
     WorkflowDeps,
     RunRouteDeps,
     RunListDeps,
@@ -117,6 +119,7 @@ export const routes: readonly Route<RouteDeps>[] = [
   ...deliveryRoutes,
   ...organizationRoutes,
   ...adminRoutes,
+  ...templatePublishingRoutes,
   ...legacyRoutes,
   ...liveRoutes,
 ];

@@ -13,6 +13,7 @@ const organization: Organization = {
   maxConcurrentRuns: 1,
   maxRunSeconds: 1,
   maxWorkflowBlocks: 1,
+  browser: null,
   createdAt: 0,
 };
 

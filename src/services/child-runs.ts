@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
 import { packPlan } from "../domain/packed-plan.ts";
-import type { RunFacts } from "../domain/run.ts";
+import { namedRemote, type RunFacts } from "../domain/run.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -56,6 +56,7 @@ export async function startChild(
       request,
       triggerType: parent.triggerType ?? "api",
       apiOrigin: parent.apiOrigin,
+      remote: child.useParentBrowser && child.browserSessionId === null ? namedRemote(parent) : null, // where the pages were that it begins with
     } as const;
     const link = { runId: parent.runId, path: block.path, depth };
     const made: RunFacts = await makeFacts(deps, organization, runId, runnable, wish, { parent: link, retryOf: null });

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import { maxSecondsOf } from "../domain/run-request.ts";
-import type { TriggerType } from "../domain/run.ts";
+import { namedRemote, type TriggerType } from "../domain/run.ts";
 import type { DecisionTokens } from "../ports/decision-tokens.ts";
 import type { Changed, RetrySource, RunObject, RunObjects, RunReport } from "../ports/run-objects.ts";
 import { once } from "./idempotency.ts";
@@ -139,7 +139,7 @@ async function launchAgain(
           request: { ...facts.request, parameters },
           triggerType: wish.triggerType,
           apiOrigin: wish.apiOrigin,
-          remote: facts.remote ?? null,
+          remote: namedRemote(facts), // its organization's is the one that that has now
         };
         const keptOfThese = Object.fromEntries(Object.entries(kept).filter(([label]) => runnable.plan.root.includes(label)));
         const retryOf = { runId: facts.runId, kept: keptOfThese };

@@ -8,7 +8,7 @@ import type { Organization } from "../domain/organization.ts";
 import { checkOutboundUrl, type HostPolicy } from "../domain/outbound.ts";
 import { contextValue, credentialIdOf, resolveParameters } from "../domain/parameter.ts";
 import { evidenceWishOf } from "../domain/run-request.ts";
-import { checkRemote, type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
+import { checkRemote, maskAddress, type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import type { RunCredentials, RunFacts, SealedRemote, TriggerType } from "../domain/run.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
@@ -54,7 +54,7 @@ export interface FactsDeps {
  */
 export async function makeFacts(
   deps: FactsDeps,
-  organization: Pick<Organization, "organizationId" | keyof HostPolicy | "maxConcurrentRuns" | "maxRunSeconds">,
+  organization: Pick<Organization, "organizationId" | keyof HostPolicy | "maxConcurrentRuns" | "maxRunSeconds" | "browser">,
   runId: RunId,
   { workflow, definition }: Runnable,
   wish: RunWish,
@@ -79,15 +79,16 @@ export async function makeFacts(
   };
   const { request } = wish;
   const browser = await sessionOf(deps, organizationId, { request, runId, mayWait: links.parent !== null }, faults);
-  const remote = await sealRemote(deps, organizationId, wish.remote ?? null, organization, faults);
+  const named = await sealRemote(deps, organizationId, wish.remote ?? null, organization, faults);
+  const remote = named ?? (browser === undefined ? browserOf(organization) : null);
   const filled = (field: "sequential_key" | "browser_profile_key", key: string | null) =>
     parameters.ok ? keyOf(field, key, values, faults) : null;
   const order = filled("sequential_key", definition.sequentialKey);
   const sequentialKey = order === null ? null : `${workflowPermanentId}:${order}`;
   const key = filled("browser_profile_key", definition.remembering.key);
   const memoryKey = key === null ? null : createHash("sha256").update(key).digest("hex");
-  const named = { request, hasSession: browser !== undefined, key: memoryKey };
-  const memory = await runMemory(deps, organizationId, workflowPermanentId, definition, named, faults);
+  const wanted = { request, hasSession: browser !== undefined, key: memoryKey };
+  const memory = await runMemory(deps, organizationId, workflowPermanentId, definition, wanted, faults);
   if (!parameters.ok || faults.length > 0) {
     const message = describeFaults("The run was not started", faults);
     const now = deps.clock.now();
@@ -128,6 +129,11 @@ export async function makeFacts(
   };
 }
 
+/** The browser that an organization has set for its runs. Whether it may be reached is asked when a run connects to it. */
+function browserOf({ browser }: Pick<Organization, "browser">): SealedRemote | null {
+  return browser === null ? null : { sealed: browser.sealed, of: "organization", address: browser.address };
+}
+
 async function sealRemote(
   { vault }: Pick<FactsDeps, "vault">,
   organizationId: OrganizationId,
@@ -138,7 +144,8 @@ async function sealRemote(
   if (remote === null || "sealed" in remote) return remote;
   const wrong = checkRemote(remote, hosts);
   faults.push(...wrong);
-  return wrong.length > 0 ? null : { sealed: await vault.seal(remotePurpose(organizationId), JSON.stringify(remote)) };
+  if (wrong.length > 0) return null;
+  return { sealed: await vault.seal(remotePurpose(organizationId), JSON.stringify(remote)), address: maskAddress(remote.address) };
 }
 
 /** The credentials that the parameters name, each of which must be the organization's. Undefined where the workflow has no such parameter. */

@@ -75,6 +75,7 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
     maxConcurrentRuns: scenario.queued === true ? 1 : 100,
     maxRunSeconds: 3_600,
     maxWorkflowBlocks: 50,
+    browser: null,
     createdAt: Date.now(),
   };
   const box = await openBox();

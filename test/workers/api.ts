@@ -64,10 +64,12 @@ interface OrganizationSettings {
   readonly max_concurrent_runs?: number;
   readonly max_run_seconds?: number;
   readonly max_workflow_blocks?: number;
+  readonly browser_address?: string | null;
+  readonly cdp_connect_headers?: Record<string, string> | null;
 }
 
 /** The same organization with other settings. They hold for the caller that is returned; the one before may know the old ones for a while. */
-export async function changeTenant({ organizationId }: Tenant, settings: OrganizationSettings): Promise<Tenant> {
+export async function changeTenant({ organizationId }: Pick<Tenant, "organizationId">, settings: OrganizationSettings): Promise<Tenant> {
   const { status } = await asAdmin("PATCH", `/organizations/${organizationId}`, settings);
   if (status !== 200) throw new Error(`the settings of ${organizationId} were not changed: ${status}`);
   return await createCaller(organizationId);

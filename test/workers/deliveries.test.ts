@@ -42,7 +42,16 @@ const ids = createIds(() => Date.now());
 async function newOrganization(allowedHosts = ["127.0.0.1"]): Promise<{ organizationId: OrganizationId; webhookSecret: string }> {
   const { organization, webhookSecret } = await createOrganization(
     { organizations, vault, ids, clock: { now: () => Date.now() } },
-    { name: "test", allowedHosts, deniedHosts: [], onlyHosts: [], maxConcurrentRuns: 1, maxRunSeconds: 60, maxWorkflowBlocks: 1 },
+    {
+      name: "test",
+      allowedHosts,
+      deniedHosts: [],
+      onlyHosts: [],
+      maxConcurrentRuns: 1,
+      maxRunSeconds: 60,
+      maxWorkflowBlocks: 1,
+      browser: null,
+    },
   );
   return { organizationId: organization.organizationId, webhookSecret };
 }
@@ -260,6 +269,7 @@ describe("an attempt", () => {
       maxConcurrentRuns: 1,
       maxRunSeconds: 60,
       maxWorkflowBlocks: 1,
+      browser: null,
       createdAt: 0,
       sealedWebhookSecret: "",
     });

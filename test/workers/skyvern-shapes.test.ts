@@ -16,7 +16,7 @@ const RUN =
   queued_at started_at finished_at app_url browser_session_id browser_profile_id max_screenshot_scrolls script_run errors step_count run_type run_with
   ai_fallback script_id browser_seed_source run_request`);
 const OUR_RUN =
-  fields(`workflow_permanent_id workflow_id version workflow_title parameters webhook_callback_url retried_from_workflow_run_id
+  fields(`workflow_permanent_id workflow_id version workflow_title parameters browser_source browser_address webhook_callback_url retried_from_workflow_run_id
   retried_by_workflow_run_id parent_workflow_run_id trigger_type warnings
   workflow_schedule_id`);
 const RUN_REQUEST =

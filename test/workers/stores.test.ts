@@ -339,6 +339,7 @@ describe("every statement of the stores", () => {
       maxConcurrentRuns: 1,
       maxRunSeconds: 1,
       maxWorkflowBlocks: 1,
+      browser: null,
       sealedWebhookSecret: "s",
       createdAt: 1,
     });

@@ -19,6 +19,8 @@ describe("organizations", () => {
     expect(created.body).toEqual({
       organization_id: expect.stringMatching(/^o_[0-9A-Z]{26}$/),
       ...settings,
+      browser_address: null,
+      cdp_connect_headers: null,
       webhook_secret: expect.stringMatching(/^whsec_[A-Za-z0-9+/]{43}=$/), // 32 bytes
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });

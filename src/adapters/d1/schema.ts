@@ -24,6 +24,7 @@ import type {
   WorkflowVersionId,
 } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
+import type { OrganizationBrowser } from "../../domain/remote-browser.ts";
 import type { RunIndexRow } from "../../domain/run-view.ts";
 import { MISSED_POLICIES } from "../../domain/schedule.ts";
 import type { WorkflowStatus } from "../../domain/workflow-status.ts";
@@ -40,6 +41,8 @@ export const organizations = sqliteTable("organizations", {
   maxConcurrentRuns: integer("max_concurrent_runs").notNull().default(100),
   maxRunSeconds: integer("max_run_seconds").notNull().default(3_600),
   maxWorkflowBlocks: integer("max_workflow_blocks").notNull().default(50),
+  /** The browser of its runs; its address and headers are sealed by the vault for `remotePurpose`. */
+  browser: text("browser", { mode: "json" }).$type<OrganizationBrowser>(),
   /** `whsec_…`, sealed by the vault for `webhookSecretPurpose`. */
   sealedWebhookSecret: text("webhook_secret").notNull(),
   createdAt: integer("created_at").notNull(),

@@ -3,25 +3,21 @@ import { isId, type ApiKeyId, type OrganizationId } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { hostOfEntry } from "../../domain/outbound.ts";
 import { ORGANIZATION_LIMITS } from "../../domain/organization.ts";
+import { addressField, connectHeadersField, headersAloneFaults, maskValues, remoteOf } from "../../domain/remote-browser.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { createdAt } from "../../domain/view-field.ts";
-import { workflowExample, workflowInputSchema } from "../../domain/workflow-view-schema.ts";
 import type { ApiKeys } from "../../ports/api-keys.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { Organizations } from "../../ports/organizations.ts";
-import type { Templates } from "../../ports/templates.ts";
 import type { Vault } from "../../ports/vault.ts";
 import { issueApiKey, revokeApiKey } from "../../services/api-keys.ts";
 import { createOrganization, readOrganization, updateOrganization, type OpenedOrganization } from "../../services/organizations.ts";
-import { publishTemplate, unpublishTemplate } from "../../services/template-publishing.ts";
-import { BODY_LIMITS } from "../body.ts";
-import { body, documentBody, empty, json, routeFor } from "../route.ts";
+import { body, empty, json, routeFor } from "../route.ts";
 
 export interface AdminDeps {
   readonly organizations: Organizations;
   readonly apiKeys: ApiKeys;
-  readonly templates: Templates;
   readonly vault: Vault;
   readonly ids: Ids;
   readonly clock: Clock;
@@ -57,8 +53,25 @@ const settingsSchema = z.strictObject({
     .describe("Blocks that a workflow may have at the top level when it is saved. Versions that are stored run on."),
 });
 
+const browserFields = {
+  browser_address: addressField
+    .nullish()
+    .describe(
+      "The browser of runs that name none, and no session: its DevTools endpoint, as `browser_address` of a run. Kept encrypted; shown as far as its host. " +
+        "null: the service's own.",
+    ),
+  cdp_connect_headers: connectHeadersField
+    .nullish()
+    .describe("Sent when connecting to `browser_address`, with which they are given and changed. Kept encrypted; shown as `***`."),
+};
+
+function checkHeadersAlone(settings: object, context: z.RefinementCtx): void {
+  for (const { path, message } of headersAloneFaults(settings)) context.addIssue({ code: "custom", path: [path], message });
+}
+
 const { shape } = settingsSchema;
-const newOrganizationSchema = settingsSchema.extend({
+const newOrganizationFields = settingsSchema.extend({
+  ...browserFields,
   organization_id: z
     .custom<OrganizationId>((id) => typeof id === "string" && isId("organization", id), "must be o_ and letters, digits, _ or -")
     .optional()
@@ -70,7 +83,8 @@ const newOrganizationSchema = settingsSchema.extend({
   max_run_seconds: shape.max_run_seconds.default(maxRunSeconds.default),
   max_workflow_blocks: shape.max_workflow_blocks.default(maxWorkflowBlocks.default),
 });
-const organizationChangesSchema = settingsSchema.partial();
+const newOrganizationSchema = newOrganizationFields.superRefine(checkHeadersAlone);
+const organizationChangesSchema = settingsSchema.partial().extend(browserFields).superRefine(checkHeadersAlone);
 
 const newApiKeySchema = z.strictObject({
   name: nameSchema,
@@ -86,6 +100,11 @@ const newApiKeySchema = z.strictObject({
 const organizationSchema = settingsSchema
   .extend({
     organization_id: z.string().describe("`o_…`."),
+    browser_address: z
+      .string()
+      .nullable()
+      .describe("Where the browser of its runs is, as far as its host; null: they have the service's own."),
+    cdp_connect_headers: z.record(z.string(), z.string()).nullable().describe("What is sent there: the names, and `***` for each value."),
     webhook_secret: z.string().describe("What its webhooks are signed with, `whsec_…` (Standard Webhooks)."),
     created_at: createdAt,
   })
@@ -100,6 +119,8 @@ const organizationExample: JsonObject = {
   max_concurrent_runs: maxConcurrentRuns.default,
   max_run_seconds: maxRunSeconds.default,
   max_workflow_blocks: maxWorkflowBlocks.default,
+  browser_address: null,
+  cdp_connect_headers: null,
   webhook_secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
   created_at: "2026-01-31T12:00:00.000Z",
 };
@@ -119,14 +140,6 @@ const apiKeyExample: JsonObject = {
   key: "pf_01JDAA0000000000000000000E_x2Vt0mPz",
   created_at: "2026-01-31T12:00:00.000Z",
 };
-
-const publishedSchema = z
-  .strictObject({
-    workflow_permanent_id: z.string().describe("The template, `wpid_…`."),
-    version: z.int().min(1).describe("Its latest version."),
-    changed: z.boolean().describe("False when the latest version had this content already."),
-  })
-  .meta({ id: "PublishedTemplate" });
 
 const route = routeFor<AdminDeps>();
 
@@ -152,6 +165,7 @@ export const adminRoutes = [
         maxConcurrentRuns: wish.max_concurrent_runs,
         maxRunSeconds: wish.max_run_seconds,
         maxWorkflowBlocks: wish.max_workflow_blocks,
+        browser: remoteOf(wish),
       };
       return c.json(organizationResponse(await createOrganization(deps, settings, wish.organization_id)), 201);
     },
@@ -162,7 +176,7 @@ export const adminRoutes = [
       paths: { updateOrganization: "/v1/admin/organizations/{organization_id}" },
       tag: "Administration",
       summary: "Change an organization's settings",
-      description: "What is not named stays as it is. Callers may have the old limits for half a minute more.",
+      description: "What is not named stays as it is. Callers may have the old settings for half a minute more.",
       caller: "admin",
       body: body(organizationChangesSchema, { max_concurrent_runs: 10 }),
       responses: { 200: json("The organization.", organizationSchema, organizationExample) },
@@ -176,6 +190,7 @@ export const adminRoutes = [
         maxConcurrentRuns: wish.max_concurrent_runs,
         maxRunSeconds: wish.max_run_seconds,
         maxWorkflowBlocks: wish.max_workflow_blocks,
+        browser: wish.browser_address === undefined ? undefined : remoteOf(wish),
       };
       return c.json(organizationResponse(await updateOrganization(deps, params.organization_id as OrganizationId, changes)));
     },
@@ -226,46 +241,6 @@ export const adminRoutes = [
       return c.body(null, 204);
     },
   ),
-  route(
-    {
-      method: "put",
-      paths: { publishTemplate: "/v1/admin/templates/{workflow_permanent_id}" },
-      tag: "Administration",
-      summary: "Publish a template",
-      description:
-        "Makes the definition the latest version of a template, which every organization can run. The same content again changes nothing.",
-      caller: "admin",
-      body: documentBody(workflowInputSchema, workflowExample, BODY_LIMITS.definition),
-      responses: {
-        200: json("It is published.", publishedSchema, {
-          workflow_permanent_id: "wpid_01JDAA0000000000000000000B",
-          version: 1,
-          changed: true,
-        }),
-      },
-      errors: ["invalid_definition"],
-    },
-    async (deps, { c, params, body: { value, locate } }) => {
-      const { workflowId, version, changed } = await publishTemplate(deps, params.workflow_permanent_id, { definition: value, locate });
-      return c.json({ workflow_permanent_id: workflowId, version, changed });
-    },
-  ),
-  route(
-    {
-      method: "delete",
-      paths: { unpublishTemplate: "/v1/admin/templates/{workflow_permanent_id}" },
-      tag: "Administration",
-      summary: "Unpublish a template",
-      description:
-        "It is offered for up to a minute more. Its runs and the workflows made from it stay, and its versions count on when it is published again.",
-      caller: "admin",
-      responses: { 204: empty("It is unpublished.") },
-    },
-    async (deps, { c, params }) => {
-      await unpublishTemplate(deps, params.workflow_permanent_id);
-      return c.body(null, 204);
-    },
-  ),
 ];
 
 function organizationResponse({ organization, webhookSecret }: OpenedOrganization) {
@@ -278,6 +253,8 @@ function organizationResponse({ organization, webhookSecret }: OpenedOrganizatio
     max_concurrent_runs: organization.maxConcurrentRuns,
     max_run_seconds: organization.maxRunSeconds,
     max_workflow_blocks: organization.maxWorkflowBlocks,
+    browser_address: organization.browser?.address ?? null,
+    cdp_connect_headers: organization.browser === null ? null : maskValues(organization.browser.headers),
     webhook_secret: webhookSecret,
     created_at: formatInstant(organization.createdAt),
   };

@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, inject, it } from "vitest";
 import { createBrowsersAt } from "../../../src/adapters/browser/remote.ts";
-import { createTenant, type Tenant } from "../../workers/api.ts";
+import { changeTenant, createTenant, type Tenant } from "../../workers/api.ts";
 import { at, guardBy, html, NEVER, SOON } from "./harness.ts";
 
 const endpoint = inject("chromiumOrigin");
@@ -46,7 +46,7 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
     const run = await start(tenant, blocks, { browser_address: `${endpoint}/?token=${TOKEN}`, cdp_connect_headers: { "x-key": TOKEN } });
     expect(run.status, run.failure_reason).toBe("completed");
     expect(run.output).toMatchObject({ cookies_output: { seen: "" }, title_output: { seen: "Mine" } });
-    expect(run.run_request).toMatchObject({ browser_address: `${endpoint}/?***`, cdp_connect_headers: { "x-key": "***" } });
+    expect(run.run_request).toMatchObject({ browser_address: `${endpoint}/***`, cdp_connect_headers: { "x-key": "***" } });
     await expect.poll(async () => (await targets()).map(({ id }) => id)).toEqual(before);
 
     const object = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${run.run_id}`));
@@ -85,7 +85,7 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
     const block = { ...goto("opens", at("/list")), retry: { max_attempts: 2, initial_seconds: 0.1 } };
     const run = await start(tenant, [block], { browser_address: `ws://127.0.0.1:9/devtools?token=${TOKEN}` });
     expect(run.status).toBe("failed");
-    expect(run.failure_reason).toContain("the browser at ws://127.0.0.1:9/devtools?*** could not be reached");
+    expect(run.failure_reason).toContain("the browser at ws://127.0.0.1:9/*** could not be reached");
     expect(JSON.stringify(run)).not.toContain(TOKEN);
     const { body: timeline } = await tenant.call("GET", `/v1/runs/${run.run_id}/timeline`);
     expect(timeline[0].block.attempt).toBe(2);
@@ -98,6 +98,81 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
     expect(JSON.stringify(errors)).not.toContain(TOKEN);
   });
 });
+
+describe.runIf(endpoint !== "")("the browser of an organization", () => {
+  const own = { browser_address: `${endpoint}/?token=${TOKEN}`, cdp_connect_headers: { "x-key": TOKEN } };
+  const settings = { allowed_hosts: ["127.0.0.1"], ...own };
+
+  it("is worked in by runs that name none, each in a context of its own", async () => {
+    const tenant = await createTenant(settings);
+    const mark = at(`/set-cookie?value=organization-${tenant.organizationId}`);
+    const waits = { action: "wait_for", function: "document.title === 'Seen'", timeout_seconds: 30 };
+    const blocks = [
+      goto("before", at("/cookies")),
+      script("cookies", "document.body.textContent"),
+      goto("opens", mark),
+      { block_type: "actions", label: "waits", steps: [waits] },
+    ];
+    const running = start(tenant, blocks, {}, 40);
+    const there = () => targets().then((all) => all.find(({ url }) => url === mark));
+    await expect.poll(there).toBeDefined();
+    await sayTitle((await there())!.webSocketDebuggerUrl, "Seen");
+    const run = await running;
+    expect(run.status, run.failure_reason).toBe("completed");
+    expect([run.browser_source, run.browser_address]).toEqual(["organization", `${endpoint}/***`]);
+    expect(run.output.cookies_output.seen).toBe("");
+    expect(JSON.stringify(run)).not.toContain(TOKEN);
+    await expect.poll(there).toBeUndefined();
+  });
+
+  it("keeps what a workflow with persist_browser_session remembers", async () => {
+    const tenant = await createTenant(settings);
+    const blocks = [
+      goto("before", at("/cookies")),
+      script("cookies", "document.body.textContent"),
+      goto("sets", at("/set-cookie?value=kept")),
+    ];
+    const persisting = { title: "Kept", persist_browser_session: true, workflow_definition: { parameters: [], blocks } };
+    const { workflow_permanent_id: workflow_id } = (await tenant.call("POST", "/v1/workflows", { json_definition: persisting })).body;
+    const seen = async () => {
+      const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id }, { prefer: "wait=40" });
+      expect([body.status, body.browser_source], body.failure_reason).toEqual(["completed", "organization"]);
+      return body.output.cookies_output.seen;
+    };
+    expect([await seen(), await seen()]).toEqual(["", expect.stringContaining("kept")]);
+  });
+
+  it("that cannot be reached fails the runs that would use it, and no other", async () => {
+    const tenant = await createTenant({ ...settings, browser_address: `ws://127.0.0.1:9/${TOKEN}` });
+    const block = { ...goto("opens", at("/list")), retry: { max_attempts: 1 } };
+    const run = await start(tenant, [block], {});
+    expect([run.status, run.failure_reason]).toEqual(["failed", expect.stringContaining("the browser at ws://127.0.0.1:9/*** could not")]);
+    expect(JSON.stringify(run)).not.toContain(TOKEN);
+    expect((await start(tenant, [block], { browser_address: endpoint })).status).toBe("completed");
+    const { browser_session_id } = (await tenant.call("POST", "/v1/browser_sessions", {})).body;
+    expect((await start(tenant, [block], { browser_session_id })).status).toBe("completed");
+    await tenant.call("POST", `/v1/browser_sessions/${browser_session_id}/close`);
+  });
+
+  it("is not connected to when the organization may no longer reach it", async () => {
+    const { organizationId } = await createTenant(settings);
+    const tenant = await changeTenant({ organizationId }, { allowed_hosts: [] });
+    const run = await start(tenant, [goto("opens", "https://shop.example/")], {});
+    expect([run.status, run.failure_reason]).toEqual(["failed", expect.stringContaining("/*** may not be reached")]);
+  });
+});
+
+/** Says a title to a page, by its own address: as somebody who watches the browser could. */
+async function sayTitle(address: string, title: string): Promise<void> {
+  const { webSocket } = await fetch(address.replace(/^ws/, "http"), { headers: { upgrade: "websocket" } });
+  webSocket!.accept();
+  const said = new Promise((resolve) => webSocket!.addEventListener("message", resolve, { once: true }));
+  webSocket!.send(
+    JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: `document.title = ${JSON.stringify(title)}` } }),
+  );
+  await said;
+  webSocket!.close();
+}
 
 const neverAsked = () => Promise.reject(new Error("an address needs no pool"));
 const onlyList = (url: string) =>
