@@ -42,7 +42,6 @@ function copiesBrowser(run: Run, { useParentBrowser, browserSessionId }: ChildRe
 /** The end of a run that a block waits for. */
 export interface ChildEnd {
   readonly path: string;
-  readonly attempt: number;
   readonly runId: RunId;
   readonly status: FinalStatus;
   /** Its report as JSON text. */
@@ -51,11 +50,11 @@ export interface ChildEnd {
 
 /** Children tell their end; should that word have been lost, they are asked, one after the other. @returns those that have ended */
 export async function* endedChildren({ runs }: { readonly runs: RunObjects }, run: Run): AsyncGenerator<ChildEnd> {
-  for (const child of childrenAwaited(run)) {
-    const report = await runs.get(run.facts.organizationId, child.runId).report(0);
-    const nobody = { status: "failed", json: JSON.stringify({ run_id: child.runId, failure_reason: "it does not exist" }) };
+  for (const { path, runId } of childrenAwaited(run)) {
+    const report = await runs.get(run.facts.organizationId, runId).report(0);
+    const nobody = { status: "failed", json: JSON.stringify({ run_id: runId, failure_reason: "it does not exist" }) };
     const { status, json } = report ?? nobody;
-    if (isFinalStatus(status)) yield { ...child, status, json };
+    if (isFinalStatus(status)) yield { path, runId, status, json };
   }
 }
 

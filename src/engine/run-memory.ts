@@ -1,7 +1,11 @@
+/** What the browser of a run remembers: what it begins with, and what is kept of it. */
 import { PageError } from "../domain/browser.ts";
 import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
-import type { RunFacts } from "../domain/run.ts";
+import { advance } from "../domain/run-advance.ts";
+import type { Run, RunFacts } from "../domain/run.ts";
 import type { BrowserMemories } from "../ports/browser-memories.ts";
+import { type Answer, type AttemptPlace, eventOf } from "./answer.ts";
+import type { RunBrowser } from "./run-browser.ts";
 
 /** What a browser of a run begins with: what the one before it remembered, if there was one. @throws PageError when the run's profile is gone */
 export async function readMemory(
@@ -16,4 +20,38 @@ export async function readMemory(
   const profile = await memories.get({ organizationId, kind: "profile", id: profileId });
   if (profile === null) throw new PageError(`The browser profile ${profileId} was deleted.`, { errorClass: "block" });
   return profile;
+}
+
+/**
+ * Takes down what the browser remembers for the run itself: its next browser begins with it.
+ * @returns null when the run used no page
+ * @throws when it could not be stored
+ */
+export async function keepForRun(memories: BrowserMemories, facts: RunFacts, browser: RunBrowser): Promise<BrowserMemory | null> {
+  const earlier = await readMemory(memories, facts).catch(() => NO_MEMORY); // its profile is gone
+  const remembered = await browser.remember(earlier);
+  const { organizationId, runId } = facts;
+  if (remembered !== null) await memories.put({ organizationId, kind: "run", id: runId }, remembered);
+  return remembered;
+}
+
+/** The same for the next run of its workflow, once. @throws when it could not be stored */
+export async function keepForWorkflow(
+  memories: BrowserMemories,
+  facts: RunFacts,
+  browser: RunBrowser,
+  storage: { readonly remembered: boolean; noteRemembered(): void },
+): Promise<void> {
+  const { memory, organizationId } = facts;
+  if (memory?.keep == null || storage.remembered) return;
+  const remembered = await keepForRun(memories, facts, browser);
+  if (remembered !== null) await memories.put({ organizationId, kind: "workflow", id: memory.keep }, remembered);
+  storage.noteRemembered();
+}
+
+/** Is something kept for the next run, which may begin as soon as this answer is seen: does it complete the run? */
+export function isKeptBefore(answer: Answer, run: Run, place: AttemptPlace, at: number): boolean {
+  if (answer.type !== "completed" || run.facts.memory?.keep == null) return false;
+  const step = advance(run, eventOf(answer, { ...place, at }, { timeoutMs: 0, random: 0 }));
+  return step.ok && step.run.status === "completed";
 }

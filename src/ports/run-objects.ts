@@ -1,7 +1,8 @@
 import type { OrganizationId, RunId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { PackedPlan } from "../domain/packed-plan.ts";
-import type { RunProjection, WireStatus } from "../domain/run-view.ts";
+import type { RunNews } from "../domain/run-news.ts";
+import type { WireStatus } from "../domain/run-view.ts";
 import type { FinalStatus, RunFacts } from "../domain/run.ts";
 
 /** What a run is started with. Starting the same run id again changes nothing: it answers with the run that is there. */
@@ -83,13 +84,7 @@ export interface RunWebhookEvent {
   readonly json: string;
 }
 
-/** News of a run, for the index and the webhooks. The queue is transport: the run sends it again until it is acknowledged. */
-export interface RunNews {
-  readonly row: RunProjection;
-  /** May there be events for a webhook, or mails, to be fetched? */
-  readonly hasMessages: boolean;
-}
-
+/** The queue is transport: a run sends its news again until they are acknowledged. */
 export interface RunNewsQueue {
   send(news: RunNews): Promise<void>;
 }

@@ -1,0 +1,49 @@
+import type { EngineDeps } from "../compose.ts";
+import type { BrowserHolder } from "../domain/browser-queue.ts";
+import { checkOutboundUrl } from "../domain/outbound.ts";
+import { browserGuard, onlyDomains } from "../domain/outbound-patterns.ts";
+import { type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
+import type { RunFacts, SealedRemote } from "../domain/run.ts";
+import type { Browsers } from "../ports/browser.ts";
+import { type BrowserSource, sessionBrowser } from "./browser-source.ts";
+import { ownBrowser } from "./own-browser.ts";
+import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
+import { RunBrowser } from "./run-browser.ts";
+import { recordWishOf } from "./run-evidence.ts";
+import { readMemory } from "./run-memory.ts";
+import type { RunStorage } from "./run-storage.ts";
+
+/** The platform keeps a browser that nobody talks to for so much longer than the run does: an evicted object takes its time to come back. */
+const LEFT_ALONE_MS = 120_000;
+
+/** As which the pool of browsers knows a run. */
+export function holderOf({ organizationId, runId }: Pick<RunFacts, "organizationId" | "runId">): BrowserHolder {
+  return { kind: "run", organizationId, id: runId };
+}
+
+/** The browser that a run works with: that of its session, one at the caller's own address, or one from the pool. */
+export function createRunBrowser(deps: EngineDeps, storage: RunStorage, facts: RunFacts): RunBrowser {
+  const browsers = facts.remote === undefined ? deps.browsers : browsersAt(deps, facts, facts.remote);
+  const source = sourceOf(deps, storage, facts, browsers);
+  return new RunBrowser({ ...deps, browsers }, source, storage, facts.runId, browserGuard(facts), recordWishOf(facts));
+}
+
+function sourceOf(deps: EngineDeps, storage: RunStorage, facts: RunFacts, browsers: Browsers): BrowserSource {
+  const { organizationId, runId, browser, remote } = facts;
+  if (browser !== undefined) {
+    const session = deps.sessions.get(organizationId, browser.sessionId);
+    return sessionBrowser({ browsers, session }, { browserSessionId: browser.sessionId, runId, holder: browser.holder ?? runId });
+  }
+  const remembered = facts.memory === undefined ? null : () => readMemory(deps.memories, facts);
+  if (remote !== undefined) return remoteBrowser(browsers, remembered);
+  const wish = { keepAliveMs: deps.browserKeepAliveMs + LEFT_ALONE_MS, onlyHosts: onlyDomains(facts) };
+  return ownBrowser(deps, holderOf(facts), wish, storage, remembered);
+}
+
+/** Those of an address that is kept sealed. */
+function browsersAt({ vault, browsersAt: connect }: EngineDeps, facts: RunFacts, { sealed }: SealedRemote): Browsers {
+  return browsersWhenOpened(async () => {
+    const remote = JSON.parse(await vault.open(remotePurpose(facts.organizationId), sealed)) as RemoteAddress; // as it was sealed
+    return connect(remote, (url) => checkOutboundUrl(url, facts));
+  });
+}
