@@ -134,6 +134,6 @@ export class Attempts {
 /** A failure for which the browser itself is the reason says so, and is not tried again. */
 async function explained(answer: Answer, browser: RunBrowser): Promise<Answer> {
   if (answer.type !== "failed") return answer;
-  const end = await browser.describeEnd();
+  const end = await browser.held.describeEnd();
   return end === null ? answer : { ...answer, failure: { ...answer.failure, kind: "block", message: end } };
 }

@@ -6,6 +6,8 @@ import { type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import type { RunFacts, SealedRemote } from "../domain/run.ts";
 import type { Browsers } from "../ports/browser.ts";
 import { type BrowserSource, sessionBrowser } from "./browser-source.ts";
+import { BrowserStateSeal } from "./browser-state-seal.ts";
+import { HeldBrowser } from "./held-browser.ts";
 import { ownBrowser } from "./own-browser.ts";
 import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
@@ -24,8 +26,10 @@ export function holderOf({ organizationId, runId }: Pick<RunFacts, "organization
 /** The browser that a run works with: that of its session, one at the caller's own address, or one from the pool. */
 export function createRunBrowser(deps: EngineDeps, storage: RunStorage, facts: RunFacts): RunBrowser {
   const browsers = facts.remote === undefined ? deps.browsers : browsersAt(deps, facts, facts.remote);
-  const source = sourceOf(deps, storage, facts, browsers);
-  return new RunBrowser({ ...deps, browsers }, source, storage, facts.runId, browserGuard(facts), recordWishOf(facts));
+  const shared = { clock: deps.clock, store: storage, seal: new BrowserStateSeal(deps.vault, facts.runId) };
+  const held = new HeldBrowser({ ...shared, browsers, guard: browserGuard(facts) }, sourceOf(deps, storage, facts, browsers));
+  const { log, browserKeepAliveMs } = deps;
+  return new RunBrowser(held, { ...shared, log, browserKeepAliveMs, recordWish: recordWishOf(facts) });
 }
 
 function sourceOf(deps: EngineDeps, storage: RunStorage, facts: RunFacts, browsers: Browsers): BrowserSource {

@@ -1,11 +1,13 @@
 /** The other runs that blocks of a run start, and what a block gets of them. */
 import type { ChildRequest } from "../blocks/block.ts";
+import type { BrowserState } from "../domain/browser.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 import type { RunId } from "../domain/id.ts";
 import { childrenAwaited, generationOf } from "../domain/run-inspect.ts";
 import { type FinalStatus, isFinalStatus, type Run } from "../domain/run.ts";
 import type { Log } from "../ports/log.ts";
 import type { ChildRuns, RunObjects } from "../ports/run-objects.ts";
+import { asText, stateForChild } from "./browser-state-seal.ts";
 import { failed, type Outcome } from "./answer.ts";
 import { logFields } from "./log-fields.ts";
 
@@ -19,11 +21,12 @@ export async function startChild(
   run: Run,
   path: string,
   request: ChildRequest,
-  browser: { stateForChild(): Promise<string | null> },
+  browser: { lastState(): Promise<BrowserState | null> },
 ): Promise<Outcome> {
   let started;
   try {
-    const browserState = copiesBrowser(run, request) ? await browser.stateForChild() : null;
+    const state = copiesBrowser(run, request) ? await browser.lastState() : null;
+    const browserState = state === null ? null : asText(stateForChild(state));
     started = await children.start(run.facts, { path, generation: generationOf(run, path) }, { ...request, browserState });
   } catch (error) {
     log.error("a child run could not be started", error, logFields(run.facts, { path }));

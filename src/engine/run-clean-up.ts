@@ -70,8 +70,8 @@ export class RunCleanUp {
   /** After a last look at its page, for which what was broken off is let end. */
   async #giveBackBrowser(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {
     if (run.status !== "canceled") await (this.#lastLook ??= this.#look(run, browser, live)); // who cancels wants it back at once
-    if (run.status === "completed") await keepForWorkflow(this.#deps.memories, run.facts, browser, this.#storage);
-    await browser.release();
+    if (run.status === "completed") await keepForWorkflow(this.#deps, run.facts, browser, this.#storage);
+    await browser.held.release();
   }
 
   async #look(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {

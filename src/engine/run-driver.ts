@@ -147,7 +147,7 @@ export class RunDriver {
     if (attempted === null) return;
     const latest = () => this.#run ?? run; // a run that is there stays
     if (!signal.aborted && isKeptBefore(attempted.answer, latest(), place, this.#deps.clock.now()))
-      await this.#attend("taking down what the browser remembers", keepForWorkflow(this.#deps.memories, run.facts, browser, this.#storage));
+      await this.#attend("taking down what the browser remembers", keepForWorkflow(this.#deps, run.facts, browser, this.#storage));
     if (!signal.aborted) await this.#answer(attempted, place);
     await browser.tidy(latest());
   }
@@ -167,7 +167,7 @@ export class RunDriver {
     if (run === null) return;
     const at = this.#deps.clock.now();
     const asked =
-      answer.type === "child" ? await startChild(this.#deps, run, place.path, answer.request, this.browserOf(run.facts)) : answer;
+      answer.type === "child" ? await startChild(this.#deps, run, place.path, answer.request, this.browserOf(run.facts).held) : answer;
     const outcome = await storeLarge({ storage: this.#storage, log: this.#deps.log }, run.facts, asked);
     this.#live.answered(place);
     if (this.#run?.status === "running") checkpoint?.();
@@ -232,8 +232,8 @@ export class RunDriver {
   /** Gives the browser back while no block uses it. */
   async #restBrowser({ facts }: Run): Promise<void> {
     const browser = this.browserOf(facts);
-    if (facts.memory !== undefined) await keepForRun(this.#deps.memories, facts, browser);
-    await browser.release();
+    if (facts.memory !== undefined) await keepForRun(this.#deps, facts, browser);
+    await browser.held.release();
   }
 
   async #tidyUp(): Promise<void> {

@@ -117,7 +117,7 @@ export class RunEvidence {
     const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page, LAST_PICTURE_MS));
     this.#left = null;
     if (path === null) {
-      if (this.#storage.browser?.sessionId != null) this.#logMissing(run, null, "the service was interrupted since");
+      if (this.#storage.browser.sessionId !== null) this.#logMissing(run, null, "the service was interrupted since");
       return;
     }
     if (typeof picture === "string") return this.#logMissing(run, path, picture);

@@ -1,10 +1,13 @@
 /** What the browser of a run remembers: what it begins with, and what is kept of it. */
 import { PageError } from "../domain/browser.ts";
-import { type BrowserMemory, NO_MEMORY } from "../domain/browser-memory.ts";
+import { type BrowserMemory, memoryOfState, NO_MEMORY } from "../domain/browser-memory.ts";
+import { withOrigins } from "../domain/browser-record.ts";
 import { advance } from "../domain/run-advance.ts";
 import type { Run, RunFacts } from "../domain/run.ts";
 import type { BrowserMemories } from "../ports/browser-memories.ts";
+import type { Log } from "../ports/log.ts";
 import { type Answer, type AttemptPlace, eventOf } from "./answer.ts";
+import { logFields } from "./log-fields.ts";
 import type { RunBrowser } from "./run-browser.ts";
 
 /** What a browser of a run begins with: what the one before it remembered, if there was one. @throws PageError when the run's profile is gone */
@@ -22,30 +25,57 @@ export async function readMemory(
   return profile;
 }
 
+interface MemoryDeps {
+  readonly memories: BrowserMemories;
+  readonly log: Log;
+}
+
 /**
  * Takes down what the browser remembers for the run itself: its next browser begins with it.
  * @returns null when the run used no page
  * @throws when it could not be stored
  */
-export async function keepForRun(memories: BrowserMemories, facts: RunFacts, browser: RunBrowser): Promise<BrowserMemory | null> {
+export async function keepForRun({ memories, log }: MemoryDeps, facts: RunFacts, browser: RunBrowser): Promise<BrowserMemory | null> {
+  if (!browser.wasUsed) return null;
   const earlier = await readMemory(memories, facts).catch(() => NO_MEMORY); // its profile is gone
-  const remembered = await browser.remember(earlier);
+  const asked = await askBrowser(browser, earlier).catch((error: unknown) => {
+    log.error("a browser could not be asked what it remembers; what was known at the last checkpoint counts", error, logFields(facts));
+    return null;
+  });
+  const remembered = asked ?? (await lastMemory(browser, earlier));
   const { organizationId, runId } = facts;
   if (remembered !== null) await memories.put({ organizationId, kind: "run", id: runId }, remembered);
   return remembered;
 }
 
+/** @returns null when it is gone */
+async function askBrowser(browser: RunBrowser, earlier: BrowserMemory): Promise<BrowserMemory | null> {
+  return await browser.held.borrow(async (lease, visited) => {
+    const origins = withOrigins(
+      visited,
+      earlier.origins.map(({ origin }) => origin),
+    );
+    const [cookies, storage] = await Promise.all([lease.cookies(), lease.originStorage(origins)]);
+    return { cookies, origins: storage, pages: [] };
+  });
+}
+
+async function lastMemory(browser: RunBrowser, earlier: BrowserMemory): Promise<BrowserMemory | null> {
+  const state = await browser.held.lastState();
+  return state === null ? null : memoryOfState(state, earlier);
+}
+
 /** The same for the next run of its workflow, once. @throws when it could not be stored */
 export async function keepForWorkflow(
-  memories: BrowserMemories,
+  deps: MemoryDeps,
   facts: RunFacts,
   browser: RunBrowser,
   storage: { readonly remembered: boolean; noteRemembered(): void },
 ): Promise<void> {
   const { memory, organizationId } = facts;
   if (memory?.keep == null || storage.remembered) return;
-  const remembered = await keepForRun(memories, facts, browser);
-  if (remembered !== null) await memories.put({ organizationId, kind: "workflow", id: memory.keep }, remembered);
+  const remembered = await keepForRun(deps, facts, browser);
+  if (remembered !== null) await deps.memories.put({ organizationId, kind: "workflow", id: memory.keep }, remembered);
   storage.noteRemembered();
 }
 

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { composeEngine, type EngineDeps } from "../compose.ts";
+import type { BrowserRecord } from "../domain/browser-record.ts";
 import type { RunId } from "../domain/id.ts";
 import { unpackPlan } from "../domain/packed-plan.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -10,10 +11,11 @@ import { timeline } from "../domain/run-view.ts";
 import { createRun, type FinalStatus, isFinal, type Run, type RunEvent, type RunFacts } from "../domain/run.ts";
 import type { BrowserHolderObject } from "../ports/browser-pool.ts";
 import type { Changed, RetrySource, RunObject, RunReport, RunStart, RunWebhookEvent } from "../ports/run-objects.ts";
+import { asText, BrowserStateSeal } from "./browser-state-seal.ts";
 import { holderOf } from "./browser-of-run.ts";
 import { RunDriver } from "./run-driver.ts";
 import { reportOf, tracesOf } from "./run-report.ts";
-import { type BrowserRecord, RunStorage } from "./run-storage.ts";
+import { RunStorage } from "./run-storage.ts";
 import { webhookEventsOf } from "./webhook-events.ts";
 
 /** Watchers of one run. */
@@ -37,7 +39,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   async start({ facts, plan, admitted, browserState }: RunStart, waitMs: number): Promise<RunReport> {
     if (this.#run === null) {
       for (const { output } of Object.values(facts.retryOf?.kept ?? {})) await this.#storage.prepare(output, facts);
-      const browser = browserState === null ? null : await this.#driver.browserOf(facts).recordOf(browserState);
+      const seal = new BrowserStateSeal(this.#deps.vault, facts.runId);
+      const browser = browserState === null ? null : await seal.recordOf(browserState);
       if (this.#run === null) this.#begin(facts, unpackPlan(plan), admitted, browser);
     }
     await this.#driver.settled(waitMs);
@@ -100,8 +103,8 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (run === null) return null;
     const kept = keptOutputs(run, from);
     if (!kept.ok) return kept;
-    const browserState = Object.keys(kept.kept).length === 0 ? null : await this.#driver.browserOf(run.facts).lastState();
-    return { ok: true, facts: run.facts, kept: kept.kept, browserState };
+    const state = Object.keys(kept.kept).length === 0 ? null : await this.#driver.browserOf(run.facts).held.lastState();
+    return { ok: true, facts: run.facts, kept: kept.kept, browserState: asText(state) };
   }
 
   async noteRetry(by: RunId): Promise<void> {
@@ -149,7 +152,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     const browser = this.#driver.browserOf(run.facts);
     const isWanted = run.status === "running" && run.pausedAt === null && (waitsForBrowser(run) || browser.isInUse);
     if (isWanted) this.#driver.apply({ type: "browser_granted", at: this.#deps.clock.now() });
-    else browser.leaveLine();
+    else browser.held.leaveLine();
     return isWanted;
   }
 

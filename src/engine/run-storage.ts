@@ -1,5 +1,5 @@
-import { z } from "zod";
 import type { StoredArtifact } from "../domain/artifact.ts";
+import { type BrowserRecord, browserRecordSchema, NO_BROWSER } from "../domain/browser-record.ts";
 import type { RunId } from "../domain/id.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
 import { type PackedPlan, packPlan, unpackPlan } from "../domain/packed-plan.ts";
@@ -39,7 +39,7 @@ export class RunStorage {
   /** Is there a table for facts? It is made with the first one, so that starting a run costs one table. */
   #hasFacts = false;
   #artifacts: readonly StoredArtifact[] | null = null;
-  #browser: BrowserRecord | null | undefined;
+  #browser: BrowserRecord | null = null;
   #browserSlot: BrowserSlot | null = null;
 
   constructor(sql: SqlStorage, values: LargeValues) {
@@ -111,15 +111,16 @@ export class RunStorage {
   }
 
   /** The browser that the run holds, and where its pages were after the last blocks that ended. */
-  get browser(): BrowserRecord | null {
-    if (this.#browser === undefined) {
+  get browser(): BrowserRecord {
+    if (this.#browser === null) {
       const text = this.#read("browser");
-      this.#browser = text === null ? null : browserRecordSchema.parse(JSON.parse(text));
+      this.#browser = text === null ? NO_BROWSER : browserRecordSchema.parse(JSON.parse(text));
     }
     return this.#browser;
   }
-  set browser(record: BrowserRecord | null) {
-    this.#set("browser", record === null ? null : JSON.stringify(record));
+  set browser(record: BrowserRecord) {
+    if (record === this.browser) return;
+    this.#set("browser", JSON.stringify(record));
     this.#browser = record;
   }
 
@@ -203,34 +204,6 @@ export class RunStorage {
     this.#sql.exec("INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value);
   }
 }
-
-const browserRecordSchema = z.object({
-  /** Null when the browser is gone and only what it held is left. */
-  sessionId: z.string().nullable(),
-  /** When a block last used it. */
-  usedAt: z.number().default(0),
-  /** Sealed `Cookies`; null before the first checkpoint. */
-  cookies: z.string().nullable(),
-  /** By their names. */
-  pages: z.record(
-    z.string(),
-    z.object({
-      /** The tab that shows it; null when that is gone. */
-      tabId: z.string().nullable(),
-      /** The path of the block that used it last, of those that have ended. */
-      owner: z.string().nullable(),
-      /** Sealed `PageState`; null before the first checkpoint. */
-      state: z.string().nullable(),
-    }),
-  ),
-  /** By the path of a block that has ended: its page, and the address (sealed) at which it left it. */
-  ends: z.record(z.string(), z.object({ page: z.string(), url: z.string() })),
-  /** Origins of the pages that were visited. */
-  origins: z.array(z.string()).default([]),
-  /** Tabs of a browser that outlives the run which are not used any more, and are to be closed. */
-  abandoned: z.array(z.string()).default([]),
-});
-export type BrowserRecord = z.infer<typeof browserRecordSchema>;
 
 /** Rows of the journal were written by `append`; nothing else writes them. */
 function parseEvent(text: string): RunEvent {
