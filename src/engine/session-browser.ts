@@ -5,9 +5,6 @@ import { MAIN_PAGE } from "../domain/pages.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
 import type { Parting } from "../ports/browser-sessions.ts";
 
-/** How long the platform keeps a session's browser while nobody talks to it: the most that it may. The session talks to it more often. */
-export const SESSION_KEEP_ALIVE_MS = 600_000;
-
 /** How long one work on the browser may take. */
 const WORK_MS = 90_000;
 

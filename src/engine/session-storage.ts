@@ -1,22 +1,4 @@
-import type { BrowserSessionFacts, Occupancy } from "../domain/browser-session.ts";
-import type { HostPolicy } from "../domain/outbound.ts";
-
-/** All that a session's object keeps beside what its browser remembers. */
-export interface SessionRecord {
-  readonly facts: BrowserSessionFacts;
-  readonly occupancy: Occupancy;
-  readonly hosts: HostPolicy;
-  /** Where its first page begins, until there was one; null for an empty page. */
-  readonly url: string | null;
-  /** The platform's id of the browser; null while there is none. */
-  readonly browserId: string | null;
-  /** The page that the next run goes on with. */
-  readonly mainTab: string | null;
-  /** Is there still something of what its browser remembered? */
-  readonly remembered: boolean;
-  /** The last revision that the index has. */
-  readonly told: number;
-}
+import type { SessionRecord } from "../domain/session-record.ts";
 
 /** One row of JSON, in the SQLite of the session's own object. One that never was a session has no table. */
 export class SessionStorage {

@@ -1,23 +1,7 @@
 import type { BrowserSessionFacts } from "../domain/browser-session.ts";
-import type { BrowserProfileId, BrowserSessionId, OrganizationId, RunId } from "../domain/id.ts";
-import type { HostPolicy } from "../domain/outbound.ts";
+import type { BrowserSessionId, OrganizationId, RunId } from "../domain/id.ts";
+import type { SessionOpening } from "../domain/session-record.ts";
 import type { Page } from "./page.ts";
-
-/** What a session is opened with. */
-export interface SessionOpening {
-  readonly organizationId: OrganizationId;
-  readonly browserSessionId: BrowserSessionId;
-  readonly timeoutMinutes: number;
-  /** Where its first page begins; null for an empty one. */
-  readonly url: string | null;
-  /** What the organization may reach. */
-  readonly hosts: HostPolicy;
-  readonly warning: string | null;
-  /** What its browser begins with. */
-  readonly browserProfileId: BrowserProfileId | null;
-  /** Is a profile made of it at its end? */
-  readonly generateProfile: boolean;
-}
 
 /** Whether a run has the session's browser now. */
 export type Occupied =
