@@ -49,7 +49,12 @@ export function maskUrlsIn(text: string): string {
   return text.replaceAll(ADDRESS_IN_TEXT, maskUrl);
 }
 
+/** Is this a header that carries a secret? */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADERS.has(name.toLowerCase()) || isSecretName(name);
+}
+
 /** The value of a header as it may be shown. */
 export function maskHeader(name: string, value: string): string {
-  return SECRET_HEADERS.has(name.toLowerCase()) || isSecretName(name) ? MASKED : maskUrlsIn(value);
+  return isSecretHeader(name) ? MASKED : maskUrlsIn(value);
 }

@@ -9,20 +9,25 @@ const NO_TIMING: RequestTiming = { blocked: -1, dns: -1, connect: -1, ssl: -1, s
 /**
  * @param until when the record ended, in milliseconds since the epoch: requests that were under way then have come so far
  * @param dropped how many older requests are not in it
+ * @param hiddenHeaders names of request headers whose values are left out, whatever they are
  */
-export function toHar(requests: readonly RecordedRequest[], { until, dropped }: { until: number; dropped: number }): JsonObject {
+export function toHar(
+  requests: readonly RecordedRequest[],
+  { until, dropped, hiddenHeaders }: { until: number; dropped: number; hiddenHeaders: readonly string[] },
+): JsonObject {
+  const hidden = new Set(hiddenHeaders.map((name) => name.toLowerCase()));
   const left = dropped === 0 ? "" : ` The first ${dropped} requests were left out.`;
   return {
     log: {
       version: "1.2",
       creator: { name: "Pilotfish", version: "1" },
       comment: `Bodies, cookies and secrets are left out.${left}`,
-      entries: requests.map((request) => entryOf(request, until)),
+      entries: requests.map((request) => entryOf(request, until, hidden)),
     },
   };
 }
 
-function entryOf(request: RecordedRequest, until: number): JsonObject {
+function entryOf(request: RecordedRequest, until: number, hidden: ReadonlySet<string>): JsonObject {
   const { response } = request;
   const end = request.finishedAt ?? until;
   const time = Math.max(0, end - request.startedAt);
@@ -40,7 +45,7 @@ function entryOf(request: RecordedRequest, until: number): JsonObject {
       url: maskUrl(request.url),
       httpVersion: response?.protocol ?? "",
       cookies: [],
-      headers: headersOf(request.headers),
+      headers: headersOf(request.headers, hidden),
       queryString: queryOf(request.url),
       headersSize: -1,
       bodySize: request.hasBody ? -1 : 0,
@@ -50,7 +55,7 @@ function entryOf(request: RecordedRequest, until: number): JsonObject {
       statusText: response?.statusText ?? "",
       httpVersion: response?.protocol ?? "",
       cookies: [],
-      headers: headersOf(response?.headers ?? {}),
+      headers: headersOf(response?.headers ?? {}, NOTHING_HIDDEN),
       content: { size: request.contentBytes, mimeType: response?.mimeType ?? "" },
       redirectURL: maskUrl(headerOf(response?.headers ?? {}, "location")),
       headersSize: -1,
@@ -73,8 +78,13 @@ function entryOf(request: RecordedRequest, until: number): JsonObject {
   };
 }
 
-function headersOf(headers: Readonly<Record<string, string>>): JsonObject[] {
-  return Object.entries(headers).map(([name, value]) => ({ name, value: maskHeader(name, value) }));
+const NOTHING_HIDDEN: ReadonlySet<string> = new Set();
+
+function headersOf(headers: Readonly<Record<string, string>>, hidden: ReadonlySet<string>): JsonObject[] {
+  return Object.entries(headers).map(([name, value]) => ({
+    name,
+    value: hidden.has(name.toLowerCase()) ? MASKED : maskHeader(name, value),
+  }));
 }
 
 function headerOf(headers: Readonly<Record<string, string>>, wanted: string): string {

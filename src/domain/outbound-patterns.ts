@@ -5,7 +5,7 @@
 import type { Fault } from "./error.ts";
 import { checkOutboundUrl, hostOfEntry, type HostPolicy, METADATA_HOSTS, PRIVATE_SUFFIXES } from "./outbound.ts";
 
-/** What a browser may load, in the forms in which it can be told. */
+/** What a browser may load, in the forms in which it can be told, and what it is to send with it. */
 export interface BrowserGuard {
   /** Why an address may not be visited, or null. */
   readonly check: (url: string) => Fault | null;
@@ -13,10 +13,13 @@ export interface BrowserGuard {
   readonly heldUp: readonly string[];
   /** `refusedSockets` */
   readonly refusedSockets: readonly string[];
+  /** What requests carry besides, whichever tab they are of: names and values by the pattern of the origins that they go to (`matchesOrigin`). */
+  readonly headers: Readonly<Record<string, Record<string, string>>>;
 }
 
-export function browserGuard(policy: HostPolicy): BrowserGuard {
-  return { check: (url) => checkOutboundUrl(url, policy), heldUp: guardedPatterns(policy), refusedSockets: refusedSockets(policy) };
+export function browserGuard(policy: HostPolicy, headers: BrowserGuard["headers"] = {}): BrowserGuard {
+  const check = (url: string) => checkOutboundUrl(url, policy);
+  return { check, heldUp: guardedPatterns(policy), refusedSockets: refusedSockets(policy), headers };
 }
 
 /**

@@ -23,7 +23,7 @@ export interface OrganizationBrowser {
 /** The fields that name one, of a run's request and of an organization. */
 export const addressField = z.string().max(MAX_URL_LENGTH);
 export const connectHeadersField = z
-  .record(z.string(), z.string().max(4_096))
+  .record(z.string(), z.string().max(8_000))
   .refine((headers) => Object.keys(headers).length <= 20, "may have 20 headers");
 
 interface RemoteFields {
@@ -43,7 +43,7 @@ export function headersAloneFaults(fields: { readonly [Name in keyof RemoteField
 }
 
 /** What stands where a value was, in what is shown. */
-const MASK = "***";
+export const MASK = "***";
 
 /** Headers that belong to the connection itself. */
 const REFUSED_HEADERS = /^(?:host|upgrade|connection|content-length|transfer-encoding|sec-websocket-.*)$/i;

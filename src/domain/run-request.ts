@@ -3,6 +3,7 @@ import { z } from "zod";
 import { PRIORITY } from "./admission.ts";
 import { type Fault, invalidInput } from "./error.ts";
 import { evidenceSchema, type EvidenceWish } from "./evidence.ts";
+import { extraHeadersField, headerOriginsField, unsentHeaders } from "./extra-headers.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { addressField, connectHeadersField, headersAloneFaults, maskAddress, maskValues } from "./remote-browser.ts";
 import { faultsOf } from "./schema-faults.ts";
@@ -19,7 +20,6 @@ const UNUSED: Readonly<Record<string, string>> = {
   proxy_location: "there are no proxies: a browser goes out where it runs",
   reuse_browser_session: "a session is used by runs that name it",
   max_screenshot_scrolls: "screenshots show what the block says",
-  extra_http_headers: "the browser sends its own headers",
   ai_fallback: "blocks do what they say, without a model",
   run_with: "blocks do what they say, without a model",
   run_metadata: "runs have no tags to find them by",
@@ -78,7 +78,17 @@ export const runRequestSchema = z.strictObject({
     "max_screenshot_scrolls",
     z.int().transform((count) => Math.min(Math.max(count, 0), MAX_SCREENSHOT_SCROLLS)),
   ),
-  extra_http_headers: unused("extra_http_headers", z.record(z.string(), z.string())),
+  extra_http_headers: extraHeadersField
+    .nullish()
+    .describe(
+      "Headers that every request of the run's pages carries besides, to every site unless `extra_http_headers_origins` names some. The workflow's when absent. " +
+        "Kept encrypted; shown as `***`.",
+    ),
+  extra_http_headers_origins: headerOriginsField
+    .nullish()
+    .describe(
+      "Ours: the only sites that get `extra_http_headers`, as `https://shop.example.com` or `https://*.example.com`: for what no other may see. The workflow's when absent.",
+    ),
   ai_fallback: unused("ai_fallback", z.boolean()),
   run_with: unused("run_with", z.enum(["agent", "code"])),
   run_metadata: unused("run_metadata", metadata),
@@ -139,12 +149,13 @@ function withoutReserved(map: Readonly<Record<string, string>>): JsonObject {
 
 /** What of a request was kept and changes nothing. */
 export function requestWarnings(request: JsonObject): Fault[] {
-  return Object.entries(UNUSED).flatMap(([path, reason]): Fault[] => {
+  const unused = Object.entries(UNUSED).flatMap(([path, reason]): Fault[] => {
     const value = request[path] ?? null;
     return value === null || value === false || value === "NONE"
       ? []
       : [{ path, message: `"${path}" is kept and returned, and has no effect: ${reason}`, code: "invalid_value" }];
   });
+  return [...unused, ...unsentHeaders(request.extra_http_headers)];
 }
 
 /** Skyvern's `WorkflowRunRequest` as a response carries it: every field of it, null where nothing was said, and what was sent besides. */

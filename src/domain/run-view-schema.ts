@@ -98,6 +98,7 @@ const runRequestViewSchema = z
     max_screenshot_scrolls: asRequested,
     max_elapsed_time_minutes: asRequested,
     extra_http_headers: z.json().describe("The names as the request said; values are masked."),
+    extra_http_headers_origins: asRequested.optional(),
     cdp_connect_headers: asRequested,
     browser_address: asRequested,
     ai_fallback: asRequested,

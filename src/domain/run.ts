@@ -3,6 +3,7 @@
  * follows from that by itself. The journal is the list of events; a run is nothing but their fold.
  */
 import type { EvidenceSettings } from "./evidence.ts";
+import type { ExtraHeaders } from "./extra-headers.ts";
 import type { BlockState, Scope, Wait } from "./block-state.ts";
 import type {
   BrowserProfileId,
@@ -65,6 +66,8 @@ export interface RunFacts {
   };
   /** A browser that is not of the service. */
   readonly remote?: SealedRemote;
+  /** What the requests of its pages carry besides; each value sealed for `headersPurpose`. */
+  readonly headers?: ExtraHeaders;
   /** What its browser begins with and leaves; absent when both are nothing. */
   readonly memory?: RunMemory;
   /** The schedule that started it; absent when none did. */
@@ -94,6 +97,8 @@ export interface SealedRemote {
   readonly sealed: string;
   /** Whose it is when the run has named none itself: its organization's, as it was when the run began. */
   readonly of?: "organization";
+  /** Headers of the run's workflow, sent when connecting in place of none of its own; each value sealed for `headersPurpose`. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** As it may be shown; absent in runs that were started before it was kept, whose request has it. */
   readonly address?: string;
 }

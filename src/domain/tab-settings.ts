@@ -85,7 +85,7 @@ export function matchesOrigin(pattern: string, url: string): boolean {
 }
 
 /** The headers that a request to this address gets, by their names as they were written. */
-export function headersFor(settings: TabSettings, url: string): Record<string, string> {
+export function headersFor(settings: Pick<TabSettings, "headers">, url: string): Record<string, string> {
   const matching = Object.entries(settings.headers ?? {}).filter(([pattern]) => matchesOrigin(pattern, url));
   const narrowestLast = matching.toSorted(([a], [b]) => Number(b === EVERY_ORIGIN) - Number(a === EVERY_ORIGIN));
   return Object.assign({}, ...narrowestLast.map(([, headers]) => headers)) as Record<string, string>;
@@ -111,9 +111,17 @@ const NOT_OURS: Readonly<Record<string, string>> = {
 
 /** Why a header of this name may not be set, or null. */
 export function headerNameFault(name: string): string | null {
-  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return "is no name of a header: letters, digits and - are";
-  const reason = NOT_OURS[name.toLowerCase()] ?? (/^(proxy|sec)-/i.test(name) ? "belongs to the browser" : null);
-  return reason;
+  return headerFormFault(name) ?? browserHeaderReason(name);
+}
+
+/** Why this is no name of a header, or null. */
+export function headerFormFault(name: string): string | null {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) ? null : "is no name of a header: letters, digits and - are";
+}
+
+/** Why this header is the browser's own to set, or null. */
+export function browserHeaderReason(name: string): string | null {
+  return NOT_OURS[name.toLowerCase()] ?? (/^(proxy|sec)-/i.test(name) ? "belongs to the browser" : null);
 }
 
 /** Why this may not be the value of a header, or null. Never shows it. */

@@ -9,6 +9,8 @@ import { workflowResponse } from "./workflow-view.ts";
 
 const kept = z.json().describe("Skyvern's: kept and returned; has no effect here.");
 
+const masked = z.record(z.string(), z.string()).nullable();
+
 /** `workflow_definition`: parameters, blocks, how they follow each other. The document describes it from the registry of block types. */
 export const workflowDefinitionSchema = anyObject.meta({ id: "WorkflowDefinition" });
 
@@ -42,8 +44,9 @@ export const workflowResponseSchema = z
     status: z.enum(WORKFLOW_STATUSES).nullable().describe("For people, and for the filter of lists."),
     max_screenshot_scrolls: kept,
     max_elapsed_time_minutes: z.number().nullable().describe("How long a run may be at work."),
-    extra_http_headers: kept,
-    cdp_connect_headers: kept,
+    extra_http_headers: masked.describe("What the requests of its runs' pages carry besides: the names, and `***` for each value."),
+    extra_http_headers_origins: z.array(z.string()).nullish().describe("The only sites that get them; where the definition says it."),
+    cdp_connect_headers: masked.describe("What its runs send to browsers of their own, likewise."),
     run_with: kept,
     ai_fallback: kept,
     cache_key: kept,

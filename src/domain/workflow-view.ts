@@ -1,4 +1,5 @@
 /** What the API says of a workflow. Field names and defaults are Skyvern's (1.0.50, its `Workflow`). */
+import { maskSealedFields } from "./extra-headers.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { formatInstant, formatInstantOrNull } from "./time.ts";
 
@@ -72,9 +73,9 @@ export function titleOf(definition: JsonObject): string {
   return typeof definition.title === "string" ? definition.title : "";
 }
 
-/** What a workflow says for itself: the definition, with the defaults of what it does not say. */
+/** What a workflow says for itself, as it may be shown: the definition, with the defaults of what it does not say. */
 export function settingsOf(definition: JsonObject): JsonObject {
-  return { ...DEFAULTS, ...definition };
+  return { ...DEFAULTS, ...maskSealedFields(definition) };
 }
 
 /** Skyvern's `Workflow`, every field present. What the definition holds besides is returned too, so that nothing is lost. */

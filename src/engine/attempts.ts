@@ -92,10 +92,10 @@ export class Attempts {
     };
   }
 
-  /** Null, and no work, for a run without credentials and for blocks that are given none. */
+  /** Null, and no work, for a run without credentials and headers of its own, and for blocks that are given none. */
   #secretsOf({ facts }: Run, blockType: BlockType, signal: AbortSignal, waits: number): AttemptSecrets | null {
-    if (facts.credentials === undefined || !readsSecrets(blockType)) return null;
-    return new AttemptSecrets(this.#deps, facts, facts.credentials, { signal, waits });
+    if ((facts.credentials === undefined && facts.headers === undefined) || !readsSecrets(blockType)) return null;
+    return new AttemptSecrets(this.#deps, facts, { signal, waits });
   }
 
   /** Keeps what is to be kept of the page, and lets go of it. The answer of a failure tells what was kept. */

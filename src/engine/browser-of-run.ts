@@ -1,7 +1,7 @@
 import type { EngineDeps } from "../compose.ts";
 import type { BrowserHolder } from "../domain/browser-queue.ts";
 import { checkOutboundUrl } from "../domain/outbound.ts";
-import { browserGuard, onlyDomains } from "../domain/outbound-patterns.ts";
+import { onlyDomains } from "../domain/outbound-patterns.ts";
 import { type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import type { RunFacts, SealedRemote } from "../domain/run.ts";
 import type { Browsers } from "../ports/browser.ts";
@@ -12,6 +12,7 @@ import { ownBrowser } from "./own-browser.ts";
 import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
 import { RunBrowser } from "./run-browser.ts";
 import { recordWishOf } from "./run-evidence.ts";
+import { openGuard, openHeaders } from "./run-headers.ts";
 import { readMemory } from "./run-memory.ts";
 import type { RunStorage } from "./run-storage.ts";
 
@@ -27,7 +28,10 @@ export function holderOf({ organizationId, runId }: Pick<RunFacts, "organization
 export function createRunBrowser(deps: EngineDeps, storage: RunStorage, facts: RunFacts): RunBrowser {
   const browsers = facts.remote === undefined ? deps.browsers : browsersAt(deps, facts, facts.remote);
   const shared = { clock: deps.clock, store: storage, seal: new BrowserStateSeal(deps.vault, facts.runId) };
-  const held = new HeldBrowser({ ...shared, browsers, guard: browserGuard(facts) }, sourceOf(deps, storage, facts, browsers));
+  const held = new HeldBrowser(
+    { ...shared, browsers, guard: () => openGuard(deps.vault, facts) },
+    sourceOf(deps, storage, facts, browsers),
+  );
   const { log, browserKeepAliveMs } = deps;
   return new RunBrowser(held, { ...shared, log, browserKeepAliveMs, recordWish: recordWishOf(facts) });
 }
@@ -45,9 +49,10 @@ function sourceOf(deps: EngineDeps, storage: RunStorage, facts: RunFacts, browse
 }
 
 /** Those of an address that is kept sealed. */
-function browsersAt({ vault, browsersAt: connect }: EngineDeps, facts: RunFacts, { sealed }: SealedRemote): Browsers {
+function browsersAt({ vault, browsersAt: connect }: EngineDeps, facts: RunFacts, { sealed, headers = {} }: SealedRemote): Browsers {
   return browsersWhenOpened(async () => {
     const remote = JSON.parse(await vault.open(remotePurpose(facts.organizationId), sealed)) as RemoteAddress; // as it was sealed
-    return connect(remote, (url) => checkOutboundUrl(url, facts));
+    const sent = { ...(await openHeaders(vault, facts, headers)), ...remote.headers };
+    return connect({ ...remote, headers: sent }, (url) => checkOutboundUrl(url, facts));
   });
 }

@@ -20,7 +20,7 @@ export interface HeldBrowserDeps {
   readonly clock: Clock;
   readonly store: BrowserRecordStore;
   readonly seal: BrowserStateSeal;
-  readonly guard: BrowserGuard;
+  readonly guard: () => Promise<BrowserGuard>;
 }
 
 /**
@@ -91,7 +91,7 @@ export class HeldBrowser {
     const { clock, seal, guard } = this.#deps;
     const { sessionId, cookies: sealed } = this.#store.browser;
     const cookies = sealed === null ? null : await seal.openCookies(sealed);
-    const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, guard, signal });
+    const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, guard: await guard(), signal });
     this.#store.browser = inBrowser(this.#store.browser, lease.sessionId, clock.now());
     if (mainTab !== null && lease.sessionId !== sessionId) await this.#takeOver(lease, mainTab);
     return lease;
@@ -116,7 +116,7 @@ export class HeldBrowser {
     const { sessionId } = this.#store.browser;
     if (sessionId === null) return null;
     const { browsers, guard } = this.#deps;
-    const lease = await browsers.takeUp({ sessionId, guard, signal: AbortSignal.timeout(BORROW_MS) });
+    const lease = await browsers.takeUp({ sessionId, guard: await guard(), signal: AbortSignal.timeout(BORROW_MS) });
     if (lease === null) return null;
     try {
       return await askOf(lease);

@@ -87,7 +87,7 @@ export class RunEvidence {
         if (record.consoleMissing !== null) missing.push(hide(`There are no console messages: ${record.consoleMissing}.`));
         files.push(...consoleFile(place, record, mask));
       }
-      if (isKept(har, failed)) files.push(...harFile(place, record, mask, this.#deps.clock.now()));
+      if (isKept(har, failed)) files.push(...harFile(run, place, record, mask, this.#deps.clock.now()));
     }
     const saved = await Promise.all(
       files.map((file) =>
@@ -168,9 +168,15 @@ function consoleFile(place: AttemptPlace, record: TabRecord, mask: SecretMask | 
   return text === null ? [] : [textFile("browser_console_log", `${fileName(place)}-console.jsonl`, "application/x-ndjson", text, mask)];
 }
 
-function harFile(place: AttemptPlace, { requests, dropped }: TabRecord, mask: SecretMask | null, now: number): EvidenceFile[] {
+function harFile(
+  { facts }: Run,
+  place: AttemptPlace,
+  { requests, dropped }: TabRecord,
+  mask: SecretMask | null,
+  now: number,
+): EvidenceFile[] {
   if (requests.length === 0) return [];
-  const har = toHar(requests, { until: now, dropped: dropped.requests });
+  const har = toHar(requests, { until: now, dropped: dropped.requests, hiddenHeaders: Object.keys(facts.headers?.values ?? {}) });
   return [textFile("har", `${fileName(place)}.har`, "application/json", JSON.stringify(mask?.json(har) ?? har), mask)];
 }
 

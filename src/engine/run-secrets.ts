@@ -2,6 +2,7 @@ import { BlockError } from "../blocks/block.ts";
 import { credentialReads } from "../domain/credential-reads.ts";
 import { credentialPurpose, type CredentialSecrets, fieldOf, isSecretField } from "../domain/credential.ts";
 import { type Expression, findExpressions, parseExpression } from "../domain/expression.ts";
+import { secretHeaderValues } from "../domain/extra-headers.ts";
 import type { CredentialId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { webhookSecretPurpose } from "../domain/organization.ts";
@@ -17,6 +18,7 @@ import type { Ids } from "../ports/ids.ts";
 import type { Organizations } from "../ports/organizations.ts";
 import type { TotpCodes } from "../ports/totp-codes.ts";
 import type { Vault } from "../ports/vault.ts";
+import { openHeaders } from "./run-headers.ts";
 import type { Lookup } from "./run-scope.ts";
 import { SecretMask } from "./secret-mask.ts";
 
@@ -39,6 +41,8 @@ export interface SecretDeps {
   readonly sign: SignWebhook;
 }
 
+const NO_CREDENTIALS: RunCredentials = { ids: {}, totpIdentifier: null, totpUrl: null };
+
 interface OpenedCredential {
   readonly stored: StoredCredential;
   readonly secrets: CredentialSecrets;
@@ -46,7 +50,8 @@ interface OpenedCredential {
 
 /**
  * The secrets of one attempt at a block: read when the attempt begins, given to its fields, and taken out of whatever it gives back. They are
- * nowhere else. What is taken out is every secret of every credential that the run may use, for a page may show what an earlier block typed.
+ * nowhere else. What is taken out is every secret of every credential that the run may use, for a page may show what an earlier block typed, and
+ * those of the headers that its pages are asked for with.
  */
 export class AttemptSecrets {
   readonly mask = new SecretMask();
@@ -58,10 +63,10 @@ export class AttemptSecrets {
   readonly #waits: number;
   #codes = new Map<CredentialId, string>();
 
-  constructor(deps: SecretDeps, facts: RunFacts, credentials: RunCredentials, attempt: { signal: AbortSignal; waits: number }) {
+  constructor(deps: SecretDeps, facts: RunFacts, attempt: { signal: AbortSignal; waits: number }) {
     this.#deps = deps;
     this.#facts = facts;
-    this.#credentials = credentials;
+    this.#credentials = facts.credentials ?? NO_CREDENTIALS;
     this.#signal = attempt.signal;
     this.#waits = attempt.waits;
   }
@@ -80,6 +85,7 @@ export class AttemptSecrets {
         if (field !== null) wanted.set(key, (wanted.get(key) ?? new Set()).add(field));
       }
     }
+    await this.#hideHeaders();
     const opened = await this.#openAll();
     const values = new Map<string, Json>();
     for (const [key, fields] of wanted) {
@@ -96,6 +102,13 @@ export class AttemptSecrets {
       const fields = values.get(name);
       return fields !== undefined && readsFields(expression, name) ? fields : scope(name); // by itself it is the credential's id
     };
+  }
+
+  /** A page may show what its requests carry. */
+  async #hideHeaders(): Promise<void> {
+    const { headers } = this.#facts;
+    if (headers === undefined) return;
+    for (const secret of secretHeaderValues(await openHeaders(this.#deps.vault, this.#facts, headers.values))) this.mask.add(secret);
   }
 
   async #openAll(): Promise<Map<CredentialId, OpenedCredential>> {

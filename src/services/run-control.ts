@@ -1,9 +1,10 @@
 import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
+import { type HeadersWish, headerOriginsField } from "../domain/extra-headers.ts";
 import { packPlan } from "../domain/packed-plan.ts";
 import { maxSecondsOf } from "../domain/run-request.ts";
-import { namedRemote, type TriggerType } from "../domain/run.ts";
+import { namedRemote, type RunFacts, type TriggerType } from "../domain/run.ts";
 import type { DecisionTokens } from "../ports/decision-tokens.ts";
 import type { Changed, RetrySource, RunObject, RunObjects, RunReport } from "../ports/run-objects.ts";
 import { once } from "./idempotency.ts";
@@ -139,6 +140,7 @@ async function launchAgain(
           request: { ...facts.request, parameters },
           triggerType: wish.triggerType,
           apiOrigin: wish.apiOrigin,
+          headers: headersAskedOf(facts),
           remote: namedRemote(facts), // its organization's is the one that that has now
         };
         const keptOfThese = Object.fromEntries(Object.entries(kept).filter(([label]) => runnable.plan.root.includes(label)));
@@ -153,6 +155,12 @@ async function launchAgain(
     await deps.runs.get(organizationId, facts.runId).noteRetry(runId);
     return report;
   });
+}
+
+/** What its request said of headers, with the values that the run keeps. */
+function headersAskedOf({ request, headers }: RunFacts): HeadersWish {
+  const origins = headerOriginsField.safeParse(request.extra_http_headers_origins);
+  return { values: request.extra_http_headers == null ? null : (headers?.values ?? {}), origins: origins.success ? origins.data : null };
 }
 
 function refusal(id: string, from: string, source: { reason: string; labels: readonly string[] }): ServiceError {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { evidenceSettings } from "../domain/evidence.ts";
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
 import { evaluateExpression, ExpressionError, hasExpression, parseExpression } from "../domain/expression.ts";
+import { extraHeaders, type ExtraHeaders, type HeadersWish } from "../domain/extra-headers.ts";
 import { type CredentialId, isId, type OrganizationId, type RunId } from "../domain/id.ts";
 import { formatPath, type Json, type JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
@@ -10,6 +11,7 @@ import { contextValue, credentialIdOf, resolveParameters } from "../domain/param
 import { evidenceWishOf } from "../domain/run-request.ts";
 import { checkRemote, maskAddress, type RemoteAddress, remotePurpose } from "../domain/remote-browser.ts";
 import type { RunCredentials, RunFacts, SealedRemote, TriggerType } from "../domain/run.ts";
+import type { WorkflowDefinition } from "../domain/workflow/check-definition.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -19,6 +21,7 @@ import type { RunObjects } from "../ports/run-objects.ts";
 import type { Vault } from "../ports/vault.ts";
 import { runMemory } from "./run-profile.ts";
 import { sessionOf } from "./run-session.ts";
+import { sealStored } from "./sealed-headers.ts";
 import type { Runnable } from "./workflows.ts";
 
 /** What a caller says of a run, beside which workflow. */
@@ -35,6 +38,8 @@ export interface RunWish {
   readonly apiOrigin: string;
   /** A browser of the caller's own; sealed when it is that of another run. */
   readonly remote?: RemoteAddress | SealedRemote | null;
+  /** What the requests of its pages carry besides, values sealed. */
+  readonly headers?: HeadersWish;
 }
 
 export interface FactsDeps {
@@ -79,7 +84,7 @@ export async function makeFacts(
   };
   const { request } = wish;
   const browser = await sessionOf(deps, organizationId, { request, runId, mayWait: links.parent !== null }, faults);
-  const named = await sealRemote(deps, organizationId, wish.remote ?? null, organization, faults);
+  const named = await sealRemote(deps, organizationId, wish.remote ?? null, definition, organization, faults);
   const remote = named ?? (browser === undefined ? browserOf(organization) : null);
   const filled = (field: "sequential_key" | "browser_profile_key", key: string | null) =>
     parameters.ok ? keyOf(field, key, values, faults) : null;
@@ -89,6 +94,7 @@ export async function makeFacts(
   const memoryKey = key === null ? null : createHash("sha256").update(key).digest("hex");
   const wanted = { request, hasSession: browser !== undefined, key: memoryKey };
   const memory = await runMemory(deps, organizationId, workflowPermanentId, definition, wanted, faults);
+  const headers = await headersOf(deps, organizationId, definition, wish);
   if (!parameters.ok || faults.length > 0) {
     const message = describeFaults("The run was not started", faults);
     const now = deps.clock.now();
@@ -115,6 +121,7 @@ export async function makeFacts(
     ...(browser === undefined ? {} : { browser }),
     ...(memory === undefined ? {} : { memory }),
     ...(remote === null ? {} : { remote }),
+    ...(headers === null ? {} : { headers }),
     request: wish.request,
     webhookUrl,
     allowedHosts,
@@ -129,15 +136,26 @@ export async function makeFacts(
   };
 }
 
+async function headersOf(
+  deps: Pick<FactsDeps, "vault">,
+  organizationId: OrganizationId,
+  workflow: Pick<WorkflowDefinition, "extraHeaders">,
+  { headers: asked = { values: null, origins: null } }: Pick<RunWish, "headers">,
+): Promise<ExtraHeaders | null> {
+  const headers = extraHeaders(workflow.extraHeaders, asked);
+  return headers === null ? null : { ...headers, values: await sealStored(deps, organizationId, headers.values) };
+}
+
 /** The browser that an organization has set for its runs. Whether it may be reached is asked when a run connects to it. */
 function browserOf({ browser }: Pick<Organization, "browser">): SealedRemote | null {
   return browser === null ? null : { sealed: browser.sealed, of: "organization", address: browser.address };
 }
 
 async function sealRemote(
-  { vault }: Pick<FactsDeps, "vault">,
+  deps: Pick<FactsDeps, "vault">,
   organizationId: OrganizationId,
   remote: RemoteAddress | SealedRemote | null,
+  { connectHeaders }: Pick<WorkflowDefinition, "connectHeaders">,
   hosts: HostPolicy,
   faults: Fault[],
 ): Promise<SealedRemote | null> {
@@ -145,7 +163,10 @@ async function sealRemote(
   const wrong = checkRemote(remote, hosts);
   faults.push(...wrong);
   if (wrong.length > 0) return null;
-  return { sealed: await vault.seal(remotePurpose(organizationId), JSON.stringify(remote)), address: maskAddress(remote.address) };
+  const sealed = await deps.vault.seal(remotePurpose(organizationId), JSON.stringify(remote));
+  const takesWorkflows = Object.keys(remote.headers).length === 0 && Object.keys(connectHeaders).length > 0;
+  const headers = takesWorkflows ? { headers: await sealStored(deps, organizationId, connectHeaders) } : {};
+  return { sealed, address: maskAddress(remote.address), ...headers };
 }
 
 /** The credentials that the parameters name, each of which must be the organization's. Undefined where the workflow has no such parameter. */

@@ -1,5 +1,6 @@
 import type { WaitReason } from "../domain/admission.ts";
 import { ServiceError } from "../domain/error.ts";
+import { headersWishOf } from "../domain/extra-headers.ts";
 import { isId, type RunId, type ScheduleId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
@@ -20,6 +21,7 @@ import type { RunObjects, RunReport, RunStart } from "../ports/run-objects.ts";
 import type { Vault } from "../ports/vault.ts";
 import { once } from "./idempotency.ts";
 import { makeFacts, type RunWish } from "./run-facts.ts";
+import { sealValues } from "./sealed-headers.ts";
 import { findRunnable, type FindRunnableDeps } from "./workflows.ts";
 
 export interface StartOptions {
@@ -105,6 +107,7 @@ function launchOf(
     prepare: async (id) => {
       const found = { template, version: wanted.version ?? null };
       const runnable = await findRunnable(deps, organization.organizationId, workflowIdOf(wanted), found);
+      const asked = headersWishOf(wanted);
       const wish: RunWish = {
         parameters: wanted.parameters ?? {},
         webhookUrl: wanted.webhook_url ?? null,
@@ -114,6 +117,7 @@ function launchOf(
         triggerType,
         apiOrigin,
         remote: remoteOf(wanted),
+        headers: { ...asked, values: asked.values && (await sealValues(deps, organization.organizationId, asked.values)) },
       };
       const links = { parent: null, retryOf: null, ...(scheduleId && { scheduleId }) };
       return {

@@ -1,4 +1,5 @@
 import { describeFaults, ServiceError, type Fault, invalidInput } from "../domain/error.ts";
+import { SEALED_FIELDS } from "../domain/extra-headers.ts";
 import { isId, type WorkflowId } from "../domain/id.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ids } from "../ports/ids.ts";
@@ -40,7 +41,12 @@ export async function unpublishTemplate(deps: { templates: Templates }, id: stri
 /** Faults of the id and of the definition, all at once. */
 function checkPublished(id: string, input: DefinitionInput): ReturnType<typeof checkInput> {
   try {
-    return checkInput(input);
+    const checked = checkInput(input);
+    const secrets = SEALED_FIELDS.filter((field) => checked.definition[field] != null);
+    if (secrets.length === 0) return checked;
+    const message = "belongs to an organization, and a template to all: set it on the workflow that is made of it, or for a run";
+    const faults = secrets.map((path): Fault => ({ path, message, code: "invalid_value" }));
+    throw new ServiceError("invalid_definition", describeFaults("The template is not valid", faults), { faults });
   } catch (error) {
     if (!(error instanceof ServiceError) || isId("workflow", id)) throw error;
     const faults = [wrongId, ...error.faults];

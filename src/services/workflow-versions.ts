@@ -1,10 +1,9 @@
+import type { Fault } from "../domain/error.ts";
+import { maskSealedFields } from "../domain/extra-headers.ts";
 import type { Organization } from "../domain/organization.ts";
 import { diffJson, type PatchOperation } from "../domain/json-patch.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { settingsOf } from "../domain/workflow-view.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Folders } from "../ports/folders.ts";
-import type { Ids } from "../ports/ids.ts";
 import type { Workflows } from "../ports/workflows.ts";
 import { readWorkflow, type SavedWorkflow, updateWorkflow } from "./workflows.ts";
 
@@ -30,11 +29,12 @@ export async function diffVersions(
  * @throws ServiceError `not_found`, `invalid_definition`; nothing is stored then
  */
 export async function restoreVersion(
-  deps: { workflows: Workflows; folders: Folders; ids: Ids; clock: Clock },
+  deps: Parameters<typeof updateWorkflow>[0],
   organization: Organization,
   id: string,
   version: number,
 ): Promise<SavedWorkflow> {
   const { definition } = await readWorkflow(deps, organization.organizationId, id, version);
-  return await updateWorkflow(deps, organization, id, { definition, locate: (faults) => [...faults] });
+  const shown = { definition: maskSealedFields(definition), locate: (faults: readonly Fault[]) => [...faults] };
+  return await updateWorkflow(deps, organization, id, shown, definition);
 }

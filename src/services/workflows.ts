@@ -17,9 +17,11 @@ import type { Ids } from "../ports/ids.ts";
 import type { Page } from "../ports/page.ts";
 import type { Templates } from "../ports/templates.ts";
 import type { StoredWorkflow, WorkflowFilter, WorkflowInState, Workflows } from "../ports/workflows.ts";
+import type { Vault } from "../ports/vault.ts";
 import { requireFolder } from "./folders.ts";
 import { type KeyedRequest, once } from "./idempotency.ts";
 import { cutPage, toKeysetPage, type FoundPage, type PageRequest } from "./paging.ts";
+import { sealDefinition } from "./sealed-headers.ts";
 import { readTemplate } from "./templates.ts";
 
 /** A definition as a caller sends it. */
@@ -48,6 +50,7 @@ export interface CreateWorkflowDeps {
   readonly idempotencyKeys: IdempotencyKeys;
   readonly ids: Ids;
   readonly clock: Clock;
+  readonly vault: Pick<Vault, "seal">;
 }
 
 /**
@@ -83,11 +86,12 @@ export async function createWorkflowOnce(
   const { definition, title, warnings, ...asked } = checkInput(input, organization);
   const wanted = folderId ?? asked.folderId;
   const keyed = { organizationId, newId: deps.ids.next("workflow"), ...key(definition, wanted) };
+  const stored = await sealDefinition(deps, organizationId, definition, async () => null);
   return await once(deps, keyed, async (workflowPermanentId, replayed) => {
     if (wanted !== null && !replayed) await requireFolder(deps, organizationId, wanted); // a repetition is answered though the folder is gone
     const folder = wanted !== null && isId("folder", wanted) ? wanted : null;
     const workflowId = deps.ids.next("workflowVersion");
-    const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
+    const workflow = { organizationId, workflowPermanentId, workflowId, title, definition: stored, createdAt: deps.clock.now() };
     const created = await deps.workflows.create({ ...workflow, folderId: folder });
     if (created !== null) return { workflow: { ...workflow, version: 1, ...created }, warnings };
     const head = await deps.workflows.head(organizationId, workflowPermanentId);
@@ -99,20 +103,24 @@ export async function createWorkflowOnce(
 
 /**
  * Makes a new version. The workflow stays in its folder, unless the definition names another.
+ * @param keeping the stored definition whose secrets `***` stands for; by default the latest version's
  * @throws ServiceError `not_found` for the workflow or the folder, `invalid_definition`; nothing is stored then
  */
 export async function updateWorkflow(
-  deps: { workflows: Workflows; folders: Folders; ids: Ids; clock: Clock },
+  deps: Pick<CreateWorkflowDeps, "workflows" | "folders" | "ids" | "clock" | "vault">,
   organization: Organization,
   id: string,
   input: DefinitionInput,
+  keeping: JsonObject | null = null,
 ): Promise<SavedWorkflow> {
   const { organizationId } = organization;
   const workflowPermanentId = requireWorkflowId(id);
   const { definition, title, warnings, ...asked } = checkInput(input, organization);
   const folderId = await folderOf(deps, organizationId, asked.folderId);
+  const earlier = async () => keeping ?? (await readWorkflow(deps, organizationId, id, null)).definition;
+  const stored = await sealDefinition(deps, organizationId, definition, earlier);
   const workflowId = deps.ids.next("workflowVersion");
-  const workflow = { organizationId, workflowPermanentId, workflowId, title, definition, createdAt: deps.clock.now() };
+  const workflow = { organizationId, workflowPermanentId, workflowId, title, definition: stored, createdAt: deps.clock.now() };
   const added = await deps.workflows.addVersion({ ...workflow, folderId });
   if (added === null) throw noWorkflow(id);
   return { workflow: { ...workflow, ...added }, warnings };

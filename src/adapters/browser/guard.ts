@@ -31,7 +31,7 @@ export interface Refusal {
  * Decides on every document that the browser is about to fetch, in its tabs, in their frames and popups, and on those of their parts that it may have
  * to refuse, whoever asks for them (pages, workers, beacons); each redirect anew. It listens on the browser's own session, so that there is no
  * moment in which a new tab or worker is unwatched. WebSockets are not seen there: each tab's network refuses them by itself (`refuseSockets`). Other
- * requests are looked at only where a tab's settings give them headers or a login.
+ * requests are looked at only where the run, or a tab's settings, give them headers or a login.
  */
 export class Guard {
   readonly #browser: CDPSession;
@@ -93,7 +93,7 @@ export class Guard {
       patterns: [
         ...stages.map((requestStage) => ({ resourceType: "Document" as const, requestStage })),
         ...this.#rules.heldUp.map((urlPattern) => ({ urlPattern, requestStage: "Request" as const })),
-        ...patternsOf(settings),
+        ...patternsOf([this.#rules, ...settings]),
       ],
       ...(settings.some(({ logins }) => logins !== undefined) ? { handleAuthRequests: true } : {}),
     });
@@ -117,7 +117,7 @@ export class Guard {
       if (origin !== null) this.visited.add(origin);
       tab?.letThrough(frameId);
     }
-    const headers = tab === undefined ? null : headersOf(tab.settings(), request);
+    const headers = headersOf(tab === undefined ? [this.#rules] : [this.#rules, tab.settings()], request);
     await this.#browser.send("Fetch.continueRequest", { requestId, ...(headers === null ? {} : { headers }) });
   }
 

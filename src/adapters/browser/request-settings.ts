@@ -1,25 +1,28 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
 import { EVERY_ORIGIN, headersFor, loginFor, type TabSettings } from "../../domain/tab-settings.ts";
 
+type RequestSettings = Pick<TabSettings, "headers" | "logins">;
 type Request = CDPEvents["Fetch.requestPaused"]["request"];
 
 /** So many requests that were answered with a login are remembered, to see that one is asked again. */
 const MAX_ANSWERED = 1_000;
 
 /** Which requests have to be held up for what tabs' settings do to them; more than that may be. */
-export function patternsOf(settings: readonly TabSettings[]): { urlPattern: string }[] {
+export function patternsOf(settings: readonly RequestSettings[]): { urlPattern: string }[] {
   const origins = new Set(settings.flatMap(({ headers, logins }) => [...Object.keys(headers ?? {}), ...Object.keys(logins ?? {})]));
   if (origins.has(EVERY_ORIGIN)) return [{ urlPattern: "*" }];
   return [...origins].map((origin) => ({ urlPattern: `${origin.replace(/\/$/, "")}/*` }));
 }
 
-/** The headers that a request goes out with instead of its own; null when they stay as they are. */
-export function headersOf(settings: TabSettings, request: Request): { name: string; value: string }[] | null {
-  const set = headersFor(settings, request.url);
-  if (Object.keys(set).length === 0) return null;
-  const replaced = new Set(Object.keys(set).map((name) => name.toLowerCase()));
-  const kept = Object.entries(request.headers).filter(([name]) => !replaced.has(name.toLowerCase()));
-  return [...kept, ...Object.entries(set)].map(([name, value]) => ({ name, value }));
+/**
+ * The headers that a request goes out with instead of its own; null when they stay as they are.
+ * @param settings each wins over those before it
+ */
+export function headersOf(settings: readonly RequestSettings[], request: Request): { name: string; value: string }[] | null {
+  const set = settings.flatMap((one) => Object.entries(headersFor(one, request.url)));
+  if (set.length === 0) return null;
+  const byName = new Map([...Object.entries(request.headers), ...set].map(([name, value]) => [name.toLowerCase(), { name, value }]));
+  return [...byName.values()];
 }
 
 /** Answers servers that ask who is there, once for each request: one that is asked again was given the wrong answer. */

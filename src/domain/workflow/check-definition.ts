@@ -1,4 +1,5 @@
 import type { EvidenceWish } from "../evidence.ts";
+import { type HeadersWish, headersWishOf, unsentHeaders } from "../extra-headers.ts";
 import { describeFaults, ServiceError, type Fault } from "../error.ts";
 import { formatPath, isJsonObject, type JsonObject } from "../json.ts";
 import { outputName, SYSTEM_NAMES } from "../names.ts";
@@ -27,6 +28,10 @@ export interface WorkflowDefinition {
   readonly names: ParameterNames;
   /** What the browsers of its runs begin with and leave for each other. `key` is an expression over the parameters. */
   readonly remembering: { readonly persists: boolean; readonly profileId: string | null; readonly key: string | null };
+  /** What the requests of its runs' pages carry besides; values as they are kept (`isSealed`). */
+  readonly extraHeaders: HeadersWish;
+  /** What its runs send when connecting to a browser of their own, if they do not say; values likewise. */
+  readonly connectHeaders: Readonly<Record<string, string>>;
   /** Where one-time codes are asked for, and by what name they are sent in. */
   readonly totpUrl: string | null;
   readonly totpIdentifier: string | null;
@@ -131,12 +136,15 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
       profileId: result.data.browser_profile_id?.trim() || null,
       key: result.data.browser_profile_key?.trim() || null,
     },
+    extraHeaders: headersWishOf(result.data),
+    connectHeaders: result.data.cdp_connect_headers ?? {},
     totpUrl: totp_verification_url?.trim() || null,
     totpIdentifier: totp_identifier?.trim() || null,
   };
   const warnings = [
     ...warnOfUnused(workflowSchema, isJsonObject(input) ? input : {}, []),
     ...warnOfUnused(workflowSchema.shape.workflow_definition, raw, ["workflow_definition"]),
+    ...unsentHeaders(result.data.extra_http_headers),
     ...check.warnings,
     ...parameters.warnings,
   ];

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { evidenceSchema } from "../evidence.ts";
+import { extraHeadersField, headerOriginsField } from "../extra-headers.ts";
 import { jsonValue } from "../json-value.ts";
 import type { JsonObject } from "../json.ts";
+import { connectHeadersField } from "../remote-browser.ts";
 import { RETRY_DEFAULTS } from "../recovery.ts";
 import { WORKFLOW_STATUSES } from "../workflow-status.ts";
 import { CRITERIA_TYPES } from "./criteria.ts";
@@ -146,8 +148,20 @@ export const workflowSchema = z.strictObject({
   mask_secrets: unused(z.boolean()),
   model: unused(modelSchema),
   max_screenshot_scrolls: unused(z.int()),
-  extra_http_headers: unused(z.record(z.string(), z.string())),
-  cdp_connect_headers: unused(z.record(z.string(), z.string())),
+  extra_http_headers: extraHeadersField
+    .nullish()
+    .describe(
+      "Headers that every request of its runs' pages carries besides, unless a run names others. To every site, unless `extra_http_headers_origins` names some. " +
+        "Kept encrypted; shown as `***`, and a value that is sent as `***` stays what it is.",
+    ),
+  extra_http_headers_origins: headerOriginsField
+    .nullish()
+    .describe("Ours: the only sites that get `extra_http_headers`, also those of a run, unless that names others."),
+  cdp_connect_headers: connectHeadersField
+    .nullish()
+    .describe(
+      "Sent when connecting to the `browser_address` of a run that names no headers itself. Kept and shown as `extra_http_headers`.",
+    ),
   run_with: unused(z.string(), "agent"),
   ai_fallback: unused(z.boolean(), true),
   cache_key: unused(z.string(), "default"),

@@ -16,6 +16,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Folders } from "../../ports/folders.ts";
 import type { IdempotencyKeys } from "../../ports/idempotency-keys.ts";
 import type { Ids } from "../../ports/ids.ts";
+import type { Vault } from "../../ports/vault.ts";
 import type { Templates } from "../../ports/templates.ts";
 import type { Workflows } from "../../ports/workflows.ts";
 import { listTemplates, listTemplateVersions, readTemplate } from "../../services/templates.ts";
@@ -49,6 +50,7 @@ export interface WorkflowDeps {
   readonly idempotencyKeys: IdempotencyKeys;
   readonly ids: Ids;
   readonly clock: Clock;
+  readonly vault: Vault;
 }
 
 const definitionSchema = z.strictObject({

@@ -60,7 +60,7 @@ export type TabState = PageState & { readonly cookies: Cookies };
 
 /** A guard with these rules, to which everything is shown that pages of the test site load. */
 export function guardBy(check: BrowserGuard["check"], refusedSockets: readonly string[] = []): BrowserGuard {
-  return { check, heldUp: ["http://*"], refusedSockets };
+  return { check, heldUp: ["http://*"], refusedSockets, headers: {} };
 }
 
 /** Leases a browser that may go anywhere, and opens a tab in it. */

@@ -87,6 +87,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/headers": // what the browser sent, as a page and for scripts of other origins
       response.setHeader("access-control-allow-origin", "*").setHeader("access-control-allow-headers", "*");
       return html(response, `<title>Headers</title><pre id=headers>${JSON.stringify(request.headers)}</pre>`);
+    case "/json/version": // of a browser that does not let itself be used, and says so as it is asked to
+      response.statusCode = Number(request.headers["x-answer"] ?? 404);
+      response.end();
+      return;
     case "/login": // asks who is there; counts how often it was asked
       asked.set(query("id"), (asked.get(query("id")) ?? 0) + 1);
       if (request.headers.authorization === `Basic ${btoa("ann:s3cret")}`) return html(response, "<title>Ann's</title>");
