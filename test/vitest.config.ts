@@ -79,7 +79,7 @@ export default defineConfig({
           globalSetup: ["test/e2e/browser/pages.ts", "test/e2e/browser/own-chromium.ts"],
         },
       },
-      { root, test: { ...patience, name: "e2e", include: ["test/e2e/*.test.ts"], fileParallelism: false } },
+      { root, test: { ...patience, name: "e2e", include: ["test/e2e/*.test.ts"] } },
     ],
   },
 });
