@@ -1,4 +1,4 @@
-import type { TabRecord } from "../../domain/evidence.ts";
+import type { ConsoleEntry, TabRecord } from "../../domain/evidence.ts";
 import type { TabRecorder } from "../../ports/browser.ts";
 
 /** A tab that records. */
@@ -10,6 +10,14 @@ interface Recording {
 /** What all tabs of a group have seen, also those that were closed during the attempt. */
 export class GroupRecorder implements TabRecorder {
   #tabs: Recording[] = [];
+  readonly #warningNow: () => string | null;
+  /** What was warned of before the attempt. */
+  #warned: string | null = null;
+
+  /** @param warningNow what is to be told of the group itself, besides what its pages log */
+  constructor(warningNow: () => string | null) {
+    this.#warningNow = warningNow;
+  }
 
   add(tab: Recording): void {
     this.#tabs.push(tab);
@@ -17,6 +25,7 @@ export class GroupRecorder implements TabRecorder {
 
   begin(): void {
     this.#tabs = this.#tabs.filter(({ alive }) => alive);
+    this.#warned = this.#warningNow();
     for (const { recorder } of this.#tabs) recorder.begin();
   }
 
@@ -25,7 +34,7 @@ export class GroupRecorder implements TabRecorder {
     const missing = this.#tabs.flatMap(({ alive }, index) => (alive ? (records[index]?.consoleMissing ?? []) : [])); // one that is closed tells no more
     const sum = (count: (record: TabRecord) => number) => records.reduce((total, record) => total + count(record), 0);
     return {
-      console: records.flatMap((record) => record.console).toSorted((a, b) => a.at - b.at),
+      console: [...records.flatMap((record) => record.console).toSorted((a, b) => a.at - b.at), ...this.#warnings()],
       requests: records.flatMap((record) => record.requests).toSorted((a, b) => a.startedAt - b.startedAt),
       failedRequests: records.flatMap((record) => record.failedRequests).toSorted((a, b) => a.startedAt - b.startedAt),
       dropped: {
@@ -35,5 +44,10 @@ export class GroupRecorder implements TabRecorder {
       },
       consoleMissing: missing[0] ?? null,
     };
+  }
+
+  #warnings(): ConsoleEntry[] {
+    const text = this.#warningNow();
+    return text === null || text === this.#warned ? [] : [{ kind: "console", at: Date.now(), level: "warning", text, source: null }];
   }
 }

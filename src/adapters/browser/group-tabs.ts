@@ -86,7 +86,11 @@ export class GroupTabs implements PageTabs {
     } catch (error) {
       if (!(error instanceof TimeUp)) throw error;
       const none = "newest" in choice ? "no tab was opened that no step has been on" : "there is no such tab";
-      throw new PageError(`${none}; the tabs are ${await this.#describe()}`, { errorClass: "block", cause: error });
+      const { warning } = this.#windows;
+      throw new PageError(`${none}; the tabs are ${await this.#describe()}${warning === null ? "" : `; ${warning}`}`, {
+        errorClass: "block",
+        cause: error,
+      });
     }
   }
 

@@ -21,7 +21,7 @@ type Attaching = Pick<TabBeginning, "origin" | "settings" | "opener">;
  * once, with the settings of its opener, so that the guard, its dialogs and its downloads are seen to as in any other tab.
  */
 export class TabGroup implements BrowserTab {
-  readonly recorder = new GroupRecorder();
+  readonly recorder: GroupRecorder;
   readonly #dialogs = new DialogLog();
   readonly #ground: Ground;
   readonly #record: RecordWish;
@@ -39,8 +39,8 @@ export class TabGroup implements BrowserTab {
     this.#windows = new Windows(this.#members, {
       takeIn: (targetId, opener) => this.#attach(targetId, { origin: "window", settings: opener.settings, opener }, new Deadline(ADOPT_MS)),
       closeTarget: (targetId) => this.#closeTarget(targetId),
-      onRefused: () => undefined,
     });
+    this.recorder = new GroupRecorder(() => (record.console === "off" ? null : this.#windows.warning));
     this.#tabs = new GroupTabs(this.#members, this.#windows, ground.connection, async (opener, deadline) => {
       const { targetId } = await deadline.wait(ground.connection.send("Target.createTarget", { url: "about:blank" }));
       return await this.#attach(targetId, { origin: "new", settings: opener?.settings ?? {}, opener }, deadline);

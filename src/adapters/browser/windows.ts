@@ -10,8 +10,6 @@ export interface WindowKeeper {
   /** @throws PageError, TimeUp */
   takeIn(targetId: string, opener: OpenTab): Promise<OpenTab>;
   closeTarget(targetId: string): void;
-  /** Is told of each that was closed for being too many. */
-  onRefused(): void;
 }
 
 /** The windows that the pages of a group open by themselves. */
@@ -22,6 +20,7 @@ export class Windows {
   readonly #opening = new Map<string, Promise<OpenTab | null>>();
   /** Those that were refused, while they are there: they may have opened others before they were closed. */
   readonly #refused = new Set<string>();
+  #refusedCount = 0;
   #over = false;
 
   constructor(members: Members, keeper: WindowKeeper) {
@@ -31,6 +30,13 @@ export class Windows {
 
   get opening(): readonly Promise<OpenTab | null>[] {
     return [...this.#opening.values()];
+  }
+
+  /** What became of windows that were too many, as a sentence; null when there were none. */
+  get warning(): string | null {
+    if (this.#refusedCount === 0) return null;
+    const windows = this.#refusedCount === 1 ? "a window was" : `${this.#refusedCount} windows were`;
+    return `${windows} closed as soon as the page had opened them: ${MAX_TABS} tabs are the most that it may have`;
   }
 
   /**
@@ -73,7 +79,7 @@ export class Windows {
 
   #refuse(targetId: string): void {
     this.#refused.add(targetId);
+    this.#refusedCount++;
     this.#keeper.closeTarget(targetId);
-    this.#keeper.onRefused();
   }
 }

@@ -73,13 +73,34 @@ describe("a window that a click opens", () => {
     await expect(run(one, click("#s"))).rejects.toThrow("may not be visited: it is private");
   });
 
-  it("may open others without end, of which only the first are kept", async () => {
+  it.each([
+    ["by itself", "for (let i = 0; i < 40; i++) window.open('')"],
+    ["each by the one before", "let last = window; for (let i = 0; i < 40; i++) last = last.open('')"],
+    [
+      "each several of its like",
+      "window.open(location.href)",
+      "<script>if (opener !== null) for (let i = 0; i < 3; i++) window.open(location.href)</script>",
+    ],
+  ])("may open others without end, of which only the first are kept: %s", async (_, how, more = "") => {
     const one = await lease();
-    await show(one.page, opener("for (let i = 0; i < 40; i++) window.open('')"));
+    await show(one.page, opener(how) + more);
     await run(one, click("#go"));
     await expect.poll(() => pagesIn(one.sessionId)).toBe(20);
     const { output } = await run(one, { action: "evaluate", script: "document.title", name: "seen" });
     expect(output["seen"]).toBe("Opener");
+    await expect(run(one, { action: "switch_tab", title: "none such", timeout_seconds: 0.5 })).rejects.toThrow(
+      /\d+ windows were closed as soon as the page had opened them: 20 tabs are the most that it may have/,
+    );
+    await expect.poll(() => pagesIn(one.sessionId)).toBe(20);
+  });
+
+  it("may open others all the time, which are closed with it", async () => {
+    const one = await lease();
+    const other = await one.lease.openTab({ tabId: null, state: null, signal: SOON.signal });
+    await show(other.page, "<script>setInterval(() => window.open(''), 1)</script>");
+    await expect.poll(() => pagesIn(one.sessionId)).toBeGreaterThan(5);
+    await other.close();
+    await expect.poll(() => pagesIn(one.sessionId)).toBe(1);
   });
 });
 
