@@ -19,11 +19,12 @@ export class Travel {
 
   /** As `BrowserPage.goto`; so are the next three. */
   async goto(url: string, { waitUntil, timeoutMs, signal }: NavigateOptions): Promise<Arrival> {
-    const { navigation, renderer } = this.#parts;
+    const { navigation, renderer, responses } = this.#parts;
     const deadline = new Deadline(timeoutMs, signal);
     this.#assertAllowed(url);
     try {
       await renderer.leave(url, deadline);
+      responses.mark();
       const { loaderId, errorText } = await this.#navigate(url, deadline);
       if (errorText === NO_DOCUMENT) {
         throw new PageError(`${url} is a download or has no content; for a file use a download step or http_request`, {

@@ -448,16 +448,19 @@ describe("wait_for a response", () => {
     await run({ action: "goto", url: at("/list") }, { action: "wait_for", response: { url: at("/list") } });
   });
 
-  it("does not take an earlier one, and tells what came instead", async () => {
+  it.each<[string, JsonObject, string]>([
+    ["a script", { action: "evaluate", script: "await fetch('/status?code=503'); 1" }, `GET ${at("/status?code=503")} 503`],
+    ["another page", { action: "goto", url: at("/list") }, `GET ${at("/list")} 200`],
+  ])("does not take an earlier one, and tells what came instead: %s", async (_, between, instead) => {
     await show(page, PAGE);
     const steps = [
       { action: "click", target: "button" },
       { action: "wait_for", function: "window.sent" },
-      { action: "evaluate", script: "await fetch('/status?code=503'); 1" },
+      between,
       { action: "wait_for", response: { url: "**/submit?n=*" }, timeout_seconds: 0.4 },
     ];
     await expect(run(...steps)).rejects.toThrow(
-      `steps[3] wait_for **/submit?n=*: no such response within 0.4 s: since the step before there were GET ${at("/status?code=503")} 503`,
+      `steps[3] wait_for **/submit?n=*: no such response within 0.4 s: since the step before there were ${instead}`,
     );
   });
 });
