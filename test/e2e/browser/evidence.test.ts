@@ -2,7 +2,7 @@ import { exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { at, evaluate, html, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
+import { at, evaluate, frame, html, htmlOn, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
 import { decodePng, type Pixels } from "./png.ts";
 
 const PASSWORD = "c0rrect horse & battery";
@@ -314,6 +314,18 @@ describe("a screenshot", () => {
       ),
     );
     expect([0, 50, 100, 150, 200].map((top) => isGrey(picture, [0, top]))).toEqual([true, true, true, false, true]);
+  });
+
+  it("shows nothing of a frame that another process has, and the page around it", async () => {
+    const { page, close } = await leaseBrowser();
+    const form = htmlOn("other process", `<style>body{margin:0}</style>${field("password", 0, "type=password")}${field("open", 50)}`);
+    const at100 = "style='position:absolute;left:0;top:100px;border:0;width:400px;height:100px'";
+    await show(page, `<style>body{margin:0}</style>${field("plain", 0)}${frame(`id=pay ${at100}`, form)}`);
+    const picture = decodePng(await page.screenshot({ fullPage: false, target: null, ...SOON }));
+    expect([0, 100, 150].map((top) => isGrey(picture, [0, top]))).toEqual([false, true, true]);
+    const filter = () => evaluate(page, "getComputedStyle(pay).filter");
+    await expect.poll(filter).toBe("none");
+    await close();
   });
 
   it("shows nothing of a password field that comes while it is taken", async () => {
