@@ -112,11 +112,15 @@ const targetObjectSchema: z.ZodType<TargetObject> = z
 
 /** The frames that lead to a target's document, outermost first; without `frame` each. */
 export function framesOf(target: BrowserTarget): readonly BrowserTarget[] {
-  if (typeof target === "string" || target.frame === undefined) return [];
-  const { frame } = target;
+  return typeof target === "string" ? [] : pathTo(target.frame);
+}
+
+/** The frames that lead into a frame: those around it, and it. Empty for none, which is the page itself. */
+export function pathTo(frame: BrowserTarget | undefined): readonly BrowserTarget[] {
+  if (frame === undefined) return [];
   if (typeof frame === "string") return [frame];
-  const { frame: _, ...own } = frame;
-  return [...framesOf(frame), own];
+  const { frame: around, ...own } = frame;
+  return [...pathTo(around), own];
 }
 
 /** Is this how a frame is named by its address? */
@@ -219,7 +223,7 @@ export type PageAction = { readonly timeoutMs: number } &
     /** An answer that came since the action before began; method and status are any for null. `BrowserPage.watchResponses` comes first. */
     | { readonly do: "wait_for_response"; readonly glob: string; readonly method: string | null; readonly status: number | null }
     /** Until the value of a script, or of the function that it gives, is truthy. */
-    | { readonly do: "wait_for_function"; readonly script: string }
+    | { readonly do: "wait_for_function"; readonly script: string; readonly frame?: BrowserTarget }
   );
 
 /**

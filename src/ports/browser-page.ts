@@ -36,8 +36,11 @@ export interface BrowserPage extends PageSurroundings {
   read(query: PageQuery, options: PageOptions & { readonly changed?: boolean }): Promise<PageFindings>;
   /** Can this be clicked to go on? No when it is missing, hidden or disabled (also by `aria-disabled` or a class `disabled`). */
   canClick(target: BrowserTarget, options: PageOptions): Promise<boolean>;
-  /** Runs a script in the page's own world. `args` is a variable in it. */
-  evaluate(script: string, args: JsonObject, options: PageOptions): Promise<Json>;
+  /**
+   * Runs a script in the page's own world. `args` is a variable in it.
+   * @param options.frame in that frame's document instead, named as a target's `frame`
+   */
+  evaluate(script: string, args: JsonObject, options: PageOptions & { readonly frame?: BrowserTarget }): Promise<Json>;
   /** PNG. */
   screenshot(options: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array>;
   /** PDF, as the browser prints the page. */

@@ -1,7 +1,8 @@
-import { type PageAction, PageError, PLAIN_CLICK } from "../../domain/browser.ts";
+import { type PageAction, PageError, pathTo, PLAIN_CLICK } from "../../domain/browser.ts";
 import { arrive } from "./arrive.ts";
 import { takeBatch } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
+import { Drag } from "./drag.ts";
 import { chooseFiles } from "./file-chooser.ts";
 import type { Gestures } from "./gestures.ts";
 import { matchesGlob } from "./glob.ts";
@@ -53,7 +54,7 @@ export class Actor {
       case "hover":
         return this.#gestures.hover(found, deadline);
       case "drag":
-        return this.#gestures.drag(action, found, deadline);
+        return new Drag(this.#parts, this.#operations).run(action, found, deadline);
       case "type":
         if (action.secret === true && action.target === null) await library.call("markFocused", [], deadline);
         return this.#gestures.type(keysFor(action.text), action.delayMs, found.place, deadline);
@@ -72,7 +73,7 @@ export class Actor {
       case "wait_for_response":
         return responses.arrived(action, deadline);
       case "wait_for_function":
-        return waitForScript(this.#parts, action.script, deadline);
+        return waitForScript(this.#parts, pathTo(action.frame), action.script, deadline);
       default:
         return undefined;
     }

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type BrowserTarget, framesOf, type PageAction } from "../../domain/browser.ts";
+import { type BrowserTarget, framesOf, type PageAction, pathTo } from "../../domain/browser.ts";
 import type { PageOp } from "./in-page/protocol.ts";
 
 /** An operation of the library, and how long it may wait. */
@@ -34,7 +34,7 @@ export function takeBatch(actions: readonly PageAction[], from: number): Batch {
 }
 
 function framesOfAction(action: PageAction): readonly BrowserTarget[] {
-  if ("frame" in action && action.frame !== undefined) return framesOf({ css: "*", frame: action.frame });
+  if ("frame" in action && action.frame !== undefined) return pathTo(action.frame);
   return "target" in action && action.target !== null ? framesOf(action.target) : [];
 }
 

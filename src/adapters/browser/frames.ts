@@ -15,6 +15,8 @@ export interface FramePlace extends Place {
   readonly frameId: string;
   /** Of the element, in the library's world around it. */
   readonly elementId: string;
+  /** Of the page or the frame whose process it is in. */
+  readonly targetId: string;
 }
 
 /** No frame fits so far. */
@@ -71,19 +73,21 @@ export class Frames {
   }
 
   /**
-   * Where something in a frame is in the viewport of the page.
+   * Where something in a frame is: in the viewport of the page, and in the one that its session begins with.
    * @param isCovered may something lie over the frame there?
    * @returns why it is nowhere, as a sentence, when it is not
    * @throws ContextLost, TimeUp
    */
-  async outward(place: FramePlace, box: Box, isCovered: boolean, deadline: Deadline): Promise<Box | string> {
+  async outward(place: FramePlace, box: Box, isCovered: boolean, deadline: Deadline): Promise<{ box: Box; own: Box } | string> {
     let outer: Box = box;
+    let own: Box | null = null;
     for (let inner: Place | FramePlace = place; "around" in inner; inner = inner.around) {
+      if (inner.cdp !== inner.around.cdp) own ??= outer;
       const answer = await this.#askAround(inner, "outside", [outer, isCovered], deadline);
       if (typeof answer === "string") return answer;
       outer = answer as Box;
     }
-    return outer;
+    return { box: outer, own: own ?? outer };
   }
 
   /**
@@ -96,6 +100,27 @@ export class Frames {
       if (typeof hidden === "string") return hidden;
     }
     return null;
+  }
+
+  /**
+   * The world of the page's own scripts in a frame. Chromium tells of it only to a session that listens to the runtime, which a page could notice:
+   * so one of its own listens for a moment.
+   * @throws ContextLost, TimeUp
+   */
+  async mainWorld({ cdp, frameId, targetId }: FramePlace, deadline: Deadline): Promise<Place> {
+    const listener = await this.#openSession(targetId, deadline);
+    try {
+      let contextId: number | null = null;
+      listener.on("Runtime.executionContextCreated", ({ context: { id, auxData } }) => {
+        const { frameId: of, isDefault } = auxData as { frameId?: string; isDefault?: boolean };
+        if (of === frameId && isDefault === true) contextId = id;
+      });
+      await this.#renderer.askIn({ cdp: listener, contextId: 0 }, listener.send("Runtime.enable"), deadline); // all that are there, then the answer
+      if (contextId === null) throw new ContextLost("the frame is gone");
+      return { cdp, contextId };
+    } finally {
+      listener.detach().catch(() => undefined); // it is over
+    }
   }
 
   /** Asks the document around a frame about its element. */
@@ -135,7 +160,8 @@ export class Frames {
     const cdp = contentDocument === undefined ? await this.#sessionOf(frameId, deadline) : around.cdp;
     const created = cdp.send("Page.createIsolatedWorld", { frameId, worldName: WORLD });
     const { executionContextId } = await this.#renderer.askIn({ cdp, contextId: 0 }, created, deadline);
-    return { cdp, contextId: executionContextId, around, frameId, elementId };
+    const targetId = contentDocument === undefined ? frameId : "targetId" in around ? around.targetId : this.#tab.id;
+    return { cdp, contextId: executionContextId, around, frameId, elementId, targetId };
   }
 
   async #elementByTarget(around: Place, frame: BrowserTarget, deadline: Deadline): Promise<string> {
@@ -174,13 +200,18 @@ export class Frames {
   async #sessionOf(frameId: string, deadline: Deadline): Promise<CDPSession> {
     const known = this.#sessions.get(frameId);
     if (known !== undefined && known.connection() !== undefined) return known;
+    const session = await this.#openSession(frameId, deadline);
+    this.#sessions.set(frameId, session);
+    return session;
+  }
+
+  /** @throws ContextLost when there is no such target, TimeUp */
+  async #openSession(targetId: string, deadline: Deadline): Promise<CDPSession> {
     const connection = this.#tab.cdp.connection();
     if (connection === undefined) throw this.#tab.lose("the connection to the browser was lost");
     try {
-      const { targetInfo } = await deadline.wait(connection.send("Target.getTargetInfo", { targetId: frameId }));
-      const session = await deadline.wait(connection.createSession(targetInfo));
-      this.#sessions.set(frameId, session);
-      return session;
+      const { targetInfo } = await deadline.wait(connection.send("Target.getTargetInfo", { targetId }));
+      return await deadline.wait(connection.createSession(targetInfo));
     } catch (error) {
       if (error instanceof TimeUp || deadline.signal.aborted) throw error;
       throw new ContextLost("the frame is gone", { cause: error }); // it has come into this process, or nowhere

@@ -38,12 +38,14 @@ export async function pressAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
 /**
  * Moves the pointer with the button pressed. One move after the other: where the page lets something be dragged (HTML drag and drop) the browser
  * makes drag events of them from the first on.
+ * @param isTaken asked after each: is the rest of the way no matter of the pointer's?
  */
-export async function dragTo(cdp: CDPSession, from: Point, to: Point): Promise<void> {
+export async function dragTo(cdp: CDPSession, from: Point, to: Point, isTaken: () => Promise<boolean>): Promise<void> {
   for (let step = 1; step <= DRAG_MOVES; step++) {
     const part = step / DRAG_MOVES;
     const [x, y] = [from.x + (to.x - from.x) * part, from.y + (to.y - from.y) * part];
     await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, button: "left", buttons: 1 });
+    if (await isTaken()) return;
   }
 }
 

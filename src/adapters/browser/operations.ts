@@ -23,6 +23,8 @@ const LEAVE_MS = 3000;
 /** What the library found last: a point or a box in the page, and the frame it is in. */
 export interface Found {
   readonly box: Box | null;
+  /** The same in the viewport that the session of its document begins with; that is another one in a frame with a process of its own. */
+  readonly own: Box | null;
   readonly place: FramePlace | null;
 }
 
@@ -67,18 +69,18 @@ export class Operations {
           deadline = null;
           continue;
         }
-        if (place === null || answer.box === null) return { box: answer.box, place, deadline };
+        if (place === null || answer.box === null) return { box: answer.box, own: answer.box, place, deadline };
         done = at; // not before it is known where that is in the page
-        const box = await frames.outward(place, answer.box, ops.at(-1)!.op.do === "box", deadline);
-        if (typeof box !== "string") return { box, place, deadline };
-        unreachable = box;
+        const reached = await frames.outward(place, answer.box, ops.at(-1)!.op.do !== "point", deadline);
+        if (typeof reached !== "string") return { ...reached, place, deadline };
+        unreachable = reached;
         await deadline.pause(50);
       } catch (error) {
         if (error instanceof ContextLost) continue; // the frame has another document now
         throw atAction(base + at, error instanceof TimeUp ? lateOperation(timeoutMs, unreachable, error) : error);
       }
     }
-    return { box: null, place: null, deadline: null };
+    return { box: null, own: null, place: null, deadline: null };
   }
 
   /** Finds a point in the page or in a frame of it, as the last of what the time is for. */
@@ -87,12 +89,40 @@ export class Operations {
   }
 
   /**
+   * Sends input, and waits for what it leads to. It is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too.
+   * @param place the frame that it is for; null for the page itself
+   * @returns what the pointer met instead of what it was sent to, if it did
+   */
+  async input(
+    send: () => Promise<void>,
+    place: FramePlace | null,
+    deadline: Deadline,
+    until: "down" | "up" = "up",
+  ): Promise<string | null> {
+    const { tab, navigation, renderer } = this.#parts;
+    const mark = navigation.mark();
+    try {
+      try {
+        await renderer.ask(send(), deadline);
+      } catch (error) {
+        if (!(error instanceof ContextLost)) throw error; // it has led to another document already
+      }
+      const missed = navigation.hasBegun(mark) ? null : await this.#settle(place, until, deadline);
+      await arrive(this.#parts, mark, deadline);
+      return missed;
+    } catch (error) {
+      if (!tab.isClosed) throw error;
+      return null; // that is what the input made the page do
+    }
+  }
+
+  /**
    * Lets a document do what input has made it set out to do.
    * @param place the frame that the input was for; null for the page itself
    * @param until see `PageLibrary.settle`
    * @returns what the pointer met instead of what it was sent to, if it did
    */
-  async settle(place: FramePlace | null, until: "down" | "up", deadline: Deadline): Promise<string | null> {
+  async #settle(place: FramePlace | null, until: "down" | "up", deadline: Deadline): Promise<string | null> {
     const { library } = this.#parts;
     if (place === null) return (await library.call("settle", [null], deadline)).missed;
     try {

@@ -8,6 +8,7 @@ import {
   type PageFindings,
   type PageQuery,
   type PageState,
+  pathTo,
   PLAIN_CLICK,
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
@@ -137,13 +138,17 @@ export class CdpPage implements BrowserPage {
     return renderer.inTime("be read", ask());
   }
 
-  async evaluate(script: string, args: JsonObject, { timeoutMs, signal }: PageOptions): Promise<Json> {
-    const { tab, navigation, renderer, responses } = this.#parts;
+  async evaluate(
+    script: string,
+    args: JsonObject,
+    { frame, timeoutMs, signal }: PageOptions & { readonly frame?: BrowserTarget },
+  ): Promise<Json> {
+    const { navigation, renderer, responses } = this.#parts;
     const deadline = new Deadline(timeoutMs, signal);
     const mark = navigation.mark();
     responses.mark();
     const evaluate = async () => {
-      const value = await runScript(tab.cdp, renderer, script, args, deadline);
+      const value = await runScript(this.#parts, pathTo(frame), script, args, deadline);
       await arrive(this.#parts, mark, deadline);
       return value;
     };
@@ -151,7 +156,8 @@ export class CdpPage implements BrowserPage {
       return await renderer.inTime("finish the script", evaluate());
     } catch (error) {
       if (!(error instanceof ContextLost)) throw error;
-      throw new PageError("the page went to another document before the script had ended", { errorClass: "block", cause: error });
+      const what = frame === undefined ? "page" : "frame";
+      throw new PageError(`the ${what} went to another document before the script had ended`, { errorClass: "block", cause: error });
     }
   }
 

@@ -1,24 +1,29 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { PageError } from "../../domain/browser.ts";
+import { type BrowserTarget, PageError } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import { type Deadline, TimeUp } from "./deadline.ts";
 import type { PageParts } from "./page-parts.ts";
 import { toScript } from "./place.ts";
-import type { Renderer } from "./renderer.ts";
 import { ContextLost } from "./tab.ts";
 
 /**
  * Runs a caller's script in the page's own world, as the browser's console would: statements with `await`, and the value of the last. In a
  * block, so that it declares nothing for later. `args` is a variable in it.
+ * @param frame the frames that lead to the document, as of `framesOf`; empty for the page itself
  * @throws PageError when the script throws or its value is no JSON; TimeUp; ContextLost when it left the document
  */
-export async function runScript(cdp: CDPSession, renderer: Renderer, script: string, args: JsonObject, deadline: Deadline): Promise<Json> {
+export async function runScript(
+  parts: PageParts,
+  frame: readonly BrowserTarget[],
+  script: string,
+  args: JsonObject,
+  deadline: Deadline,
+): Promise<Json> {
+  const world = await enterWorld(parts, frame, deadline);
   const expression = `{ const args = ${toScript(args)};\n${script}\n}`;
-  const options = { replMode: true, awaitPromise: true, userGesture: true };
-  const value = valueOf(await renderer.ask(cdp.send("Runtime.evaluate", { expression, ...options }), deadline));
+  const value = valueOf(await evaluate(world, { expression, userGesture: true }, deadline));
   if (value.type === "undefined") return null;
-  if (value.type === "object" && value.subtype !== "node" && value.objectId !== undefined)
-    return toJson(cdp, renderer, value.objectId, deadline);
+  if (value.type === "object" && value.subtype !== "node" && value.objectId !== undefined) return toJson(world, value.objectId, deadline);
   if (value.objectId === undefined && value.unserializableValue === undefined && value.type !== "symbol") return value.value as Json;
   throw new PageError(`the script's value is no JSON: ${value.unserializableValue ?? value.description ?? value.type}`, {
     errorClass: "block",
@@ -30,22 +35,51 @@ export async function runScript(cdp: CDPSession, renderer: Renderer, script: str
  * behind in the page.
  * @throws PageError with what it gave last
  */
-export async function waitForScript({ tab, renderer, navigation }: PageParts, script: string, deadline: Deadline): Promise<void> {
+export async function waitForScript(parts: PageParts, frame: readonly BrowserTarget[], script: string, deadline: Deadline): Promise<void> {
+  let world: World | null = null;
   let seen = "the page did not answer";
   try {
     for (let pause = 20; ; pause = Math.min(200, pause * 2)) {
-      const answer = await testScript(tab.cdp, renderer, script, deadline).catch((error: unknown) => {
-        if (error instanceof ContextLost) return { holds: false, seen: "the page went to another document" };
-        throw error;
-      });
-      if (answer.holds) return;
-      seen = answer.seen;
+      try {
+        world ??= await enterWorld(parts, frame, deadline);
+        const answer = await testScript(world, script, deadline);
+        if (answer.holds) return;
+        seen = answer.seen;
+      } catch (error) {
+        if (!(error instanceof ContextLost)) throw error;
+        world = null;
+        seen = "the page went to another document";
+      }
       await deadline.pause(pause);
     }
   } catch (error) {
     if (!(error instanceof TimeUp)) throw error;
-    throw new PageError(`${seen} on ${navigation.url}`, { errorClass: "block", cause: error });
+    throw new PageError(`${seen} on ${parts.navigation.url}`, { errorClass: "block", cause: error });
   }
+}
+
+/** Where a script of the caller's runs. */
+interface World {
+  readonly cdp: CDPSession;
+  /** Absent for the page itself, whichever document it shows. */
+  readonly contextId?: number;
+  readonly ask: <T>(work: Promise<T>, deadline: Deadline) => Promise<T>;
+}
+
+/** @throws PageError when a frame is not there in time; TimeUp, ContextLost */
+async function enterWorld({ tab, renderer, frames }: PageParts, frame: readonly BrowserTarget[], deadline: Deadline): Promise<World> {
+  if (frame.length === 0) return { cdp: tab.cdp, ask: (work, until) => renderer.ask(work, until) };
+  const place = await frames.mainWorld(await frames.enter(frame, deadline), deadline);
+  return { ...place, ask: (work, until) => renderer.askIn(place, work, until) };
+}
+
+function evaluate(
+  { cdp, contextId, ask }: World,
+  script: { readonly expression: string; readonly userGesture?: true },
+  deadline: Deadline,
+): Promise<Evaluation<RemoteValue>> {
+  const options = { replMode: true, awaitPromise: true, ...(contextId === undefined ? {} : { contextId }) };
+  return ask(cdp.send("Runtime.evaluate", { ...script, ...options }), deadline);
 }
 
 /**
@@ -53,21 +87,12 @@ export async function waitForScript({ tab, renderer, navigation }: PageParts, sc
  * @returns otherwise what it gave instead, in words
  * @throws TimeUp; ContextLost when the document went away
  */
-async function testScript(
-  cdp: CDPSession,
-  renderer: Renderer,
-  script: string,
-  deadline: Deadline,
-): Promise<{ holds: true } | { holds: false; seen: string }> {
-  const options = { replMode: true, awaitPromise: true };
-  let answer: Evaluation<RemoteValue> = await renderer.ask(
-    cdp.send("Runtime.evaluate", { expression: `{\n${script}\n}`, ...options }),
-    deadline,
-  );
+async function testScript(world: World, script: string, deadline: Deadline): Promise<{ holds: true } | { holds: false; seen: string }> {
+  let answer = await evaluate(world, { expression: `{\n${script}\n}` }, deadline);
   const { objectId, type, subtype } = answer.result;
   if (answer.exceptionDetails === undefined && objectId !== undefined && (type === "function" || subtype === "promise")) {
     const functionDeclaration = "async function() { return typeof this === 'function' ? await this() : await this; }";
-    answer = await renderer.ask(cdp.send("Runtime.callFunctionOn", { objectId, functionDeclaration, awaitPromise: true }), deadline);
+    answer = await world.ask(world.cdp.send("Runtime.callFunctionOn", { objectId, functionDeclaration, awaitPromise: true }), deadline);
   }
   if (answer.exceptionDetails !== undefined)
     return { holds: false, seen: `the script threw ${describeException(answer.exceptionDetails)}` };
@@ -85,13 +110,14 @@ interface RemoteValue {
   readonly value?: unknown;
   readonly objectId?: string;
   readonly unserializableValue?: string;
+  readonly description?: string;
 }
 
 /** Of an object in the page, or of what a promise in the page comes to. */
-async function toJson(cdp: CDPSession, renderer: Renderer, objectId: string, deadline: Deadline): Promise<Json> {
+async function toJson({ cdp, ask }: World, objectId: string, deadline: Deadline): Promise<Json> {
   const functionDeclaration = "async function() { return JSON.stringify(await this); }";
   const asked = cdp.send("Runtime.callFunctionOn", { objectId, functionDeclaration, awaitPromise: true, returnByValue: true });
-  const json: unknown = valueOf(await renderer.ask(asked, deadline)).value;
+  const json: unknown = valueOf(await ask(asked, deadline)).value;
   return typeof json === "string" ? (JSON.parse(json) as Json) : null; // `undefined`, a function or a symbol have no JSON
 }
 

@@ -32,11 +32,12 @@ export const evaluate = defineStep({
       .record(z.string(), jsonValue)
       .default({})
       .describe("Values for the script, as `args.<name>`: safe, where writing an expression into the script is not."),
+    frame: target.exactOptional().describe("In this frame, named as in a target. Default: in the page itself."),
     name: resultName.exactOptional().describe("Key of the result in the block's output. Without it the result is dropped."),
   },
   describe: ({ name }) => name ?? "",
   resultName: ({ name }) => name,
-  run: ({ script, args }, { page, options }) => page.evaluate(script, args, options),
+  run: ({ script, args, frame }, { page, options }) => page.evaluate(script, args, { ...options, ...(frame !== undefined && { frame }) }),
 });
 
 export const screenshot = defineStep({

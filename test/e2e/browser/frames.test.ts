@@ -71,11 +71,42 @@ describe.each(SITES)("a frame of the %s", (site) => {
     expect(await evaluate(page, "told")).toEqual([true, true, true, true]);
   });
 
+  it("runs scripts in its own world, and waits for what they say", async () => {
+    await open("<script>var count = 0; setTimeout(() => { count = 2 }, 300)</script><b id=b>Here</b>");
+    const { output } = await run(
+      { action: "wait_for", function: "count === 2", frame: "payment" },
+      {
+        action: "evaluate",
+        script: "[count + args.more, b.textContent, await 1, typeof pilotfish]",
+        args: { more: 1 },
+        frame: "#pay",
+        name: "seen",
+      },
+    );
+    expect(output["seen"]).toEqual([3, "Here", 1, "undefined"]);
+    const late = { action: "wait_for", function: "count > 5 && 'more'", frame: "payment", timeout_seconds: 0.5 };
+    await expect(run(late)).rejects.toThrow("the script's value is still false on http://");
+    await expect(run({ ...late, frame: "nowhere" })).rejects.toThrow("frame nowhere: no frame matches");
+  });
+
   it("may hold another", async () => {
     const inner = "<button onclick=\"top.postMessage('deep', '*')\">Deep</button>";
     await open(`<div style="height:300px"></div>${frame("name=inner", htmlOn("other process", inner))}`);
-    await perform(page, { do: "click", target: { text: "Deep", frame: { css: "[name=inner]", frame: "payment" } } });
+    const deep = { css: "[name=inner]", frame: "payment" };
+    await perform(page, { do: "click", target: { text: "Deep", frame: deep } });
     expect(await evaluate(page, "told")).toEqual(["deep"]);
+    expect(await page.evaluate("document.body.textContent", {}, { ...SOON, frame: deep })).toBe("Deep");
+  });
+
+  it("may be replaced when what is in it has been found already", async () => {
+    // The frame around scrolls to show what is to be clicked; at that moment the page puts another in its place.
+    const inner = frame("name=inner", htmlOn(site, "<button onclick=\"top.postMessage('deep', '*')\">Deep</button>"));
+    const once = `<script>onscroll = () => parent.postMessage("replace", "*")</script><div style="height:900px"></div>${inner}`;
+    const next = JSON.stringify(frame(SHOWN, htmlOn(site, inner))).replaceAll("<", "\\x3c");
+    const replace = `<script>addEventListener("message", ({ data }) => { if (data === "replace") pay.outerHTML = ${next} })</script>`;
+    await show(page, around(frame(SHOWN, htmlOn(site, once)) + replace));
+    await perform(page, { do: "click", target: { text: "Deep", frame: { css: "[name=inner]", frame: "payment" } } });
+    await expect.poll(() => evaluate(page, "told.filter((what) => what === 'deep')")).toEqual(["deep"]);
   });
 
   it("is painted by element", async () => {
@@ -83,6 +114,36 @@ describe.each(SITES)("a frame of the %s", (site) => {
     const picture = await page.screenshot({ ...SOON, fullPage: false, target: { css: "p", frame: "payment" } });
     const header = new DataView(picture.buffer, picture.byteOffset, 24);
     expect([header.getUint32(16), header.getUint32(20)]).toEqual([120, 40]);
+  });
+
+  it("gives and takes what is dragged", async () => {
+    const box = (id: string, more: string) => `<p id=${id} style="width:80px;height:40px;margin:10px;background:#ccc" ${more}>${id}</p>`;
+    const tell = (what: string) => `top.postMessage(${what}, '*')`;
+    const from = (id: string) => box(id, `draggable=true ondragstart="event.dataTransfer.setData('text/plain', '${id}')"`);
+    const to = (id: string) =>
+      box(
+        id,
+        `ondragover="event.preventDefault()" ondrop="event.preventDefault(); ${tell(`event.dataTransfer.getData('text/plain') + ' on ${id}'`)}"`,
+      );
+    const second = frame("name=second style='width:420px;height:200px'", htmlOn(site, `<div style="height:500px"></div>${to("d")}`));
+    await show(page, around(`${from("a")}${to("b")}${frame(SHOWN, htmlOn(site, from("c") + to("e")))}${second}`));
+    const place = (css: string, inside?: string): BrowserTarget => (inside === undefined ? css : { css, frame: inside });
+    const [a, b, c, d, e] = [place("#a"), place("#b"), place("#c", "payment"), place("#d", "second"), place("#e", "payment")] as const;
+    // What the browser lets be dragged, and what it does not: for people neither.
+    const ways: [what: BrowserTarget, where: BrowserTarget, told: string, sites: readonly FrameSite[]][] = [
+      [a, e, "a on e", ["same site"]],
+      [c, b, "c on b", ["same site"]],
+      [c, d, "c on d", ["same site", "other site"]],
+      [c, e, "c on e", SITES],
+      [a, b, "a on b", SITES],
+    ];
+    for (const [what, where, told, sites] of ways) {
+      await evaluate(page, "told.length = 0");
+      const dragging = perform(page, { do: "drag", target: what, to: where });
+      if (sites.includes(site)) await dragging;
+      else await expect(dragging).rejects.toThrow("the browser lets nothing be dragged from the one document into the other");
+      await expect.poll(() => evaluate(page, "told")).toEqual(sites.includes(site) ? [told] : []);
+    }
   });
 
   it("is found again when the page replaces it", async () => {

@@ -1,6 +1,7 @@
 /**
  * What the Worker calls in the page. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
+ * @param {ReturnType<typeof import("./point.js").point>} pointer
  * @param {ReturnType<typeof import("./act.js").act>} actor
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./read.js").read>} reader
@@ -8,11 +9,12 @@
  * @param {ReturnType<typeof import("./hide.js").hide>} hider
  * @returns {import("./protocol.ts").PageLibrary}
  */
-export function library(dom, actor, chooser, reader, framer, hider) {
+export function library(dom, pointer, actor, chooser, reader, framer, hider) {
   return {
     run: actor.run,
     canClick: chooser.canClick,
     settle: actor.settle,
+    sawDrag: pointer.sawDrag,
     read: reader.readPage,
     frame: framer.find,
     whyFrameHidden: framer.whyFrameHidden,

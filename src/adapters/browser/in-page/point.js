@@ -24,6 +24,13 @@ export function point(faults, dom, elements, chooser) {
       null
     );
 
+  /** HTML drag and drop in this document: has it begun since it was last pointed at, and has it come over it since it was last looked where to drop? */
+  const dragged = { start: false, over: false };
+  /** @param {Event} event */
+  function noteDrag({ type, isTrusted }) {
+    if (isTrusted) dragged[type === "dragstart" ? "start" : "over"] = true;
+  }
+
   /** What pressing the button comes to. */
   const EVENTS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"];
 
@@ -100,6 +107,8 @@ export function point(faults, dom, elements, chooser) {
       scrolledBox(element); // from below a header that stays
       throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
     }
+    dragged[covered ? "over" : "start"] = false;
+    for (const type of ["dragstart", "dragover"]) addEventListener(type, noteDrag, { capture: true });
     expected = covered ? null : { element, find, at: performance.now(), came: false, over: false };
     for (const type of EVENTS) addEventListener(type, check, { capture: true }); // again: a document that follows an empty one keeps us, not these
     return { x, y, width: 0, height: 0 };
@@ -164,5 +173,5 @@ export function point(faults, dom, elements, chooser) {
     });
   }
 
-  return { pointAt, boxOf, waitForPointer, takeMissed, nextFrame };
+  return { pointAt, boxOf, sawDrag: () => ({ ...dragged }), waitForPointer, takeMissed, nextFrame };
 }

@@ -84,6 +84,8 @@ export interface PageLibrary {
   settle(
     until: "down" | "up" | null,
   ): Promise<{ readonly missed: string | null; /** Is another document on its way? */ readonly leaving: boolean }>;
+  /** HTML drag and drop in this document: has it begun since the last `point`, and has it come over it since the last `drop`? */
+  sawDrag(): { readonly start: boolean; readonly over: boolean };
   /** The element that shows a frame, or why there is none. */
   frame(target: BrowserTarget): Element | string;
   /** Why what is in a frame is not seen; null when it is. */

@@ -35,5 +35,5 @@ export const LIBRARY_SOURCE = `(() => {
   const hider = (${hide})();
   const actor = (${act})(faults, dom, elements, locator, chooser, pointer, controller, scroller, hider);
   const reader = (${read})(dom, elements, locator);
-  globalThis.pilotfish = (${library})(dom, actor, chooser, reader, framer, hider);
+  globalThis.pilotfish = (${library})(dom, pointer, actor, chooser, reader, framer, hider);
 })();`;
