@@ -95,6 +95,7 @@ export const blockCatalog: BlockCatalog = {
       blockType && {
         role: blockType.role ?? "step",
         readsSecrets: readsSecrets(blockType),
+        hasPage: blockType.category === "browser",
         isRepeatable: (config) => isRepeatable(blockType, config),
         needs: (block) => blockType.needs?.(block) ?? null,
         refuses: (config) => blockType.refuses?.(config) ?? null,

@@ -25,6 +25,30 @@ export const evidenceSchema = z.strictObject({
 });
 export type EvidenceWish = z.infer<typeof evidenceSchema>;
 
+/** What blocks say of themselves, by their labels. */
+export type BlockEvidence = Readonly<Record<string, EvidenceWish>>;
+
+/** What a run keeps: of all its blocks, and of those that say it for themselves, which counts before anything else. */
+export interface RunEvidenceSettings {
+  /** Absent in runs that were started before anything was kept. */
+  readonly evidence?: EvidenceSettings;
+  /** Absent where no block says anything. */
+  readonly blockEvidence?: BlockEvidence;
+}
+
+/** What is kept of the attempts at a block. */
+export function evidenceOf({ evidence = EVIDENCE_DEFAULTS, blockEvidence = {} }: RunEvidenceSettings, label: string): EvidenceSettings {
+  return { ...evidence, ...(Object.hasOwn(blockEvidence, label) ? blockEvidence[label] : {}) };
+}
+
+/** The most that is kept of any block: so much has to be recorded. */
+export function mostEvidence({ evidence = EVIDENCE_DEFAULTS, blockEvidence = {} }: RunEvidenceSettings): EvidenceSettings {
+  const all = [evidence, ...Object.values(blockEvidence)];
+  const most = (of: keyof EvidenceSettings): EvidenceExtent =>
+    EXTENTS.findLast((extent) => all.some((settings) => settings[of] === extent)) ?? "off";
+  return { screenshots: most("screenshots"), console: most("console"), har: most("har") };
+}
+
 /** What the run says counts before what the workflow says. */
 export function evidenceSettings(workflow: EvidenceWish | null | undefined, run: EvidenceWish | null | undefined): EvidenceSettings {
   return { ...EVIDENCE_DEFAULTS, ...workflow, ...run };

@@ -2,7 +2,7 @@
  * What a run is, and what can happen to it. Its whole life is pure: `run-transition.ts` says what one event makes of it, `run-advance.ts` what
  * follows from that by itself. The journal is the list of events; a run is nothing but their fold.
  */
-import type { EvidenceSettings } from "./evidence.ts";
+import type { RunEvidenceSettings } from "./evidence.ts";
 import type { ExtraHeaders } from "./extra-headers.ts";
 import type { BlockState, Scope, Wait } from "./block-state.ts";
 import type {
@@ -20,7 +20,7 @@ import type { Plan } from "./plan.ts";
 import type { BlockFailure } from "./recovery.ts";
 
 /** What was decided before the run began and never changes. */
-export interface RunFacts {
+export interface RunFacts extends RunEvidenceSettings {
   readonly runId: RunId;
   readonly organizationId: OrganizationId;
   readonly workflowPermanentId: WorkflowId;
@@ -50,8 +50,6 @@ export interface RunFacts {
     readonly priority: number;
     /** Runs with the same key come one after the other. */ readonly sequentialKey: string | null;
   } | null;
-  /** What is kept of its pages; absent in runs that were started before anything was. */
-  readonly evidence?: EvidenceSettings;
   /** By what it was started; absent in runs that were started before this was kept, all of them by the API. */
   readonly triggerType?: TriggerType;
   /** The address of the API as its caller sees it, for links. */

@@ -1,6 +1,7 @@
+import { labelOf } from "../domain/block-state.ts";
 import { toConsoleLog } from "../domain/console-log.ts";
 import { maskUrlsIn } from "../domain/evidence-mask.ts";
-import { EVIDENCE_DEFAULTS, type EvidenceSettings, type FailureEvidence, isKept, type TabRecord } from "../domain/evidence.ts";
+import { evidenceOf, type EvidenceSettings, type FailureEvidence, isKept, mostEvidence, type TabRecord } from "../domain/evidence.ts";
 import { toHar } from "../domain/har.ts";
 import { artifactIdOf } from "../domain/id.ts";
 import type { Run } from "../domain/run.ts";
@@ -47,7 +48,7 @@ export class RunEvidence {
 
   /** The page as an attempt finds it. */
   async before(run: Run, place: AttemptPlace, page: BrowserPage): Promise<void> {
-    if (settingsOf(run).screenshots !== "all") return;
+    if (settingsOf(run, place.path).screenshots !== "all") return;
     const picture = await takePicture(page);
     if (typeof picture === "string") return this.#logMissing(run, place.path, picture);
     await this.#save(run, place.path, pictureFile("screenshot_action", `${fileName(place)}-before`, picture)).catch((error: unknown) =>
@@ -67,7 +68,7 @@ export class RunEvidence {
     mask: SecretMask | null,
     failed: boolean,
   ): Promise<FailureEvidence> {
-    const { screenshots, console, har } = settingsOf(run);
+    const { screenshots, console, har } = settingsOf(run, place.path);
     this.#lastPath = place.path;
     this.#left = null;
     const hide = (text: string) => maskUrlsIn(mask?.text(text) ?? text);
@@ -103,16 +104,17 @@ export class RunEvidence {
 
   /** An attempt is broken off by the run's end: the last that is seen of its page. */
   async brokenOff(run: Run, path: string, page: BrowserPage): Promise<void> {
-    if (settingsOf(run).screenshots === "off") return;
-    const picture = await takePicture(page);
     this.#lastPath = path;
+    this.#left = null;
+    if (settingsOf(run, path).screenshots === "off") return;
+    const picture = await takePicture(page);
     this.#left = typeof picture === "string" ? null : picture;
   }
 
   /** The page where the run has ended. To be called once, before its browser is given back. */
   async last(run: Run, browser: RunBrowser): Promise<void> {
     const path = this.#lastPath;
-    if (settingsOf(run).screenshots === "off") return;
+    if ((path === null ? mostEvidence(run.facts) : settingsOf(run, path)).screenshots === "off") return;
     const page = this.#left === null ? await browser.lastPage() : null;
     const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page, LAST_PICTURE_MS));
     this.#left = null;
@@ -142,12 +144,13 @@ export class RunEvidence {
 }
 
 /** What the tabs of a run have to record for its evidence. */
-export function recordWishOf({ evidence: { console, har } = EVIDENCE_DEFAULTS }: Run["facts"]): RecordWish {
+export function recordWishOf(facts: Run["facts"]): RecordWish {
+  const { console, har } = mostEvidence(facts);
   return { requests: har !== "off" || console !== "off", console: console === "failures" ? "late" : console === "all" ? "always" : "off" };
 }
 
-function settingsOf({ facts }: Run): EvidenceSettings {
-  return facts.evidence ?? EVIDENCE_DEFAULTS;
+function settingsOf({ facts }: Run, path: string): EvidenceSettings {
+  return evidenceOf(facts, labelOf(path));
 }
 
 /** @returns PNG, or why there is none */

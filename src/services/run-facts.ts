@@ -128,6 +128,7 @@ export async function makeFacts(
     ...(deniedHosts.length === 0 ? {} : { deniedHosts }),
     ...(onlyHosts.length === 0 ? {} : { onlyHosts }),
     evidence: evidenceSettings(definition.evidence, evidenceWishOf(wish.request)),
+    ...(Object.keys(definition.blockEvidence).length === 0 ? {} : { blockEvidence: definition.blockEvidence }),
     maxSeconds: Math.min(wish.maxSeconds ?? definition.maxSeconds ?? maxRunSeconds, maxRunSeconds),
     admission: links.parent === null ? { limit: maxConcurrentRuns, priority: wish.priority, sequentialKey } : null,
     triggerType: wish.triggerType,

@@ -11,6 +11,8 @@ export interface BlockTypeFacts {
   readonly role: BlockRole;
   /** May its fields use the secrets of credentials? */
   readonly readsSecrets: boolean;
+  /** Does it work on a page? */
+  readonly hasPage: boolean;
   isRepeatable(config: JsonObject): boolean;
   /** The config in the one form that is checked for names, filled in and executed. */
   normalize(config: JsonObject): JsonObject;

@@ -1,5 +1,6 @@
 import { type Fault } from "../error.ts";
 import { checkCredentialReads } from "../credential-reads.ts";
+import { evidenceSchema, type EvidenceWish } from "../evidence.ts";
 import { ExpressionError, findExpressions, hasExpression, parseExpression } from "../expression.ts";
 import { formatPath, isJsonObject, nearestName, type JsonObject } from "../json.ts";
 import { LOOP_NAMES, outputName, SYSTEM_NAMES } from "../names.ts";
@@ -25,6 +26,8 @@ export class DefinitionCheck {
   readonly warnings: Fault[] = [];
   /** Where each block stands, at any depth, by its label. */
   readonly paths = new Map<string, string>();
+  /** What blocks say of their evidence, by their labels. */
+  readonly evidence = new Map<string, EvidenceWish>();
   /** False when a label is missing or used twice, or there is too much to be looked at: nothing can be said of the graph then. */
   labelsAreClear = true;
   readonly #version: DefinitionVersion;
@@ -167,6 +170,7 @@ export class DefinitionCheck {
     this.#refusal(type, block, config, path);
     this.#parameterKeys(block, path);
     this.warnings.push(...warnOfUnused(blockSchema, block, path), ...(type?.warnOfUnused(written, path) ?? []));
+    this.#evidence(type, block, path);
     const needs = this.#needs(type, block, config, path);
     const { condition, ...common } = Object.fromEntries(
       Object.entries(block).filter(([field]) => COMMON_FIELDS.has(field) && field !== "loop_blocks"),
@@ -187,6 +191,16 @@ export class DefinitionCheck {
     const message = `The block "${block.label}" (${block.block_type}) needs ${needs}`;
     this.warnings.push({ path: formatPath(path), message, code: "unavailable" });
     return message;
+  }
+
+  #evidence(type: BlockTypeFacts | undefined, { label, evidence, block_type }: JsonObject, path: readonly PropertyKey[]): void {
+    const wish = evidenceSchema.safeParse(evidence); // what is wrong with it the schema has said
+    if (!wish.success || typeof label !== "string") return;
+    if (type?.hasPage !== false) this.evidence.set(label, wish.data);
+    else {
+      const message = `"evidence" is kept and returned, and has no effect: a block of the type ${JSON.stringify(block_type)} has no page`;
+      this.warnings.push({ path: formatPath([...path, "evidence"]), message, code: "no_effect" });
+    }
   }
 
   #refusal(type: BlockTypeFacts | undefined, block: JsonObject, config: JsonObject, path: readonly PropertyKey[]): void {

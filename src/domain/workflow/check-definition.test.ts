@@ -466,6 +466,7 @@ describe("fields of Skyvern's that mean nothing here are kept, and warned of whe
     ["of a type, at their defaults", workflow([{ block_type: "task", label: "t", engine: "skyvern-1.0", parameter_keys: [], max_steps_per_run: null }]), []],
     ["a goal beside the selectors that are run", workflow([{ block_type: "extraction", label: "e", selectors: { a: "h1" }, data_extraction_goal: "The title" }]), ["workflow_definition.blocks[0].data_extraction_goal"]],
     ["a goal that is all there is has an effect", workflow([{ block_type: "extraction", label: "e", data_extraction_goal: "The title" }]), []],
+    ["evidence of a block without a page", workflow([set("a", {}, { evidence: { har: "all" } }), { block_type: "goto_url", label: "g", url: "https://a.example", evidence: { har: "all" } }]), ["workflow_definition.blocks[0].evidence"]],
     ["inside a loop", workflow([loop("l", [ask({ llm_key: "k" })])]), ["workflow_definition.blocks[0].loop_blocks[0].llm_key"]],
     ["the output of a block among the parameter keys", workflow([set("a"), ask({ parameter_keys: ["a_output"] })]), ["workflow_definition.blocks[1].parameter_keys"]],
   ])("%s", (_what, input, paths) => expect(warningsOf(input)).toEqual(paths)); // prettier-ignore

@@ -1,4 +1,4 @@
-import type { EvidenceWish } from "../evidence.ts";
+import type { BlockEvidence, EvidenceWish } from "../evidence.ts";
 import { type HeadersWish, headersWishOf, unsentHeaders } from "../extra-headers.ts";
 import { describeFaults, ServiceError, type Fault } from "../error.ts";
 import { formatPath, isJsonObject, type JsonObject } from "../json.ts";
@@ -22,6 +22,8 @@ export interface WorkflowDefinition {
   readonly webhookCallbackUrl: string | null;
   readonly maxSeconds: number | null;
   readonly evidence: EvidenceWish | null;
+  /** Of the blocks that say it for themselves. */
+  readonly blockEvidence: BlockEvidence;
   /** An expression over the parameters; runs with the same value come one after the other. Null: no such order. */
   readonly sequentialKey: string | null;
   readonly parameters: readonly ParameterDefinition[];
@@ -127,6 +129,7 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     description: description ?? null,
     webhookCallbackUrl: webhook_callback_url ?? null,
     evidence: evidence ?? null,
+    blockEvidence: Object.fromEntries(check.evidence),
     maxSeconds: max_elapsed_time_minutes == null ? null : max_elapsed_time_minutes * 60,
     sequentialKey: run_sequentially ? (sequential_key ?? "") : null,
     parameters: parameters.parameters,

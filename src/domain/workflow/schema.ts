@@ -92,6 +92,9 @@ export const blockSchema = z.looseObject({
       "When the service died during this block: run it again, fail, or ask a person. Default: `retry` for repeatable types, else `fail`.",
     ),
   error_code_mapping: errorCodesSchema.nullish().describe("Codes for failures whose reason contains the text. Wins over the workflow's."),
+  evidence: evidenceSchema
+    .nullish()
+    .describe("Of a block with a page: what is kept of it, in place of what the workflow or the run says: `{screenshots, console, har}`."),
   model: unused(modelSchema),
   ignore_workflow_system_prompt: unused(z.boolean(), false),
   disable_cache: unused(z.boolean(), false),

@@ -210,6 +210,47 @@ describe("a run", () => {
   });
 });
 
+describe("evidence of a block", () => {
+  const tells = (label: string, more: object) => ({
+    block_type: "actions",
+    label,
+    steps: [
+      { action: "goto", url: html("<title>T</title>") },
+      { action: "evaluate", script: `console.log("from ${label}")` },
+    ],
+    ...more,
+  });
+  const tenantOf = () => createTenant({ allowed_hosts: ["127.0.0.1"] });
+  const names = (artifacts: readonly Artifact[]) => artifacts.map(({ file_name }) => file_name).toSorted();
+
+  it("is what it says itself, where the workflow keeps nothing", async () => {
+    const tenant = await tenantOf();
+    const off = { screenshots: "off", console: "off", har: "off" };
+    const { run: ended, artifacts } = await run(
+      tenant,
+      [tells("quiet", {}), tells("loud", { evidence: { screenshots: "all", console: "all", har: "all" } }), tells("last", {})],
+      { evidence: off },
+    );
+    expect(ended.status, ended.failure_reason).toBe("completed");
+    expect(names(artifacts)).toEqual(["loud-1-before.png", "loud-1-console.jsonl", "loud-1.har", "loud-1.png"]);
+    const console = artifacts.find(({ artifact_type }) => artifact_type === "browser_console_log");
+    expect(new TextDecoder().decode(await contentOf(tenant, console))).toMatch(/^[^\n]*from loud[^\n]*\n?$/);
+  });
+
+  it("is nothing where it says so, though it fails, and neither is the run's last page then", async () => {
+    const all = { screenshots: "all", console: "all", har: "all" };
+    const off = { screenshots: "off", console: "off", har: "off" };
+    const hidden = { ...tells("hidden", { evidence: off }), steps: [{ action: "goto", url: html("<title>S</title>") }, fails] };
+    const tenant = await tenantOf();
+    const { run: ended, timeline } = await run(tenant, [tells("seen", {}), hidden], { evidence: all });
+    expect(ended.status).toBe("failed");
+    await eventually(async () => expect((await tenant.call("GET", "/v1/browsers")).body.browsers).toEqual([])); // after its last look
+    const { body: artifacts } = await tenant.call("GET", `/v1/runs/${ended.run_id}/artifacts`);
+    expect(timeline[0].block.failure_evidence).toEqual({ artifact_ids: [], missing: [] });
+    expect(names(artifacts)).toEqual(["seen-1-before.png", "seen-1-console.jsonl", "seen-1.har", "seen-1.png"]);
+  });
+});
+
 describe("a screenshot", () => {
   /** Is there anything to be read in this part of the picture? Grey is nothing. */
   const isGrey = (picture: Pixels, [x, y]: readonly [number, number]) => {
