@@ -22,25 +22,10 @@ import {
   scripts,
 } from "./testing/arbitraries.ts";
 import { type Expected, interpret, Undetermined } from "./testing/reference-interpreter.ts";
+import { RUN_FACTS } from "./testing/facts.ts";
 import { checkDefinition } from "./workflow/check-definition.ts";
 
-const facts: RunFacts = {
-  runId: "wr_1",
-  organizationId: "o_1",
-  workflowPermanentId: "wpid_1",
-  workflowId: "w_1",
-  version: 1,
-  workflowTitle: "Random",
-  parameters: {},
-  request: {},
-  webhookUrl: null,
-  allowedHosts: [],
-  maxSeconds: 1_000_000,
-  admission: null,
-  apiOrigin: "https://api.test",
-  parent: null,
-  retryOf: null,
-};
+const facts: RunFacts = { ...RUN_FACTS, workflowTitle: "Random", maxSeconds: 1_000_000 };
 
 function compile(program: Program): Plan {
   const checked = checkDefinition(definitionOf(program), blockCatalog);

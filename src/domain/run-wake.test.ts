@@ -5,24 +5,9 @@ import { advance } from "./run-advance.ts";
 import { ASK_AGAIN_MS, browserReturnAt, RESEND_MS, type RunDuties, wakesAt, WATCHDOG_MS } from "./run-wake.ts";
 import { createRun, type Run, type RunEvent, type RunFacts } from "./run.ts";
 import { requireDefinition } from "./workflow/check-definition.ts";
+import { RUN_FACTS } from "./testing/facts.ts";
 
-const facts: RunFacts = {
-  runId: "wr_1",
-  organizationId: "o_1",
-  workflowPermanentId: "wpid_1",
-  workflowId: "w_1",
-  version: 1,
-  workflowTitle: "Test",
-  parameters: {},
-  request: {},
-  webhookUrl: null,
-  allowedHosts: [],
-  maxSeconds: 1_000,
-  admission: null,
-  apiOrigin: "https://api.test",
-  parent: null,
-  retryOf: null,
-};
+const facts: RunFacts = { ...RUN_FACTS };
 const now = 0;
 const attempt = { at: now, path: "a", attempt: 1 } as const;
 const started: RunEvent = { type: "run_started", at: now };

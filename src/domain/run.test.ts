@@ -10,24 +10,9 @@ import { replay, transition } from "./run-transition.ts";
 import { nextWakeAt, restsUntil } from "./run-wake.ts";
 import { type BlockEvent, createRun, type Run, type RunEvent, type RunFacts, type RunStatus } from "./run.ts";
 import { requireDefinition } from "./workflow/check-definition.ts";
+import { RUN_FACTS } from "./testing/facts.ts";
 
-const facts: RunFacts = {
-  runId: "wr_1",
-  organizationId: "o_1",
-  workflowPermanentId: "wpid_1",
-  workflowId: "w_1",
-  version: 1,
-  workflowTitle: "Test",
-  parameters: {},
-  request: {},
-  webhookUrl: null,
-  allowedHosts: [],
-  maxSeconds: 100,
-  admission: null,
-  apiOrigin: "https://api.test",
-  parent: null,
-  retryOf: null,
-};
+const facts: RunFacts = { ...RUN_FACTS, maxSeconds: 100 };
 
 // ---------------------------------------------------------------------------------------- workflows, in short
 

@@ -1,21 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Organization } from "../domain/organization.ts";
+import { ORGANIZATION_SETTINGS } from "../domain/testing/organization.ts";
 import type { ApiKeys, StoredApiKey } from "../ports/api-keys.ts";
 import type { Organizations } from "../ports/organizations.ts";
 import { API_KEY_CACHE_MS, createAuthenticate, isSameSecret, issueApiKey } from "./api-keys.ts";
 
-const organization: Organization = {
-  organizationId: "o_1",
-  name: "n",
-  allowedHosts: [],
-  deniedHosts: [],
-  onlyHosts: [],
-  maxConcurrentRuns: 1,
-  maxRunSeconds: 1,
-  maxWorkflowBlocks: 1,
-  browser: null,
-  createdAt: 0,
-};
+const organization: Organization = { ...ORGANIZATION_SETTINGS, organizationId: "o_1", createdAt: 0 };
 
 function bench() {
   let now = 0;

@@ -9,6 +9,7 @@ import type { JsonObject } from "../../src/domain/json.ts";
 import { packPlan } from "../../src/domain/packed-plan.ts";
 import { FINAL_STATUSES, type FinalStatus, type RunEvent } from "../../src/domain/run.ts";
 import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";
+import { ORGANIZATION_SETTINGS } from "../../src/domain/testing/organization.ts";
 import type { RunReport } from "../../src/ports/run-objects.ts";
 import { launch } from "../../src/services/runs.ts";
 import type { ReceivedRequest } from "../workers/receiver.ts";
@@ -67,15 +68,10 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
   const browsers = createFakeBrowsers();
   createWorld(organizationId, { injector, browsers });
   const organization = {
+    ...ORGANIZATION_SETTINGS,
     organizationId,
-    name: "faults",
     allowedHosts: ["127.0.0.1"],
-    deniedHosts: [],
-    onlyHosts: [],
     maxConcurrentRuns: scenario.queued === true ? 1 : 100,
-    maxRunSeconds: 3_600,
-    maxWorkflowBlocks: 50,
-    browser: null,
     createdAt: Date.now(),
   };
   const box = await openBox();

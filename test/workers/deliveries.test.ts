@@ -13,6 +13,7 @@ import { signWebhook } from "../../src/adapters/webhook-signature.ts";
 import { type NewDelivery, webhookBody } from "../../src/domain/delivery.ts";
 import type { DeliveryId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import { mailtoUrl } from "../../src/domain/mail.ts";
+import { ORGANIZATION_SETTINGS } from "../../src/domain/testing/organization.ts";
 import type { QueueMessage } from "../../src/ports/deliveries.ts";
 import {
   consumeDeadDeliveries,
@@ -42,16 +43,7 @@ const ids = createIds(() => Date.now());
 async function newOrganization(allowedHosts = ["127.0.0.1"]): Promise<{ organizationId: OrganizationId; webhookSecret: string }> {
   const { organization, webhookSecret } = await createOrganization(
     { organizations, vault, ids, clock: { now: () => Date.now() } },
-    {
-      name: "test",
-      allowedHosts,
-      deniedHosts: [],
-      onlyHosts: [],
-      maxConcurrentRuns: 1,
-      maxRunSeconds: 60,
-      maxWorkflowBlocks: 1,
-      browser: null,
-    },
+    { ...ORGANIZATION_SETTINGS, allowedHosts, browser: null },
   );
   return { organizationId: organization.organizationId, webhookSecret };
 }
@@ -260,19 +252,7 @@ describe("an attempt", () => {
   it("fails for an organization that has no secret, or that is not there", async () => {
     const { deps } = bench();
     const unsigned = ids.next("organization");
-    await organizations.insert({
-      organizationId: unsigned,
-      name: "test",
-      allowedHosts: [],
-      deniedHosts: [],
-      onlyHosts: [],
-      maxConcurrentRuns: 1,
-      maxRunSeconds: 60,
-      maxWorkflowBlocks: 1,
-      browser: null,
-      createdAt: 0,
-      sealedWebhookSecret: "",
-    });
+    await organizations.insert({ ...ORGANIZATION_SETTINGS, organizationId: unsigned, createdAt: 0, sealedWebhookSecret: "" });
     for (const [organizationId, reason] of [
       [unsigned, "has no webhook secret"],
       [ids.next("organization"), "does not exist"],

@@ -18,6 +18,7 @@ import type { BrowserSessionFacts } from "../../src/domain/browser-session.ts";
 import type { FolderId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
 import type { Schedule } from "../../src/domain/schedule.ts";
+import { ORGANIZATION_SETTINGS } from "../../src/domain/testing/organization.ts";
 import type { KeysetPage } from "../../src/ports/page.ts";
 import type { RunFilter } from "../../src/ports/run-index.ts";
 import type { WorkflowFilter } from "../../src/ports/workflows.ts";
@@ -330,19 +331,7 @@ describe("every statement of the stores", () => {
     const organizationId = ids.next("organization");
     const page = { limit: 10, offset: 0 };
     const organizations = createOrganizations(db);
-    await organizations.insert({
-      organizationId,
-      name: "n",
-      allowedHosts: [],
-      deniedHosts: [],
-      onlyHosts: [],
-      maxConcurrentRuns: 1,
-      maxRunSeconds: 1,
-      maxWorkflowBlocks: 1,
-      browser: null,
-      sealedWebhookSecret: "s",
-      createdAt: 1,
-    });
+    await organizations.insert({ ...ORGANIZATION_SETTINGS, organizationId, sealedWebhookSecret: "s", createdAt: 1 });
     await organizations.get(organizationId);
     await organizations.update(organizationId, { name: "m" });
     const apiKeys = createApiKeys(db);

@@ -12,7 +12,14 @@ import type { Ids } from "../../ports/ids.ts";
 import type { Organizations } from "../../ports/organizations.ts";
 import type { Vault } from "../../ports/vault.ts";
 import { issueApiKey, revokeApiKey } from "../../services/api-keys.ts";
-import { createOrganization, readOrganization, updateOrganization, type OpenedOrganization } from "../../services/organizations.ts";
+import {
+  createOrganization,
+  type GivenChanges,
+  type GivenSettings,
+  type OpenedOrganization,
+  readOrganization,
+  updateOrganization,
+} from "../../services/organizations.ts";
 import { body, empty, json, routeFor } from "../route.ts";
 
 export interface AdminDeps {
@@ -86,6 +93,24 @@ const newOrganizationFields = settingsSchema.extend({
 const newOrganizationSchema = newOrganizationFields.superRefine(checkHeadersAlone);
 const organizationChangesSchema = settingsSchema.partial().extend(browserFields).superRefine(checkHeadersAlone);
 
+type NewOrganization = z.infer<typeof newOrganizationSchema>;
+type OrganizationWish = z.infer<typeof organizationChangesSchema>;
+
+/** What a request says, but for the browser. */
+function settingsOf(wish: NewOrganization): Omit<GivenSettings, "browser">;
+function settingsOf(wish: OrganizationWish): Omit<GivenChanges, "browser">;
+function settingsOf(wish: OrganizationWish): Omit<GivenChanges, "browser"> {
+  return {
+    name: wish.name,
+    allowedHosts: wish.allowed_hosts,
+    deniedHosts: wish.denied_hosts,
+    onlyHosts: wish.only_hosts,
+    maxConcurrentRuns: wish.max_concurrent_runs,
+    maxRunSeconds: wish.max_run_seconds,
+    maxWorkflowBlocks: wish.max_workflow_blocks,
+  };
+}
+
 const newApiKeySchema = z.strictObject({
   name: nameSchema,
   key: z
@@ -157,16 +182,7 @@ export const adminRoutes = [
       errors: ["conflict"],
     },
     async (deps, { c, body: wish }) => {
-      const settings = {
-        name: wish.name,
-        allowedHosts: wish.allowed_hosts,
-        deniedHosts: wish.denied_hosts,
-        onlyHosts: wish.only_hosts,
-        maxConcurrentRuns: wish.max_concurrent_runs,
-        maxRunSeconds: wish.max_run_seconds,
-        maxWorkflowBlocks: wish.max_workflow_blocks,
-        browser: remoteOf(wish),
-      };
+      const settings = { ...settingsOf(wish), browser: remoteOf(wish) };
       return c.json(organizationResponse(await createOrganization(deps, settings, wish.organization_id)), 201);
     },
   ),
@@ -182,16 +198,8 @@ export const adminRoutes = [
       responses: { 200: json("The organization.", organizationSchema, organizationExample) },
     },
     async (deps, { c, params, body: wish }) => {
-      const changes = {
-        name: wish.name,
-        allowedHosts: wish.allowed_hosts,
-        deniedHosts: wish.denied_hosts,
-        onlyHosts: wish.only_hosts,
-        maxConcurrentRuns: wish.max_concurrent_runs,
-        maxRunSeconds: wish.max_run_seconds,
-        maxWorkflowBlocks: wish.max_workflow_blocks,
-        browser: wish.browser_address === undefined ? undefined : remoteOf(wish),
-      };
+      const browser = wish.browser_address === undefined ? undefined : remoteOf(wish);
+      const changes = { ...settingsOf(wish), browser };
       return c.json(organizationResponse(await updateOrganization(deps, params.organization_id as OrganizationId, changes)));
     },
   ),

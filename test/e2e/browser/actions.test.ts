@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show } from "./harness.ts";
+import { at, evaluate, html, browserOfFile, runBlock, show } from "./harness.ts";
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser();
-  page = lease.page;
-});
-afterAll(() => lease.close());
+const { page } = await browserOfFile();
 
 /** Runs steps on the page as it is. */
 const run = (...steps: JsonObject[]) => runBlock(actions, page, { steps });

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import { at, leaseBrowser, type OneTab, runBlock, show } from "./harness.ts";
+import { at, browserOfFile, leaseBrowser, runBlock, show } from "./harness.ts";
 
-let one: OneTab;
-beforeAll(async () => {
-  one = await leaseBrowser();
-});
-afterAll(() => one.close());
+const one = await browserOfFile();
 
 const run = async (...steps: JsonObject[]) => (await runBlock(actions, one.page, { steps })).output;
 const get = { action: "get_cookies", name: "cookies" };

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import { at, leaseBrowser, type OneTab, runBlock, show, SOON } from "./harness.ts";
+import { at, browserOfFile, runBlock, show, SOON } from "./harness.ts";
 
-let one: OneTab;
-beforeAll(async () => {
-  one = await leaseBrowser();
-});
-afterAll(() => one.close());
+const one = await browserOfFile();
 
 const run = (...steps: JsonObject[]) => runBlock(actions, one.page, { steps });
 const ask = { action: "evaluate", script: "[alert('hey'), confirm('sure?'), prompt('name?', 'Ann')].slice(1)", name: "answers" };

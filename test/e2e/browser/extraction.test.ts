@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { extraction } from "../../../src/blocks/extraction.ts";
 import { screenshot } from "../../../src/blocks/screenshot.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type OneTab, at, leaseBrowser, NEVER, runBlock, show, SOON } from "./harness.ts";
+import { at, browserOfFile, NEVER, runBlock, show, SOON } from "./harness.ts";
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser();
-  page = lease.page;
-});
-afterAll(() => lease.close());
+const { page } = await browserOfFile();
 
 const extract = async (config: JsonObject) => (await runBlock(extraction, page, { wait_seconds: 1, ...config })).output;
 const information = async (selectors: JsonObject) => (await extract({ selectors }))["extracted_information"];

@@ -1,20 +1,13 @@
 import { extractText, getDocumentProxy } from "unpdf";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { fileDownload } from "../../../src/blocks/file-download.ts";
 import { printPage } from "../../../src/blocks/print-page.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type OneTab, at, evaluate, html, leaseBrowser, runBlock, show, guardBy } from "./harness.ts";
+import { at, evaluate, html, browserOfFile, runBlock, show, guardBy } from "./harness.ts";
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser({
-    guard: guardBy((url) => (url.includes("/forbidden") ? { path: "", code: "forbidden_address", message: "no" } : null)),
-  });
-  page = lease.page;
+const { page } = await browserOfFile({
+  guard: guardBy((url) => (url.includes("/forbidden") ? { path: "", code: "forbidden_address", message: "no" } : null)),
 });
-afterAll(() => lease.close());
 
 describe("print_page", () => {
   async function print(config: JsonObject) {

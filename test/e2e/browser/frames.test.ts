@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { BrowserTarget } from "../../../src/domain/browser.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type FrameSite, type OneTab, evaluate, frame, htmlOn, leaseBrowser, perform, runBlock, show, SOON } from "./harness.ts";
+import { type FrameSite, evaluate, frame, htmlOn, browserOfFile, perform, runBlock, show, SOON } from "./harness.ts";
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser();
-  page = lease.page;
-});
-afterAll(() => lease.close());
+const { page } = await browserOfFile();
 
 const run = (...steps: JsonObject[]) => runBlock(actions, page, { steps });
 

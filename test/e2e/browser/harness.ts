@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { inject } from "vitest";
+import { afterAll, inject } from "vitest";
 import { createBrowserPlatform } from "../../../src/adapters/browser/platform.ts";
 import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
 import type { BlockType, NewArtifact } from "../../../src/blocks/block.ts";
@@ -98,6 +98,13 @@ export async function leaseBrowser({
     disconnect: () => lease.disconnect(),
     close: () => lease.close(),
   };
+}
+
+/** A browser for all tests of a file, with one tab. To be called at the top of the file. */
+export async function browserOfFile(options: Parameters<typeof leaseBrowser>[0] = {}): Promise<OneTab> {
+  const one = await leaseBrowser(options);
+  afterAll(() => one.close());
+  return one;
 }
 
 /** Opens a page with this HTML. */

@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { gotoUrl } from "../../../src/blocks/goto-url.ts";
 import type { Fault } from "../../../src/domain/error.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type OneTab, at, evaluate, hang, html, leaseBrowser, NEVER, perform, runBlock, show, SOON, guardBy } from "./harness.ts";
+import { at, evaluate, hang, html, browserOfFile, NEVER, perform, runBlock, show, SOON, guardBy } from "./harness.ts";
 
 /** The guard of these tests: nobody may go to the pages under `/status`. */
 const check = (url: string): Fault | null =>
   url.includes("/status") ? { path: "", message: "it is private", code: "forbidden_address" } : null;
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser({ guard: guardBy(check) });
-  page = lease.page;
-});
-afterAll(() => lease.close());
+const { page } = await browserOfFile({ guard: guardBy(check) });
 
 const goto = (url: string, timeoutMs = 5000) => page.goto(url, { timeoutMs, signal: NEVER, waitUntil: "load" });
 

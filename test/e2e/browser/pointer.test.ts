@@ -1,16 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type OneTab, evaluate, leaseBrowser, runBlock, show } from "./harness.ts";
+import { evaluate, browserOfFile, runBlock, show } from "./harness.ts";
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser();
-  page = lease.page;
-});
-afterAll(() => lease.close());
+const { page } = await browserOfFile();
 
 const run = (...steps: JsonObject[]) => runBlock(actions, page, { steps });
 

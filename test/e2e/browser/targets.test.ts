@@ -1,15 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { BrowserTarget } from "../../../src/domain/browser.ts";
-import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { type OneTab, evaluate, leaseBrowser, perform, show, SOON } from "./harness.ts";
+import { evaluate, browserOfFile, perform, show, SOON } from "./harness.ts";
 
-let lease: OneTab;
-let page: BrowserPage;
-beforeAll(async () => {
-  lease = await leaseBrowser();
-  page = lease.page;
-});
-afterAll(() => lease.close());
+const { page } = await browserOfFile();
 
 const FORM = `<title>Form</title>
 <form>
