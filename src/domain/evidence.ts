@@ -34,6 +34,8 @@ export interface RunEvidenceSettings {
   readonly evidence?: EvidenceSettings;
   /** Absent where no block says anything. */
   readonly blockEvidence?: BlockEvidence;
+  /** How many screens further down its pictures go, from where a page stands; absent for none. */
+  readonly screenshotScrolls?: number;
 }
 
 /** What is kept of the attempts at a block. */
@@ -53,6 +55,11 @@ export function mostEvidence({ evidence = EVIDENCE_DEFAULTS, blockEvidence = {} 
 export function evidenceSettings(workflow: EvidenceWish | null | undefined, run: EvidenceWish | null | undefined): EvidenceSettings {
   return { ...EVIDENCE_DEFAULTS, ...workflow, ...run };
 }
+
+/** Skyvern's `max_screenshot_scrolls`: what is more counts as this. */
+const MAX_SCREENSHOT_SCROLLS = 1_000;
+
+export const screenshotScrollsField = z.int().transform((count) => Math.min(Math.max(count, 0), MAX_SCREENSHOT_SCROLLS));
 
 /** Is it kept of an attempt that ended so? */
 export function isKept(of: EvidenceExtent, failed: boolean): boolean {

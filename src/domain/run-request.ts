@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { PRIORITY } from "./admission.ts";
 import { type Fault, invalidInput } from "./error.ts";
-import { evidenceSchema, type EvidenceWish } from "./evidence.ts";
+import { evidenceSchema, type EvidenceWish, screenshotScrollsField } from "./evidence.ts";
 import { extraHeadersField, headerOriginsField, unsentHeaders } from "./extra-headers.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 import { addressField, connectHeadersField, headersAloneFaults, maskAddress, maskValues } from "./remote-browser.ts";
@@ -12,14 +12,12 @@ import type { TriggerType } from "./run.ts";
 /** Keys of metadata that are dropped: Skyvern keeps them for itself. */
 const RESERVED_METADATA = /^skyvern\./;
 const METADATA_LIMITS = { keys: 20, key: 64, value: 256 } as const;
-const MAX_SCREENSHOT_SCROLLS = 1_000;
 
 /** Fields that are kept and echoed, and what they would do if they did something. */
 const UNUSED: Readonly<Record<string, string>> = {
   title: "a run is shown under the title of its workflow",
   proxy_location: "there are no proxies: a browser goes out where it runs",
   reuse_browser_session: "a session is used by runs that name it",
-  max_screenshot_scrolls: "screenshots show what the block says",
   ai_fallback: "blocks do what they say, without a model",
   run_with: "blocks do what they say, without a model",
   run_metadata: "runs have no tags to find them by",
@@ -74,10 +72,11 @@ export const runRequestSchema = z.strictObject({
   totp_url: z.string().nullish().describe("Where one-time codes are asked for; the workflow's own address when absent."),
   totp_identifier: z.string().max(500).nullish().describe("By what name one-time codes are sent in; the workflow's own when absent."),
   reuse_browser_session: unused("reuse_browser_session", z.boolean()),
-  max_screenshot_scrolls: unused(
-    "max_screenshot_scrolls",
-    z.int().transform((count) => Math.min(Math.max(count, 0), MAX_SCREENSHOT_SCROLLS)),
-  ),
+  max_screenshot_scrolls: screenshotScrollsField
+    .nullish()
+    .describe(
+      "So many screens further down go the pictures that evidence keeps of pages, from where a page stands. The workflow's when absent.",
+    ),
   extra_http_headers: extraHeadersField
     .nullish()
     .describe(

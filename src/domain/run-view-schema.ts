@@ -129,7 +129,10 @@ export const runSchema = z
     browser_session_id: browserSessionId,
     browser_profile_id: browserProfileId,
     browser_seed_source: absent,
-    max_screenshot_scrolls: z.int().nullable().describe("As the request said; has no effect here."),
+    max_screenshot_scrolls: z
+      .int()
+      .nullable()
+      .describe("So many screens further down go the pictures of its pages; null where nobody said anything."),
     script_run: absent,
     script_id: absent,
     step_count: absent,

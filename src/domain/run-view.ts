@@ -118,7 +118,7 @@ export function runResponse(run: Run, { artifacts, linkTo, retriedByRunId }: Run
     finished_at: formatInstantOrNull(times.finishedAt),
     browser_session_id: facts.browser?.sessionId ?? null,
     browser_profile_id: facts.memory?.profileId ?? null,
-    max_screenshot_scrolls: facts.request.max_screenshot_scrolls ?? null,
+    max_screenshot_scrolls: facts.screenshotScrolls ?? facts.request.max_screenshot_scrolls ?? null,
     run_with: facts.request.run_with ?? "agent",
     ai_fallback: facts.request.ai_fallback ?? null,
     run_request: runRequestView(facts.request, facts.workflowPermanentId),

@@ -42,7 +42,7 @@ export const workflowResponseSchema = z
     browser_profile_key: kept,
     model: kept,
     status: z.enum(WORKFLOW_STATUSES).nullable().describe("For people, and for the filter of lists."),
-    max_screenshot_scrolls: kept,
+    max_screenshot_scrolls: z.int().nullable().describe("So many screens further down go the pictures of its runs' pages."),
     max_elapsed_time_minutes: z.number().nullable().describe("How long a run may be at work."),
     extra_http_headers: masked.describe("What the requests of its runs' pages carry besides: the names, and `***` for each value."),
     extra_http_headers_origins: z.array(z.string()).nullish().describe("The only sites that get them; where the definition says it."),

@@ -25,6 +25,8 @@ const LAST_PICTURE_MS = 10_000;
 
 const NEVER = new AbortController().signal;
 
+const ON_SCREEN = { fullPage: false, target: null } as const;
+
 interface EvidenceFile {
   readonly type: "screenshot_action" | "screenshot_final" | "browser_console_log" | "har";
   readonly name: string;
@@ -49,7 +51,7 @@ export class RunEvidence {
   /** The page as an attempt finds it. */
   async before(run: Run, place: AttemptPlace, page: BrowserPage): Promise<void> {
     if (settingsOf(run, place.path).screenshots !== "all") return;
-    const picture = await takePicture(page);
+    const picture = await takePicture(run, page);
     if (typeof picture === "string") return this.#logMissing(run, place.path, picture);
     await this.#save(run, place.path, pictureFile("screenshot_action", `${fileName(place)}-before`, picture)).catch((error: unknown) =>
       this.#logError(run, place.path, error),
@@ -74,7 +76,7 @@ export class RunEvidence {
     const hide = (text: string) => maskUrlsIn(mask?.text(text) ?? text);
     const missing: string[] = [];
     const [picture, record] = await Promise.all([
-      isKept(screenshots, failed) ? takePicture(page) : null,
+      isKept(screenshots, failed) ? takePicture(run, page) : null,
       isKept(console, failed) || isKept(har, failed) ? recorder.read() : null,
     ]);
     const files: EvidenceFile[] = [];
@@ -107,7 +109,7 @@ export class RunEvidence {
     this.#lastPath = path;
     this.#left = null;
     if (settingsOf(run, path).screenshots === "off") return;
-    const picture = await takePicture(page);
+    const picture = await takePicture(run, page);
     this.#left = typeof picture === "string" ? null : picture;
   }
 
@@ -116,7 +118,7 @@ export class RunEvidence {
     const path = this.#lastPath;
     if ((path === null ? mostEvidence(run.facts) : settingsOf(run, path)).screenshots === "off") return;
     const page = this.#left === null ? await browser.lastPage() : null;
-    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(page, LAST_PICTURE_MS));
+    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(run, page, LAST_PICTURE_MS));
     this.#left = null;
     if (path === null) {
       if (this.#storage.browser.sessionId !== null) this.#logMissing(run, null, "the service was interrupted since");
@@ -154,9 +156,9 @@ function settingsOf({ facts }: Run, path: string): EvidenceSettings {
 }
 
 /** @returns PNG, or why there is none */
-async function takePicture(page: BrowserPage, timeoutMs: number = PICTURE_MS): Promise<Uint8Array | string> {
+async function takePicture({ facts }: Run, page: BrowserPage, timeoutMs: number = PICTURE_MS): Promise<Uint8Array | string> {
   try {
-    return await page.current.screenshot({ fullPage: false, target: null, timeoutMs, signal: NEVER });
+    return await page.current.screenshot({ ...ON_SCREEN, screens: 1 + (facts.screenshotScrolls ?? 0), timeoutMs, signal: NEVER });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -42,7 +42,7 @@ export interface BrowserPage extends PageSurroundings {
    */
   evaluate(script: string, args: JsonObject, options: PageOptions & { readonly frame?: BrowserTarget }): Promise<Json>;
   /** PNG. */
-  screenshot(options: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array>;
+  screenshot(options: PageOptions & PictureOptions): Promise<Uint8Array>;
   /** PDF, as the browser prints the page. */
   pdf(options: PageOptions & PrintOptions): Promise<Uint8Array>;
   /**
@@ -50,6 +50,15 @@ export interface BrowserPage extends PageSurroundings {
    * @throws NoDownload when none has begun in time
    */
   download(source: BrowserTarget | { readonly url: string }, options: PageOptions): Promise<Download>;
+}
+
+/** What is in a picture: the page as it stands, unless it says otherwise. */
+export interface PictureOptions {
+  readonly fullPage: boolean;
+  /** This element alone. */
+  readonly target: BrowserTarget | null;
+  /** So many screens from where the page stands downwards, as far as it goes; 1 when absent. */
+  readonly screens?: number;
 }
 
 export interface PrintOptions {

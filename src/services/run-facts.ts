@@ -95,6 +95,8 @@ export async function makeFacts(
   const wanted = { request, hasSession: browser !== undefined, key: memoryKey };
   const memory = await runMemory(deps, organizationId, workflowPermanentId, definition, wanted, faults);
   const headers = await headersOf(deps, organizationId, definition, wish);
+  const { max_screenshot_scrolls: scrolls } = wish.request;
+  const screenshotScrolls = typeof scrolls === "number" ? scrolls : definition.screenshotScrolls;
   if (!parameters.ok || faults.length > 0) {
     const message = describeFaults("The run was not started", faults);
     const now = deps.clock.now();
@@ -129,6 +131,7 @@ export async function makeFacts(
     ...(onlyHosts.length === 0 ? {} : { onlyHosts }),
     evidence: evidenceSettings(definition.evidence, evidenceWishOf(wish.request)),
     ...(Object.keys(definition.blockEvidence).length === 0 ? {} : { blockEvidence: definition.blockEvidence }),
+    ...(screenshotScrolls === 0 ? {} : { screenshotScrolls }),
     maxSeconds: Math.min(wish.maxSeconds ?? definition.maxSeconds ?? maxRunSeconds, maxRunSeconds),
     admission: links.parent === null ? { limit: maxConcurrentRuns, priority: wish.priority, sequentialKey } : null,
     triggerType: wish.triggerType,

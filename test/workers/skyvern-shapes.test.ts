@@ -209,7 +209,7 @@ describe("a run", () => {
     expect(JSON.stringify(body)).not.toContain("hush");
     expect(sorted(body.warnings.map(({ path }: { path: string }) => path))).toEqual(
       sorted([
-        "title", "proxy_location", "reuse_browser_session", "max_screenshot_scrolls",
+        "title", "proxy_location", "reuse_browser_session",
         "ai_fallback", "run_with", "run_metadata",
       ]), // prettier-ignore
     );

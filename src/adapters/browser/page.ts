@@ -12,7 +12,7 @@ import {
   PLAIN_CLICK,
 } from "../../domain/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { Arrival, BrowserPage, PrintOptions } from "../../ports/browser-page.ts";
+import type { Arrival, BrowserPage, PictureOptions, PrintOptions } from "../../ports/browser-page.ts";
 import type { NavigateOptions, PageOptions } from "../../ports/page-options.ts";
 import type { PageCookies, PageDialogs, PageSettings, PageStorage, PageSurroundings, PageTabs } from "../../ports/page-surroundings.ts";
 import { Actor } from "./actor.ts";
@@ -161,7 +161,7 @@ export class CdpPage implements BrowserPage {
     }
   }
 
-  screenshot(options: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array> {
+  screenshot(options: PageOptions & PictureOptions): Promise<Uint8Array> {
     return this.#pictures.screenshot(options);
   }
 

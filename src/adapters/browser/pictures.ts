@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type BrowserTarget, framesOf, PageError, PAPER_INCHES } from "../../domain/browser.ts";
-import type { PrintOptions } from "../../ports/browser-page.ts";
+import type { PictureOptions, PrintOptions } from "../../ports/browser-page.ts";
 import type { PageOptions } from "../../ports/page-options.ts";
 import { Deadline } from "./deadline.ts";
 import { readStream } from "./download.ts";
@@ -22,16 +22,17 @@ export class Pictures {
   }
 
   /** As `BrowserPage.screenshot`. */
-  async screenshot({
-    fullPage,
-    target,
-    timeoutMs,
-    signal,
-  }: PageOptions & { readonly fullPage: boolean; readonly target: BrowserTarget | null }): Promise<Uint8Array> {
+  async screenshot({ fullPage, target, screens = 1, timeoutMs, signal }: PageOptions & PictureOptions): Promise<Uint8Array> {
     const { tab, renderer, secrets } = this.#parts;
     const deadline = new Deadline(timeoutMs, signal);
     const capture = async () => {
-      const box = target !== null ? await this.#boxOf(target, timeoutMs, signal) : fullPage ? await this.#pageBox(deadline) : null;
+      const isOnScreen = target === null && !fullPage && screens <= 1;
+      const box =
+        target !== null
+          ? await this.#boxOf(target, timeoutMs, signal)
+          : isOnScreen
+            ? null
+            : await this.#pageBox(deadline, fullPage ? null : screens);
       const clip = box === null ? {} : { clip: { ...box, scale: 1 }, captureBeyondViewport: true };
       const shoot = async () =>
         await renderer.ask(tab.cdp.send("Page.captureScreenshot", { format: "png", ...clip }), deadline).catch(throwUnpainted);
@@ -68,10 +69,15 @@ export class Pictures {
     return { ...box, x: box.x + cssVisualViewport.pageX, y: box.y + cssVisualViewport.pageY };
   }
 
-  async #pageBox(deadline: Deadline): Promise<Box> {
+  /** @param screens from where the page stands; null for all of it */
+  async #pageBox(deadline: Deadline, screens: number | null): Promise<Box> {
     const { tab, renderer } = this.#parts;
-    const { cssContentSize } = await renderer.ask(tab.cdp.send("Page.getLayoutMetrics"), deadline);
-    return { x: 0, y: 0, width: Math.min(cssContentSize.width, MAX_PICTURE_PX), height: Math.min(cssContentSize.height, MAX_PICTURE_PX) };
+    const { cssContentSize, cssLayoutViewport } = await renderer.ask(tab.cdp.send("Page.getLayoutMetrics"), deadline);
+    const { pageX, pageY, clientWidth, clientHeight } = cssLayoutViewport;
+    const whole = { x: 0, y: 0, width: cssContentSize.width, height: cssContentSize.height };
+    const below = Math.max(cssContentSize.height - pageY, clientHeight);
+    const box = screens === null ? whole : { x: pageX, y: pageY, width: clientWidth, height: Math.min(below, screens * clientHeight) };
+    return { ...box, width: Math.min(box.width, MAX_PICTURE_PX), height: Math.min(box.height, MAX_PICTURE_PX) };
   }
 }
 

@@ -24,6 +24,7 @@ export interface WorkflowDefinition {
   readonly evidence: EvidenceWish | null;
   /** Of the blocks that say it for themselves. */
   readonly blockEvidence: BlockEvidence;
+  readonly screenshotScrolls: number;
   /** An expression over the parameters; runs with the same value come one after the other. Null: no such order. */
   readonly sequentialKey: string | null;
   readonly parameters: readonly ParameterDefinition[];
@@ -130,6 +131,7 @@ export function checkDefinition(input: unknown, catalog: BlockCatalog, limits?: 
     webhookCallbackUrl: webhook_callback_url ?? null,
     evidence: evidence ?? null,
     blockEvidence: Object.fromEntries(check.evidence),
+    screenshotScrolls: result.data.max_screenshot_scrolls ?? 0,
     maxSeconds: max_elapsed_time_minutes == null ? null : max_elapsed_time_minutes * 60,
     sequentialKey: run_sequentially ? (sequential_key ?? "") : null,
     parameters: parameters.parameters,

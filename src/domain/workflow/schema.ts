@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { evidenceSchema } from "../evidence.ts";
+import { evidenceSchema, screenshotScrollsField } from "../evidence.ts";
 import { extraHeadersField, headerOriginsField } from "../extra-headers.ts";
 import { jsonValue } from "../json-value.ts";
 import type { JsonObject } from "../json.ts";
@@ -150,7 +150,9 @@ export const workflowSchema = z.strictObject({
     .describe("With `persist_browser_session`: runs for which this expression has the same value share what is remembered, and no others."),
   mask_secrets: unused(z.boolean()),
   model: unused(modelSchema),
-  max_screenshot_scrolls: unused(z.int()),
+  max_screenshot_scrolls: screenshotScrollsField
+    .nullish()
+    .describe("So many screens further down go the pictures that evidence keeps of the pages of its runs, from where a page stands."),
   extra_http_headers: extraHeadersField
     .nullish()
     .describe(

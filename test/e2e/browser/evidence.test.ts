@@ -251,6 +251,49 @@ describe("evidence of a block", () => {
   });
 });
 
+describe("max_screenshot_scrolls", () => {
+  const colours = ["#f00", "#0f0", "#00f", "#ff0"];
+  const tall = html(
+    colours.map((colour) => `<div style="height:800px;background:${colour}"></div>`).join("") + "<style>body{margin:0}</style>",
+  );
+  const stands = (top: number) => ({
+    block_type: "actions",
+    label: "looks",
+    steps: [
+      { action: "goto", url: tall },
+      { action: "evaluate", script: `scrollTo(0, ${top})` },
+    ],
+  });
+  /** The height of the run's last picture, and what its screens show. */
+  async function lastPicture(top: number, workflow: object, request: object) {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const json_definition = { title: "Tall", ...workflow, workflow_definition: { parameters: [], blocks: [stands(top)] } };
+    const { workflow_permanent_id: workflow_id } = (await tenant.call("POST", "/v1/workflows", { json_definition })).body;
+    const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...request }, { prefer: "wait=60" });
+    expect([body.status, body.warnings], body.failure_reason).toEqual(["completed", []]);
+    const last = await eventually(async () => {
+      const artifacts: Artifact[] = (await tenant.call("GET", `/v1/runs/${body.run_id}/artifacts`)).body;
+      expect(artifacts.map(({ artifact_type }) => artifact_type)).toContain("screenshot_final");
+      return artifacts.find(({ artifact_type }) => artifact_type === "screenshot_final");
+    });
+    const picture = decodePng(await contentOf(tenant, last));
+    const screens = Array.from({ length: picture.height / 800 }, (_, index) => picture.at(600, index * 800 + 400));
+    return { screens: screens.map((rgb) => `#${rgb.map((part) => (part > 127 ? "f" : "0")).join("")}`), said: body.max_screenshot_scrolls };
+  }
+
+  it.each<[string, number, object, object, string[], number | null]>([
+    ["none", 0, {}, {}, colours.slice(0, 1), null],
+    ["the workflow's", 0, { max_screenshot_scrolls: 1 }, {}, colours.slice(0, 2), 1],
+    ["the run's, before the workflow's", 800, { max_screenshot_scrolls: 3 }, { max_screenshot_scrolls: 1 }, colours.slice(1, 3), 1],
+    ["more than there are", 1600, {}, { max_screenshot_scrolls: 1_000_000 }, colours.slice(2), 1_000],
+  ])(
+    "is how many screens further down the pictures of a run go, from where the page stands: %s",
+    async (_, top, workflow, request, screens, said) => {
+      expect(await lastPicture(top, workflow, request)).toEqual({ screens, said });
+    },
+  );
+});
+
 describe("a screenshot", () => {
   /** Is there anything to be read in this part of the picture? Grey is nothing. */
   const isGrey = (picture: Pixels, [x, y]: readonly [number, number]) => {
