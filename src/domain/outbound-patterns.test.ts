@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkOutboundUrl, METADATA_HOSTS, PRIVATE_SUFFIXES } from "./outbound.ts";
-import { guardedPatterns, refusedSockets } from "./outbound-patterns.ts";
+import { checkOutboundUrl, type HostPolicy, METADATA_HOSTS, PRIVATE_SUFFIXES } from "./outbound.ts";
+import { guardedPatterns, socketRules } from "./outbound-patterns.ts";
 
 /** As Chromium matches them. */
 const matches = (pattern: string, url: string) =>
@@ -48,15 +48,50 @@ describe("what is held up", () => {
   });
 });
 
-describe("WebSockets that are refused", () => {
-  it("are those to private networks and denied hosts, without what is allowed", () => {
-    const patterns = refusedSockets({
-      allowedHosts: ["127.0.0.1", "*.corp.internal", "10.0.0.7:25", "[fd00::7]:8080"],
-      deniedHosts: ["ads.example:443"],
-    });
-    expect(patterns).toEqual(
-      expect.arrayContaining(["ws://localhost:*/*", "ws://192.168.*:*/*", "wss://172.31.*:*/*", "wss://ads.example:*/*"]),
+describe("a WebSocket", () => {
+  /** As Chromium decides: the first rule that matches counts. */
+  const isRefused = (url: string, policy: HostPolicy) =>
+    socketRules(policy).find(({ urlPattern }) => new URLPattern(urlPattern).test(url))?.refused ?? false;
+  const asSocket = (text: string) => new URL(text).href.replace(/^http/, "ws");
+  const lists = fc.array(host, { maxLength: 2 });
+
+  it("is refused wherever a request is, whatever lists an organization has", () => {
+    fc.assert(
+      fc.property(url, lists, lists, lists, (text, allowedHosts, deniedHosts, onlyHosts) => {
+        const policy = { allowedHosts, deniedHosts, onlyHosts };
+        if (checkOutboundUrl(text, policy) !== null) expect([text, isRefused(asSocket(text), policy)]).toEqual([text, true]);
+      }),
+      { numRuns: 2_000 },
     );
-    for (const start of ["127.", "10.", "*.internal"]) expect(patterns.filter((pattern) => pattern.includes(`//${start}`))).toEqual([]);
+  });
+
+  it.each([
+    ["a name of the internet", "ws://socket.example.com/feed", {}, false],
+    ["the same with a port", "wss://a-1.example.io:8443/", {}, false],
+    ["a bare address, private", "ws://100.64.0.1/", {}, true],
+    ["a bare address, public or not", "ws://8.8.8.8/", {}, true],
+    ["one of version 6", "ws://[fd00::7]/", {}, true],
+    ["a private name", "wss://db.corp.internal/", {}, true],
+    ["the same with its last dot", "wss://db.corp.internal./", {}, true],
+    ["a name without a dot", "ws://intranet/", {}, true],
+    ["what is allowed", "ws://10.0.0.7:8080/", { allowedHosts: ["10.0.0.7"] }, false],
+    ["another of its range", "ws://10.0.0.8:8080/", { allowedHosts: ["10.0.0.7"] }, true],
+    ["what is allowed at a port", "ws://10.0.0.7:8080/", { allowedHosts: ["10.0.0.7:8080"] }, false],
+    ["the same at another port", "ws://10.0.0.7:8081/", { allowedHosts: ["10.0.0.7:8080"] }, true],
+    ["what is allowed, of version 6", "ws://[fd00::7]:8080/", { allowedHosts: ["[fd00::7]:8080"] }, false],
+    ["what is allowed below a name", "wss://a.corp.internal/", { allowedHosts: ["*.corp.internal"] }, false],
+    ["what is denied", "wss://ads.example/", { deniedHosts: ["ads.example:443"] }, true],
+    ["one of the only hosts", "wss://shop.example/", { onlyHosts: ["shop.example"] }, false],
+    ["any other", "wss://cdn.example/", { onlyHosts: ["shop.example"] }, true],
+    ["one of the only hosts that is private", "ws://10.0.0.7/", { onlyHosts: ["10.0.0.7"] }, true],
+    ["the same where it is allowed besides", "ws://10.0.0.7/", { onlyHosts: ["10.0.0.7"], allowedHosts: ["10.0.0.7"] }, false],
+    [
+      "one that is denied of the only hosts",
+      "wss://shop.example/",
+      { onlyHosts: ["shop.example"], deniedHosts: ["*.example", "shop.example"] },
+      true,
+    ],
+  ])("to %s", (_, address, policy, refused) => {
+    expect(isRefused(new URL(address).href, { allowedHosts: [], ...policy })).toBe(refused);
   });
 });

@@ -11,15 +11,18 @@ export interface BrowserGuard {
   readonly check: (url: string) => Fault | null;
   /** `guardedPatterns`: what of a page's parts is shown to `check`. Documents are always. */
   readonly heldUp: readonly string[];
-  /** `refusedSockets` */
-  readonly refusedSockets: readonly string[];
+  /** `socketRules` */
+  readonly sockets: readonly SocketRule[];
+  /** Are connections that no rule holds to its hosts (WebRTC, WebTransport) not to be had at all? */
+  readonly refusesPeers: boolean;
   /** What requests carry besides, whichever tab they are of: names and values by the pattern of the origins that they go to (`matchesOrigin`). */
   readonly headers: Readonly<Record<string, Record<string, string>>>;
 }
 
 export function browserGuard(policy: HostPolicy, headers: BrowserGuard["headers"] = {}): BrowserGuard {
   const check = (url: string) => checkOutboundUrl(url, policy);
-  return { check, heldUp: guardedPatterns(policy), refusedSockets: refusedSockets(policy), headers };
+  const refusesPeers = (policy.onlyHosts ?? []).length > 0;
+  return { check, heldUp: guardedPatterns(policy), sockets: socketRules(policy), refusesPeers, headers };
 }
 
 /**
@@ -44,29 +47,49 @@ function namesOf(entries: readonly string[]): string[] {
   return entries.map(hostOfEntry).filter((host) => host !== null && !host.includes(":")) as string[];
 }
 
-/** Private networks, as far as a pattern says it: by the first numbers of an address, or the end of a name. */
-const PRIVATE_HOSTS = [
-  "localhost",
-  ...PRIVATE_SUFFIXES.map((suffix) => `*${suffix}`),
-  ...["0", "10", "127", "169.254", "192.168", ...Array.from({ length: 16 }, (_, index) => `172.${16 + index}`)].map(
-    (start) => `${start}.*`,
-  ),
-];
-
-/**
- * WebSockets are not among the requests that can be held up; these patterns (`URLPattern`) are refused as a whole by the network.
- * @returns those of private networks and denied hosts, without what overlaps with a host that is allowed
- */
-export function refusedSockets({ allowedHosts, deniedHosts = [] }: HostPolicy): string[] {
-  const allowed = namesOf(allowedHosts);
-  const hosts = PRIVATE_HOSTS.filter((pattern) => !allowed.some((host) => overlaps(pattern, host)));
-  return [...hosts, ...namesOf(deniedHosts)].flatMap((host) => [`ws://${host}:*/*`, `wss://${host}:*/*`]);
+/** A rule for WebSockets: what the pattern (`URLPattern`) matches is refused, or let through. */
+export interface SocketRule {
+  readonly urlPattern: string;
+  readonly refused: boolean;
 }
 
-/** May a host match both? Both may begin or end with `*`. */
-function overlaps(pattern: string, host: string): boolean {
-  if (pattern === host) return true;
-  if (pattern.endsWith(".*")) return host.startsWith(pattern.slice(0, -1));
-  if (!pattern.startsWith("*.")) return false;
-  return host.endsWith(pattern.slice(1)) || (host.startsWith("*.") && pattern.endsWith(host.slice(1)));
+/**
+ * WebSockets are not among the requests that can be held up: the network decides on them by these rules, of which the first that matches counts.
+ * Where only some hosts may be reached, those are named. Otherwise a name of the internet is let through, which has a dot and ends in a letter; names
+ * of private networks are not, and neither are bare addresses: a pattern cannot say which of those are private, since Chromium takes the beginning of an
+ * address in it for an address of its own (`10.*` for `0.0.0.10*`).
+ */
+export function socketRules(policy: HostPolicy): SocketRule[] {
+  const { allowedHosts, deniedHosts = [], onlyHosts = [] } = policy;
+  const mayBeReached = [...onlyHosts, ...allowedHosts].filter((entry) => isLetThrough(entry, policy));
+  return [
+    ...deniedHosts.flatMap((entry) => rulesFor(entry, true)),
+    ...mayBeReached.flatMap((entry) => rulesFor(entry, false)),
+    ...(onlyHosts.length > 0 ? [] : NAMES_OF_THE_INTERNET),
+    ...inBothSchemes("*", true),
+  ];
+}
+
+const NAMES_OF_THE_INTERNET: readonly SocketRule[] = [
+  ...[...PRIVATE_SUFFIXES.map((suffix) => `*${suffix}`), ...METADATA_HOSTS].flatMap((name) => inBothSchemes(name, true)),
+  ...Array.from("abcdefghijklmnopqrstuvwxyz", (last) => inBothSchemes(`*.*${last}`, false)).flat(),
+];
+
+/** May what the entry of a list stands for be reached, as far as all lists are concerned? */
+function isLetThrough(entry: string, policy: HostPolicy): boolean {
+  const named = entry.startsWith("*.") ? `any${entry.slice(1)}` : entry;
+  const host = named.split(":").length > 2 && !named.startsWith("[") ? `[${named}]` : named;
+  return checkOutboundUrl(`http://${host}/`, policy) === null;
+}
+
+/** For an entry of a `HostPolicy`, with its port; none when no address could match it. */
+function rulesFor(entry: string, refused: boolean): SocketRule[] {
+  const host = hostOfEntry(entry);
+  if (host === null) return [];
+  const port = host.includes(":") ? /\]:(\d+)$/.exec(entry)?.[1] : /:(\d+)$/.exec(entry)?.[1];
+  return inBothSchemes(host.includes(":") ? `[${host.replaceAll(":", "\\:")}]` : host, refused, port);
+}
+
+function inBothSchemes(host: string, refused: boolean, port = "*"): SocketRule[] {
+  return ["ws", "wss"].map((scheme) => ({ urlPattern: `${scheme}://${host}:${port}/*`, refused }));
 }

@@ -1,6 +1,6 @@
 import { PageError } from "../../domain/browser.ts";
 import type { Deadline } from "./deadline.ts";
-import { describeRefusal } from "./guard.ts";
+import { describeRefusal } from "./tab-guard.ts";
 import type { NavigationMark } from "./navigation.ts";
 import type { PageParts } from "./page-parts.ts";
 

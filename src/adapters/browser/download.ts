@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { CDPSession } from "@cloudflare/puppeteer";
 import { type Download, PageError } from "../../domain/browser.ts";
 import { type Deadline, TimeUp } from "./deadline.ts";
-import type { PausedRequest, TabGuard } from "./guard.ts";
+import type { PausedRequest, TabGuard } from "./tab-guard.ts";
 import type { Tab } from "./tab.ts";
 
 /** The largest file that is taken: it is held in memory, for a moment as Base64 too. */

@@ -1,5 +1,6 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
 import { type BrowserTarget, describeTarget, isAddressPattern, PageError } from "../../domain/browser.ts";
+import type { Children } from "./children.ts";
 import { type Deadline, TimeUp } from "./deadline.ts";
 import { matchesGlob } from "./glob.ts";
 import type { FrameTree } from "./frame-tree.ts";
@@ -30,11 +31,11 @@ export class Frames {
   readonly #tab: Tab;
   readonly #renderer: Renderer;
   readonly #library: Library;
-  /** Of frames in other processes, by the frame's id, which is also that of their target. */
-  readonly #sessions = new Map<string, CDPSession>();
+  readonly #children: Children;
 
-  constructor(tab: Tab, renderer: Renderer, library: Library) {
+  constructor(tab: Tab, children: Children, renderer: Renderer, library: Library) {
     this.#tab = tab;
+    this.#children = children;
     this.#renderer = renderer;
     this.#library = library;
   }
@@ -157,7 +158,8 @@ export class Frames {
     const { node } = await ask(around.cdp.send("DOM.describeNode", { objectId: elementId }));
     const { frameId, contentDocument } = node;
     if (frameId === undefined) throw new NoFrame(`frame ${describeTarget(frame)}: <${node.localName}> is not a frame`);
-    const cdp = contentDocument === undefined ? await this.#sessionOf(frameId, deadline) : around.cdp;
+    const cdp = contentDocument === undefined ? this.#children.frame(frameId) : around.cdp;
+    if (cdp === undefined) throw new ContextLost("the frame is gone"); // it has come into this process, or nowhere
     const created = cdp.send("Page.createIsolatedWorld", { frameId, worldName: WORLD });
     const { executionContextId } = await this.#renderer.askIn({ cdp, contextId: 0 }, created, deadline);
     const targetId = contentDocument === undefined ? frameId : "targetId" in around ? around.targetId : this.#tab.id;
@@ -195,14 +197,6 @@ export class Frames {
     const { object } = await ask(around.cdp.send("DOM.resolveNode", { backendNodeId, executionContextId: around.contextId }));
     if (object.objectId === undefined) throw new ContextLost("the frame is gone");
     return object.objectId;
-  }
-
-  async #sessionOf(frameId: string, deadline: Deadline): Promise<CDPSession> {
-    const known = this.#sessions.get(frameId);
-    if (known !== undefined && known.connection() !== undefined) return known;
-    const session = await this.#openSession(frameId, deadline);
-    this.#sessions.set(frameId, session);
-    return session;
   }
 
   /** @throws ContextLost when there is no such target, TimeUp */

@@ -61,6 +61,7 @@ export class Lease implements BrowserLease {
     const groups = new Set<TabGroup>();
     const sessions = new TabSessions(root, {
       onWindow: (target) => [...groups].some((group) => group.notice(target)),
+      onWorker: (session) => guard.sessions.inWorker(session),
       onGone: (targetId) => {
         for (const group of groups) group.forget(targetId);
       },

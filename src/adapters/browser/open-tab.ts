@@ -2,12 +2,14 @@ import type { Browser, CDPSession } from "@cloudflare/puppeteer";
 import { PageError, type TabState } from "../../domain/browser.ts";
 import type { TabSettings } from "../../domain/tab-settings.ts";
 import type { BrowserTab, RecordWish } from "../../ports/browser.ts";
+import { Children } from "./children.ts";
 import { storageScript } from "./checkpoint.ts";
 import { BrowserCookies } from "./cookies.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { answerDialogs, type DialogLog } from "./dialogs.ts";
 import { Emulation } from "./emulation.ts";
-import type { Guard, TabGuard } from "./guard.ts";
+import type { Guard } from "./guard.ts";
+import type { TabGuard } from "./tab-guard.ts";
 import { Navigation } from "./navigation.ts";
 import { CdpPage, type Surroundings } from "./page.ts";
 import { partsOf } from "./page-parts.ts";
@@ -95,7 +97,9 @@ export class OpenTab {
     const { origin, settings, record, opener, current, tabs, dialogs } = beginning;
     const tab = new Tab(targetId, await deadline.wait(sessions.of(targetId)).catch(throwNotOpened), browser);
     const watched = guard.follow(tab);
-    void guard.refuseSockets(tab); // it is there before what is sent to the tab later
+    guard.sessions.inDocuments(tab.cdp, tab.hearRequests());
+    const children = new Children(guard.sessions);
+    children.watch(tab.cdp);
     const emulation = new Emulation(tab, browser, root, settings, () => guard.watch());
     watched.settings = () => emulation.now;
     watched.opener = opener === null ? null : opener.#watched;
@@ -105,7 +109,7 @@ export class OpenTab {
       const refusal = origin !== "new" && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
       const cookies = new BrowserCookies(tab, root);
-      const parts = partsOf(tab, navigation, watched);
+      const parts = partsOf(tab, navigation, watched, children);
       const page = new CdpPage(parts, { current, tabs, dialogs, cookies, settings: emulation });
       const screencast = new Screencast(tab, parts.secrets);
       return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener });

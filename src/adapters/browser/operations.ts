@@ -3,7 +3,7 @@ import { arrive } from "./arrive.ts";
 import type { TimedOp } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
 import type { FramePlace } from "./frames.ts";
-import { describeRefusal } from "./guard.ts";
+import { describeRefusal } from "./tab-guard.ts";
 import type { Box, PageOp, RunAnswer } from "./in-page/protocol.ts";
 import type { PageParts } from "./page-parts.ts";
 import { ContextLost } from "./tab.ts";

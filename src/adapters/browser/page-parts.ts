@@ -1,5 +1,6 @@
+import type { Children } from "./children.ts";
 import { Frames } from "./frames.ts";
-import type { TabGuard } from "./guard.ts";
+import type { TabGuard } from "./tab-guard.ts";
 import { Library } from "./library.ts";
 import type { Navigation } from "./navigation.ts";
 import { Renderer } from "./renderer.ts";
@@ -19,10 +20,10 @@ export interface PageParts {
   readonly secrets: SecretFields;
 }
 
-export function partsOf(tab: Tab, navigation: Navigation, guard: TabGuard): PageParts {
+export function partsOf(tab: Tab, navigation: Navigation, guard: TabGuard, children: Children): PageParts {
   const renderer = new Renderer(tab, navigation);
   const library = new Library(tab, navigation, renderer);
-  const frames = new Frames(tab, renderer, library);
+  const frames = new Frames(tab, children, renderer, library);
   const secrets = new SecretFields(tab, library, navigation);
-  return { tab, navigation, guard, renderer, library, frames, responses: new Responses(tab), secrets };
+  return { tab, navigation, guard, renderer, library, frames, responses: new Responses(tab, children), secrets };
 }

@@ -1,4 +1,5 @@
-import type { CDPEvents } from "@cloudflare/puppeteer";
+import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
+import type { Children } from "./children.ts";
 import type { Deadline } from "./deadline.ts";
 import { matchesGlob } from "./glob.ts";
 import type { Tab } from "./tab.ts";
@@ -21,7 +22,7 @@ export interface WantedResponse {
 }
 
 /**
- * The answers that a page and the frames of its process got since the last step that could have asked for one. Nothing is listened to before it is
+ * The answers that a page and its frames got since the last step that could have asked for one. Nothing is listened to before it is
  * asked for: every request costs messages.
  */
 export class Responses {
@@ -31,19 +32,26 @@ export class Responses {
   #isWatching = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(tab: Tab) {
+  readonly #children: Children;
+
+  constructor(tab: Tab, children: Children) {
     this.#tab = tab;
+    this.#children = children;
   }
 
   /** @throws TimeUp */
   async watch(deadline: Deadline): Promise<void> {
     if (this.#isWatching) return;
     this.#isWatching = true;
-    const { cdp } = this.#tab;
+    this.#listen(this.#tab.cdp);
+    this.#children.onFrame((cdp) => this.#listen(cdp));
+    await this.#tab.wait(this.#tab.hearRequests(), deadline);
+  }
+
+  #listen(cdp: CDPSession): void {
     cdp.on("Network.requestWillBeSent", (event) => this.#sent(event));
     cdp.on("Network.responseReceived", ({ requestId, response }) => this.#answered(requestId, response));
     cdp.on("Network.loadingFailed", ({ requestId }) => this.#methods.delete(requestId));
-    await this.#tab.wait(this.#tab.hearRequests(), deadline);
   }
 
   /** A step begins that may ask for something: what was answered before is not meant. */

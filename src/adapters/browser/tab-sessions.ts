@@ -6,6 +6,8 @@ export type TargetInfo = CDPEvents["Target.targetCreated"]["targetInfo"];
 export interface TabListener {
   /** A page has opened it. @returns will it let it run, or close it? Others run at once */
   onWindow(target: TargetInfo): boolean;
+  /** A worker that tabs share, or a site's own, has appeared. It is let run afterwards. */
+  onWorker(session: CDPSession): Promise<void>;
   onGone(targetId: string): void;
 }
 
@@ -22,6 +24,7 @@ export class TabSessions {
     root.on("Target.attachedToTarget", ({ sessionId, targetInfo, waitingForDebugger }) => {
       const session = root.connection()?.session(sessionId);
       if (session === undefined || session === null) return; // the connection is over
+      if (targetInfo.type !== "page") return void letRunAfter(listener.onWorker(session), session);
       this.#entry(targetInfo.targetId).resolve(session);
       const isTaken = targetInfo.openerId !== undefined && listener.onWindow(targetInfo);
       if (!isTaken && waitingForDebugger) letRun(session).catch(() => undefined); // it is closed already
@@ -35,7 +38,7 @@ export class TabSessions {
 
   /** Begins with it; also attaches to the tabs that are there. */
   async enable(): Promise<void> {
-    const filter = [{ type: "page" }];
+    const filter = [{ type: "page" }, { type: "shared_worker" }, { type: "service_worker" }];
     await this.#root.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter });
   }
 
@@ -53,7 +56,12 @@ export class TabSessions {
   }
 }
 
-/** Lets a tab run that was waiting for whoever is attached to it. */
+async function letRunAfter(work: Promise<void>, session: CDPSession): Promise<void> {
+  await work.catch(() => undefined); // it is gone
+  await letRun(session).catch(() => undefined); // likewise
+}
+
+/** Lets something run that was waiting for whoever is attached to it. */
 export async function letRun(session: CDPSession): Promise<void> {
   await session.send("Runtime.runIfWaitingForDebugger");
 }

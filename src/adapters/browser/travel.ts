@@ -2,7 +2,7 @@ import { NoDownload, PageError } from "../../domain/browser.ts";
 import type { Arrival } from "../../ports/browser-page.ts";
 import type { NavigateOptions } from "../../ports/page-options.ts";
 import { Deadline, inSeconds, TimeUp } from "./deadline.ts";
-import { describeRefusal } from "./guard.ts";
+import { describeRefusal } from "./tab-guard.ts";
 import { classOfNetError, describeNetError } from "./net-errors.ts";
 import type { PageParts } from "./page-parts.ts";
 

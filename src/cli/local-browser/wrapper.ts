@@ -37,7 +37,9 @@ export async function installWrapper(
 /** How our script is told from a browser that wrangler downloaded. */
 export const WRAPPER_MARK = "# Made by Pilotfish (src/cli/local-browser/wrapper.ts)";
 
-/** Beside what miniflare passes: nothing that phones home or needs a GPU. A second `--disable-features` would replace miniflare's. */
+/**
+ * Beside what miniflare passes: nothing that phones home or needs a GPU, and no packets of WebRTC to this machine's networks, which no guard sees. A second `--disable-features` would replace miniflare's.
+ */
 const FLAGS = [
   "--disable-gpu",
   "--disable-dev-shm-usage",
@@ -45,6 +47,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-domain-reliability",
   "--disable-sync",
+  "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
   "--disable-quic",
   "--no-default-browser-check",
   "--no-first-run",

@@ -139,6 +139,15 @@ describe.each(SITES)("a frame of the %s", (site) => {
     }
   });
 
+  it("lets a page wait for what it is answered", async () => {
+    await open(`<button onclick="fetch('/status?code=202')">Ask</button>`);
+    const ask = { action: "click", target: { text: "Ask", frame: "payment" } };
+    await run(ask, { action: "wait_for", response: { url: "**/status", status: 202 } });
+    await expect(run(ask, { action: "wait_for", response: { url: "**/status", status: 404 }, timeout_seconds: 0.7 })).rejects.toThrow(
+      "since the step before there were GET",
+    );
+  });
+
   it("is found again when the page replaces it", async () => {
     await open("<p>Wait</p>");
     const url = JSON.stringify(htmlOn(site, PAYMENT));

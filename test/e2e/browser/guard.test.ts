@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browserGuard } from "../../../src/domain/outbound-patterns.ts";
 import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { at, evaluate, html, leaseBrowser, type OneTab, perform, show, SOON } from "./harness.ts";
+import { at, evaluate, html, htmlOn, leaseBrowser, type OneTab, perform, show, SOON } from "./harness.ts";
 
 // The site is at 127.0.0.1, which is allowed here; under the name `localhost` it is a private host that is not.
 const { port } = new URL(at("/"));
@@ -10,7 +10,7 @@ const PRIVATE = `http://localhost:${port}/list`;
 let lease: OneTab;
 let page: BrowserPage;
 beforeAll(async () => {
-  lease = await leaseBrowser({ guard: browserGuard({ allowedHosts: ["127.0.0.1"] }) });
+  lease = await leaseBrowser({ guard: browserGuard({ allowedHosts: ["127.0.0.1", "own.localhost"] }) });
   page = lease.page;
   await show(page, "<title>Attacker</title>");
 });
@@ -85,18 +85,109 @@ describe("a part of a page at a private host", () => {
   });
 });
 
-describe("a WebSocket to a private host", () => {
-  const socket = (host: string) => `new Promise((resolve) => {
-    const socket = new WebSocket("ws://${host}:${port}/socket?of=${host}");
-    socket.onopen = () => resolve("open");
-    socket.onerror = () => resolve("refused");
-  })`;
+/** Ways of a page to have something done elsewhere; `script` is an expression that may be a promise, and gives a text. */
+const message = "addEventListener('message', ({ data }) => resolve(data))";
+const answering = (make: string, on = "it") =>
+  `new Promise((resolve) => { const it = ${make}; ${on}.onmessage = ({ data }) => resolve(data); it.onerror = () => resolve("no worker") })`;
+const posting = (script: string, to = "postMessage") => `Promise.resolve(${script}).then((text) => ${to}(text))`;
+const served = (script: string) => JSON.stringify(at(`/script?js=${encodeURIComponent(script)}`));
+const connected = (script: string) => `onconnect = ({ ports: [port] }) => ${posting(script, "port.postMessage")}`;
+const inFrame = (url: string) => `new Promise((resolve) => { ${message};
+  document.body.append(Object.assign(document.createElement("iframe"), { src: ${JSON.stringify(url)} })) })`;
+const tellTop = (script: string) => `<script>Promise.resolve(${script}).then((text) => top.postMessage(text, "*"))</script>`;
+const ELSEWHERE: [where: string, (script: string) => string][] = [
+  ["the page", (script) => script],
+  ["a frame of its own", (script) => inFrame(html(tellTop(script)))],
+  ["a frame of another process", (script) => inFrame(htmlOn("other process", tellTop(script)))],
+  [
+    "an empty frame",
+    (script) => `document.body.appendChild(document.createElement("iframe")).contentWindow.eval(${JSON.stringify(script)})`,
+  ],
+  ["a window that it opens", (script) => `window.open("").eval(${JSON.stringify(script)})`],
+  ["a worker", (script) => answering(`new Worker(${inWorker(posting(script))})`)],
+  [
+    "a worker of a worker",
+    (script) =>
+      answering(`new Worker(${inWorker(`new Worker(${inWorker(posting(script))}).onmessage = ({ data }) => postMessage(data)`)})`),
+  ],
+  [
+    "a worker of a frame of another process",
+    (script) => inFrame(htmlOn("other process", tellTop(answering(`new Worker(${inWorker(posting(script))})`)))),
+  ],
+  ["a shared worker", (script) => answering(`new SharedWorker(${inWorker(connected(script))})`, "it.port")],
+  ["a shared worker with an address", (script) => answering(`new SharedWorker(${served(connected(script))})`, "it.port")],
+  [
+    "a service worker",
+    (script) => `(async () => {
+      const registration = await navigator.serviceWorker.register(${served(`onmessage = (event) => event.waitUntil(${posting(script, "event.source.postMessage")})`)});
+      const worker = registration.installing ?? registration.active;
+      while (worker.state !== "activated") await new Promise((resolve) => worker.addEventListener("statechange", resolve, { once: true }));
+      const answer = new Promise((resolve) => navigator.serviceWorker.addEventListener("message", ({ data }) => resolve(data)));
+      worker.postMessage("go");
+      return await answer.finally(() => registration.unregister());
+    })()`,
+  ],
+];
 
-  it("does not get there, and one to an allowed host does", async () => {
-    await show(page, "<title>Sockets</title>");
-    for (const host of ["localhost", "127.0.0.1"]) expect(await attempt(socket(host))).toBe("refused"); // the site speaks no WebSockets
-    const asked = await (await fetch(at("/sockets-asked"))).json();
-    expect(asked).toEqual(["/socket?of=127.0.0.1"]);
+describe("what is at a private host", () => {
+  it.each(ELSEWHERE)("is not asked for by %s", async (_, from) => {
+    await show(page, "<body>");
+    expect(await attempt(from(`${fetching(PRIVATE)}.then(() => "loaded", () => "refused")`))).toBe("refused");
+  });
+
+  let sockets = 0;
+  const socketTo = (host: string, tag: string) =>
+    `new Promise((resolve) => { Object.assign(new WebSocket("ws://${host}:${port}/socket?${tag}"), { onopen: () => resolve("open"), onerror: () => resolve("refused") }) })`;
+
+  it.each(ELSEWHERE)("is not reached by a WebSocket of %s", async (_, from) => {
+    const tag = `of=${++sockets}`;
+    await show(page, "<body>");
+    expect(await attempt(from(socketTo("localhost", tag)))).toBe("refused"); // the site speaks no WebSockets: whether it was asked is what counts
+    expect(await (await fetch(at("/sockets-asked"))).json()).not.toContain(`/socket?${tag}`);
+  });
+
+  it("is reached by a WebSocket where it is allowed, and not by its address", async () => {
+    const one = await leaseBrowser({ guard: browserGuard({ allowedHosts: [`localhost:${port}`] }) });
+    try {
+      await one.page.goto(html("<title>Sockets</title>").replace("127.0.0.1", "localhost"), { ...SOON, waitUntil: "load" });
+      for (const host of ["localhost", "127.0.0.1"]) await evaluate(one.page, socketTo(host, `allowed=${host}`));
+      const asked = (await (await fetch(at("/sockets-asked"))).json<string[]>()).filter((path) => path.includes("allowed="));
+      expect(asked).toEqual(["/socket?allowed=localhost"]);
+    } finally {
+      await one.close();
+    }
+  });
+});
+
+describe("a connection from page to page", () => {
+  it("sends nothing past the browser that this machine starts", async () => {
+    await show(page, "<body>");
+    const gather = `(async () => {
+      const connection = new RTCPeerConnection();
+      const found = [];
+      connection.onicecandidate = ({ candidate }) => candidate !== null && found.push(candidate.candidate);
+      connection.createDataChannel("x");
+      await connection.setLocalDescription(await connection.createOffer());
+      while (connection.iceGatheringState !== "complete") await new Promise((resolve) => connection.addEventListener("icegatheringstatechange", resolve, { once: true }));
+      return found.join();
+    })()`;
+    expect(await attempt(gather)).toBe("");
+  });
+
+  it("is not to be had where only some hosts may be reached, but for WebTransport in workers", async () => {
+    const hosts = ["127.0.0.1", "own.localhost"];
+    const one = await leaseBrowser({ guard: browserGuard({ allowedHosts: hosts, onlyHosts: hosts }) });
+    const had: string[] = [];
+    try {
+      for (const [where, from] of ELSEWHERE) {
+        await show(one.page, "<body>");
+        const found = await evaluate(one.page, from("typeof RTCPeerConnection + ' ' + typeof WebTransport"));
+        if (found !== `undefined ${where.includes("worker") ? "function" : "undefined"}`) had.push(`${where}: ${JSON.stringify(found)}`);
+      }
+    } finally {
+      await one.close();
+    }
+    expect(had).toEqual([]);
   });
 });
 

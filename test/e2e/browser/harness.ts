@@ -59,8 +59,8 @@ export interface OneTab
 export type TabState = PageState & { readonly cookies: Cookies };
 
 /** A guard with these rules, to which everything is shown that pages of the test site load. */
-export function guardBy(check: BrowserGuard["check"], refusedSockets: readonly string[] = []): BrowserGuard {
-  return { check, heldUp: ["http://*"], refusedSockets, headers: {} };
+export function guardBy(check: BrowserGuard["check"]): BrowserGuard {
+  return { check, heldUp: ["http://*"], sockets: [], refusesPeers: false, headers: {} };
 }
 
 /** Leases a browser that may go anywhere, and opens a tab in it. */

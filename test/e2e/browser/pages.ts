@@ -43,6 +43,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/html": // the page that the test wrote
       if (query("process") === "own") response.setHeader("origin-agent-cluster", "?1"); // Chromium isolates such an origin
       return html(response, query("html"));
+    case "/script": // a script that the test wrote
+      response.writeHead(200, { "content-type": "text/javascript" }).end(query("js"));
+      return;
     case "/submit": // what a form sent
       return html(
         response,
