@@ -167,9 +167,9 @@ async function sayTitle(address: string, title: string): Promise<void> {
   const { webSocket } = await fetch(address.replace(/^ws/, "http"), { headers: { upgrade: "websocket" } });
   webSocket!.accept();
   const said = new Promise((resolve) => webSocket!.addEventListener("message", resolve, { once: true }));
-  webSocket!.send(
-    JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression: `document.title = ${JSON.stringify(title)}` } }),
-  );
+  const loaded = `new Promise((done) => (document.readyState === "complete" ? done() : addEventListener("load", done)))`;
+  const expression = `${loaded}.then(() => { document.title = ${JSON.stringify(title)} })`;
+  webSocket!.send(JSON.stringify({ id: 1, method: "Runtime.evaluate", params: { expression, awaitPromise: true } }));
   await said;
   webSocket!.close();
 }
