@@ -28,7 +28,7 @@ let shop: Shop;
 let workflowId: string;
 
 async function start(): Promise<void> {
-  service = await startService({ state, devApiKey: API_KEY, quiet: true });
+  service = await startService({ state, devApiKey: API_KEY, quiet: true, vars: { PILOTFISH_MAX_BROWSERS: "1" } });
   api = connectService(service.url, { apiKey: API_KEY });
 }
 
@@ -118,6 +118,24 @@ describe("a run with two browser blocks at work is completed, and no browser pro
     expect(attempts).toEqual({ sign_in: 1, ropes: 2, lamps: 2 });
     expect(shop.requests.filter(({ method, path }) => method === "POST" && path === "/login")).toHaveLength(1);
     await expect.poll(() => processesIn(browsers)).toEqual([]);
+    await expect.poll(() => browsersOf(service.pid)).toEqual([]);
+  });
+});
+
+describe("a run that waits for another's browser", () => {
+  it("has its turn though the service is killed and started again meanwhile", async () => {
+    const holder = await startRun();
+    const { run_id: waiting } = await api.call<Run>("POST", "/v1/run/workflows", { workflow_id: workflowId });
+    const line = async () => {
+      const { browsers } = await api.call<{ browsers: { run_id: string; status: string }[] }>("GET", "/v1/browsers");
+      return browsers.filter(({ status }) => status === "waiting").map(({ run_id }) => run_id);
+    };
+    await expect.poll(line).toEqual([waiting]);
+    await service.kill();
+    await start();
+    const ends = await Promise.all([finish(holder), finish(waiting)]);
+    expect(ends.map(({ status }) => status)).toEqual(["completed", "completed"]);
+    expect(await line()).toEqual([]);
     await expect.poll(() => browsersOf(service.pid)).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
-import { exports } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { runDurableObjectAlarm } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
 import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, evaluate, frame, html, htmlOn, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
@@ -188,6 +189,31 @@ describe("a run", () => {
     expect(types(artifacts)).toEqual(["screenshot_final"]);
     const { width, height } = decodePng(await contentOf(tenant, artifacts[0]));
     expect([width, height]).toEqual([1280, 800]);
+  });
+
+  it("that has been at work for too long leaves its last page as it was then", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const opens = {
+      action: "goto",
+      url: html("<style>body { background: rgb(0, 0, 255) }</style><script>fetch('/login?id=too-long')</script>"),
+    };
+    const waits = { action: "wait_for", text: "Never", timeout_seconds: 300 };
+    const blocks = [{ block_type: "actions", label: "a", steps: [opens, waits] }];
+    const json_definition = { title: "Too long", max_elapsed_time_minutes: 1, workflow_definition: { parameters: [], blocks } };
+    const { body: workflow } = await tenant.call("POST", "/v1/workflows", { json_definition });
+    const { body: started } = await tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow.workflow_permanent_id });
+    await eventually(async () => expect(await (await fetch(at("/asked?id=too-long"))).text()).toContain("<title>1</title>"));
+    const now = Date.now.bind(Date);
+    vi.spyOn(Date, "now").mockImplementation(() => now() + 61_000);
+    await runDurableObjectAlarm(env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${started.run_id}`)));
+    expect((await tenant.call("GET", `/v1/runs/${started.run_id}`)).body.status).toBe("timed_out");
+    const [picture] = await eventually(async () => {
+      const { body } = await tenant.call("GET", `/v1/runs/${started.run_id}/artifacts`);
+      expect(types(body)).toEqual(["screenshot_final"]);
+      return body as Artifact[];
+    });
+    expect(decodePng(await contentOf(tenant, picture)).at(5, 5)).toEqual([0, 0, 255]);
+    vi.restoreAllMocks();
   });
 
   it("that is to keep everything leaves every page before and after, with console and HAR", async () => {

@@ -1,4 +1,5 @@
-import { exports } from "cloudflare:workers";
+import { evictDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
@@ -84,7 +85,7 @@ describe("the live view of a run", () => {
     expect([ended.status, ended.body.detail]).toEqual([409, expect.stringContaining("has ended: canceled")]);
   });
 
-  it("of a run that waits without a browser says so, and shows the page when there is one", async () => {
+  it("of a run that waits without a browser says so, and shows the page when there is one, also to who watched before an eviction", async () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const runId = await start(tenant, [{ block_type: "human_interaction", label: "ask" }, opens, looks]);
     const { states, frames, closed } = await watch(tenant, runId);
@@ -92,10 +93,30 @@ describe("the live view of a run", () => {
       expect(states.at(-1)).toMatchObject({ status: "paused", url: null, message: "The run waits, without a browser." }),
     );
     expect(frames).toEqual([]);
+    await evictDurableObject(env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${runId}`)));
     await tenant.call("POST", `/v1/runs/${runId}/approve`);
     await eventually(() => expect(frames.length).toBeGreaterThan(0));
     await tenant.call("POST", `/v1/runs/${runId}/cancel`);
-    await closed;
+    expect(await closed).toMatchObject({ code: 1000 });
+    expect(states.at(-1)).toMatchObject({ type: "end", status: "canceled" });
+  });
+
+  it("has room for 50 who watch, by whatever means, and for another when one has gone", async () => {
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const runId = await start(tenant, [{ block_type: "human_interaction", label: "ask" }]);
+    const sockets = await Promise.all(Array.from({ length: 49 }, async () => (await watch(tenant, runId)).socket));
+    const reader = (await get(`/v1/runs/${runId}/live`, { "x-api-key": tenant.key })).body!.getReader();
+    expect((await reader.read()).done).toBe(false);
+    const join = () => get(`/v1/runs/${runId}/live`, { "x-api-key": tenant.key, upgrade: "websocket" });
+    const refused = await join();
+    expect([refused.status, await refused.json()]).toEqual([
+      429,
+      expect.objectContaining({ type: "urn:pilotfish:problem:limit_exceeded" }),
+    ]);
+    sockets[0]!.close();
+    await eventually(async () => expect((await join()).status).toBe(101));
+    await reader.cancel();
+    await tenant.call("POST", `/v1/runs/${runId}/cancel`);
   });
 
   it("comes as server-sent events where there is no WebSocket", async () => {
