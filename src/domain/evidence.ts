@@ -18,7 +18,7 @@ const extent = z.enum(EXTENTS).exactOptional();
 /** As a workflow says it, and a run otherwise. */
 export const evidenceSchema = z.strictObject({
   screenshots: extent.describe(
-    "`failures` (when absent): the page as a failed attempt left it, and the last page of the run. `all`: the page before and after every attempt.",
+    "`failures` (when absent): the page as an attempt left it that failed or was broken off, and the last page of the run. `all`: the page before and after every attempt.",
   ),
   console: extent.describe("Console messages, uncaught errors and failed requests: of failed attempts (when absent), or of all."),
   har: extent.describe("The requests of the page, as HAR 1.2 without bodies: of failed attempts (when absent), or of all."),

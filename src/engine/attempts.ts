@@ -8,7 +8,6 @@ import type { Run } from "../domain/run.ts";
 import { type Answer, type AttemptPlace, failed } from "./answer.ts";
 import { executeBlock } from "./execute-block.ts";
 import type { LiveView } from "./live-view.ts";
-import { WorkOver } from "./live-work.ts";
 import { logFields } from "./log-fields.ts";
 import { withOwnFiles } from "./own-files.ts";
 import type { RunBrowser, TakenPage } from "./run-browser.ts";
@@ -112,19 +111,12 @@ export class Attempts {
     const taken = await taking.catch(() => null); // it was not to be had, which the answer says
     if (taken === null) return { answer, checkpoint: null };
     try {
-      if (signal.aborted) {
-        if (signal.reason instanceof WorkOver && signal.reason.runStatus === "timed_out")
-          await this.#evidence.brokenOff(run, place.path, taken.page);
-        this.#view.leave(taken);
-        await browser.startOver(place.path);
-        return { answer, checkpoint: null };
-      }
-      const hasFailed = answer.type === "failed";
-      const evidence = await this.#evidence.after(run, place, taken, secrets?.mask ?? null, hasFailed);
-      if (!hasFailed) return { answer, checkpoint: await browser.checkpoint(run, place.path) };
+      const end = signal.aborted ? "broken_off" : answer.type === "failed" ? "failed" : "done";
+      const evidence = await this.#evidence.after(run, place, taken, secrets?.mask ?? null, end);
+      if (end === "done") return { answer, checkpoint: await browser.checkpoint(run, place.path) };
       this.#view.leave(taken);
       await browser.startOver(place.path); // another attempt begins where this one did
-      return { answer: { ...answer, failure: { ...answer.failure, evidence } }, checkpoint: null };
+      return { answer: answer.type === "failed" ? { ...answer, failure: { ...answer.failure, evidence } } : answer, checkpoint: null };
     } finally {
       taken.giveBack();
     }

@@ -1,16 +1,6 @@
 import { blockAt } from "../domain/block-state.ts";
-import { isFinal, type Run, type RunStatus } from "../domain/run.ts";
+import { isFinal, type Run } from "../domain/run.ts";
 import type { AttemptPlace } from "./answer.ts";
-
-/** Why work was broken off: the run has gone on without it. */
-export class WorkOver extends Error {
-  readonly runStatus: RunStatus;
-
-  constructor(run: Run) {
-    super(isFinal(run) ? `the run is ${run.status}` : "the block is over");
-    this.runStatus = run.status;
-  }
-}
 
 /** The attempts and checks that this incarnation of a run's object works on, one for a block. */
 export class LiveWork {
@@ -54,7 +44,7 @@ export class LiveWork {
     for (const [path, { attempt, abort }] of this.#works) {
       const block = blockAt(run.blocks, path);
       const goesOn = (block?.status === "running" || block?.status === "looping") && block.attempt === attempt;
-      if (!goesOn) abort.abort(new WorkOver(run));
+      if (!goesOn) abort.abort(new Error(isFinal(run) ? `the run is ${run.status}` : "the block is over"));
     }
   }
 

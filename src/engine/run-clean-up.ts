@@ -10,8 +10,10 @@ import { reportOf } from "./run-report.ts";
 import type { RunStorage } from "./run-storage.ts";
 import { within } from "./within.ts";
 
-/** How long the browser of a run that has ended is kept for attempts that were broken off. */
+/** How long the browser of a run that has ended is kept for what is to be kept of attempts that were broken off. */
 const LAST_LOOK_MS = 5_000;
+/** Who cancels wants it back at once. */
+const CANCELED_LOOK_MS = 3_000;
 
 /** Why a run is canceled for which nobody waits any more. */
 export const PARENT_ENDED = "The run that waited for it has ended.";
@@ -69,13 +71,13 @@ export class RunCleanUp {
 
   /** After a last look at its page, for which what was broken off is let end. */
   async #giveBackBrowser(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {
-    if (run.status !== "canceled") await (this.#lastLook ??= this.#look(run, browser, live)); // who cancels wants it back at once
+    await (this.#lastLook ??= this.#look(run, browser, live));
     if (run.status === "completed") await keepForWorkflow(this.#deps, run.facts, browser, this.#storage);
     await browser.held.release();
   }
 
   async #look(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {
-    await within(LAST_LOOK_MS, live.finished());
+    await within(run.status === "canceled" ? CANCELED_LOOK_MS : LAST_LOOK_MS, live.finished());
     await this.#evidence.last(run, browser);
   }
 }

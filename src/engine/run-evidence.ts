@@ -20,12 +20,18 @@ import type { SecretMask } from "./secret-mask.ts";
 /** A page that is not painted by then stays without a picture: a failure is not held up by what is to explain it. */
 const PICTURE_MS = 5_000;
 
+/** The same for a run that goes on without the attempt: whoever broke it off wants its page, or its browser, back. */
+const BROKEN_OFF_PICTURE_MS = 2_000;
+
 /** Nobody waits for the last one but the browser. */
 const LAST_PICTURE_MS = 10_000;
 
 const NEVER = new AbortController().signal;
 
 const ON_SCREEN = { fullPage: false, target: null } as const;
+
+/** How an attempt came to its end: `broken_off`, when the run has gone on without it or is over. */
+export type AttemptEnd = "done" | "failed" | "broken_off";
 
 interface EvidenceFile {
   readonly type: "screenshot_action" | "screenshot_final" | "browser_console_log" | "har";
@@ -38,7 +44,7 @@ interface EvidenceFile {
 export class RunEvidence {
   readonly #deps: { readonly artifacts: Artifacts; readonly ids: Ids; readonly clock: Clock; readonly log: Log };
   readonly #storage: RunStorage;
-  /** The page as the last attempt left it, when that failed: it is gone when the run ends. */
+  /** The page as the last attempt left it, when that did not end well: it is gone when the run ends. */
   #left: Uint8Array | null = null;
   /** The block that had a page last. */
   #lastPath: string | null = null;
@@ -51,7 +57,7 @@ export class RunEvidence {
   /** The page as an attempt finds it. */
   async before(run: Run, place: AttemptPlace, page: BrowserPage): Promise<void> {
     if (settingsOf(run, place.path).screenshots !== "all") return;
-    const picture = await takePicture(run, page);
+    const picture = await takePicture(run, page, PICTURE_MS);
     if (typeof picture === "string") return this.#logMissing(run, place.path, picture);
     await this.#save(run, place.path, pictureFile("screenshot_action", `${fileName(place)}-before`, picture)).catch((error: unknown) =>
       this.#logError(run, place.path, error),
@@ -61,6 +67,7 @@ export class RunEvidence {
   /**
    * The page as an attempt leaves it, and what it told of itself meanwhile. To be called before the page is given up.
    * @param mask of the secrets that the attempt could read
+   * @param end how the attempt came to its end; one that was broken off counts as one that has failed
    * @returns where it is, and what is missing
    */
   async after(
@@ -68,15 +75,16 @@ export class RunEvidence {
     place: AttemptPlace,
     { page, recorder }: TakenPage,
     mask: SecretMask | null,
-    failed: boolean,
+    end: AttemptEnd,
   ): Promise<FailureEvidence> {
     const { screenshots, console, har } = settingsOf(run, place.path);
+    const failed = end !== "done";
     this.#lastPath = place.path;
     this.#left = null;
     const hide = (text: string) => maskUrlsIn(mask?.text(text) ?? text);
     const missing: string[] = [];
     const [picture, record] = await Promise.all([
-      isKept(screenshots, failed) ? takePicture(run, page) : null,
+      isKept(screenshots, failed) ? takePicture(run, page, end === "broken_off" ? BROKEN_OFF_PICTURE_MS : PICTURE_MS) : null,
       isKept(console, failed) || isKept(har, failed) ? recorder.read() : null,
     ]);
     const files: EvidenceFile[] = [];
@@ -104,21 +112,13 @@ export class RunEvidence {
     return { artifactIds: saved.filter((id) => id !== null), missing };
   }
 
-  /** An attempt is broken off by the run's end: the last that is seen of its page. */
-  async brokenOff(run: Run, path: string, page: BrowserPage): Promise<void> {
-    this.#lastPath = path;
-    this.#left = null;
-    if (settingsOf(run, path).screenshots === "off") return;
-    const picture = await takePicture(run, page);
-    this.#left = typeof picture === "string" ? null : picture;
-  }
-
   /** The page where the run has ended. To be called once, before its browser is given back. */
   async last(run: Run, browser: RunBrowser): Promise<void> {
     const path = this.#lastPath;
     if ((path === null ? mostEvidence(run.facts) : settingsOf(run, path)).screenshots === "off") return;
     const page = this.#left === null ? await browser.lastPage() : null;
-    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(run, page, LAST_PICTURE_MS));
+    const timeoutMs = run.status === "canceled" ? BROKEN_OFF_PICTURE_MS : LAST_PICTURE_MS;
+    const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(run, page, timeoutMs));
     this.#left = null;
     if (path === null) {
       if (this.#storage.browser.sessionId !== null) this.#logMissing(run, null, "the service was interrupted since");
@@ -156,7 +156,7 @@ function settingsOf({ facts }: Run, path: string): EvidenceSettings {
 }
 
 /** @returns PNG, or why there is none */
-async function takePicture({ facts }: Run, page: BrowserPage, timeoutMs: number = PICTURE_MS): Promise<Uint8Array | string> {
+async function takePicture({ facts }: Run, page: BrowserPage, timeoutMs: number): Promise<Uint8Array | string> {
   try {
     return await page.current.screenshot({ ...ON_SCREEN, screens: 1 + (facts.screenshotScrolls ?? 0), timeoutMs, signal: NEVER });
   } catch (error) {

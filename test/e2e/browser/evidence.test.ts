@@ -191,28 +191,38 @@ describe("a run", () => {
     expect([width, height]).toEqual([1280, 800]);
   });
 
-  it("that has been at work for too long leaves its last page as it was then", async () => {
+  it.each<[string, string, (tenant: Tenant, runId: string) => Promise<unknown>]>([
+    [
+      "has been at work for too long",
+      "timed_out",
+      async ({ organizationId }, runId) => {
+        const now = Date.now.bind(Date);
+        vi.spyOn(Date, "now").mockImplementation(() => now() + 61_000);
+        return await runDurableObjectAlarm(env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${organizationId}:${runId}`)));
+      },
+    ],
+    ["is canceled", "canceled", async (tenant, runId) => await tenant.call("POST", `/v1/runs/${runId}/cancel`)],
+  ])("that %s leaves the page of the block that was at work, which is its last", async (_, status, end) => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const opens = {
       action: "goto",
-      url: html("<style>body { background: rgb(0, 0, 255) }</style><script>fetch('/login?id=too-long')</script>"),
+      url: html(`<style>body { background: rgb(0, 0, 255) }</style><script>fetch("/login?id=${status}")</script>`),
     };
     const waits = { action: "wait_for", text: "Never", timeout_seconds: 300 };
     const blocks = [{ block_type: "actions", label: "a", steps: [opens, waits] }];
     const json_definition = { title: "Too long", max_elapsed_time_minutes: 1, workflow_definition: { parameters: [], blocks } };
     const { body: workflow } = await tenant.call("POST", "/v1/workflows", { json_definition });
     const { body: started } = await tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow.workflow_permanent_id });
-    await eventually(async () => expect(await (await fetch(at("/asked?id=too-long"))).text()).toContain("<title>1</title>"));
-    const now = Date.now.bind(Date);
-    vi.spyOn(Date, "now").mockImplementation(() => now() + 61_000);
-    await runDurableObjectAlarm(env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${started.run_id}`)));
-    expect((await tenant.call("GET", `/v1/runs/${started.run_id}`)).body.status).toBe("timed_out");
-    const [picture] = await eventually(async () => {
+    await eventually(async () => expect(await (await fetch(at(`/asked?id=${status}`))).text()).toContain("<title>1</title>"));
+    await end(tenant, started.run_id);
+    expect((await tenant.call("GET", `/v1/runs/${started.run_id}`)).body.status).toBe(status);
+    const artifacts = await eventually(async () => {
       const { body } = await tenant.call("GET", `/v1/runs/${started.run_id}/artifacts`);
-      expect(types(body)).toEqual(["screenshot_final"]);
+      expect(types(body)).toEqual(["browser_console_log", "har", "screenshot_action", "screenshot_final"]);
       return body as Artifact[];
     });
-    expect(decodePng(await contentOf(tenant, picture)).at(5, 5)).toEqual([0, 0, 255]);
+    for (const picture of artifacts.filter(({ content_type }) => content_type === "image/png"))
+      expect(decodePng(await contentOf(tenant, picture)).at(5, 5)).toEqual([0, 0, 255]);
     vi.restoreAllMocks();
   });
 
