@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import {
+  abandoningStrays,
   abandoningTabs,
   type BrowserRecord,
   browserRecordSchema,
   type Checkpoint,
   checkpointed,
+  findingTabs,
   inBrowser,
   inTab,
   NO_BROWSER,
@@ -27,6 +29,7 @@ const USED: BrowserRecord = {
   },
   ends: { open: { page: "main", url: "open's" } },
   origins: ["https://a.test"],
+  found: ["t1", "theirs"],
   abandoned: ["t0"],
 };
 const tabs = ({ pages }: BrowserRecord) => Object.fromEntries(Object.entries(pages).map(([name, { tabId }]) => [name, tabId]));
@@ -56,6 +59,7 @@ describe("the record of a run's browser", () => {
       withoutPages(USED, ["side", "none"]),
       { pages: { main: USED.pages["main"], lost: USED.pages["lost"] } },
     ],
+    ["knows what was there before the run", findingTabs(NO_BROWSER, ["a", "b"]), { found: ["a", "b"], abandoned: [] }],
     ["forgets the tabs that are closed", withoutAbandoned(USED), { abandoned: [] }],
   ])("%s", (_, record, expected) => {
     expect(record).toMatchObject(expected);
@@ -67,6 +71,14 @@ describe("the record of a run's browser", () => {
     ["a tab that was gone already", withoutTab(USED, "lost"), tabs(USED), ["t0"]],
     ["every tab of a browser that is gone", withoutBrowser(USED), { main: null, side: null, lost: null }, ["t0"]],
     ["tabs that are to be closed", abandoningTabs(USED), { main: null, side: null, lost: null }, ["t0", "t1", "t2"]],
+    ["tabs that nobody knows of", abandoningStrays(USED, ["t0", "t1", "theirs", "stray"]), tabs(USED), ["t0", "stray"]],
+    ["none of those, when no attempt was cut off", abandoningStrays({ ...USED, abandoned: [] }, ["stray"]), tabs(USED), []],
+    [
+      "none of those, when it is not known what was there before",
+      abandoningStrays({ ...USED, found: null }, ["stray"]),
+      tabs(USED),
+      ["t0"],
+    ],
   ])("loses %s", (_, record, left, abandoned) => {
     expect([tabs(record), record.abandoned]).toEqual([left, abandoned]);
   });

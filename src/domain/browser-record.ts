@@ -24,12 +24,23 @@ export const browserRecordSchema = z.object({
   ends: z.record(z.string(), z.object({ page: z.string(), url: z.string() })),
   /** Origins of the pages that were visited. */
   origins: z.array(z.string()).default([]),
-  /** Tabs of a browser that outlives the run which are not used any more, and are to be closed. */
+  /** Tabs that were in a browser which outlives the run when that came to it: they are not its own. Null when that is not known. */
+  found: z.array(z.string()).nullable().default(null),
+  /** Tabs of such a browser which are not used any more, and are to be closed. */
   abandoned: z.array(z.string()).default([]),
 });
 export type BrowserRecord = z.infer<typeof browserRecordSchema>;
 
-export const NO_BROWSER: BrowserRecord = { sessionId: null, usedAt: 0, cookies: null, pages: {}, ends: {}, origins: [], abandoned: [] };
+export const NO_BROWSER: BrowserRecord = {
+  sessionId: null,
+  usedAt: 0,
+  cookies: null,
+  pages: {},
+  ends: {},
+  origins: [],
+  found: null,
+  abandoned: [],
+};
 
 /** Of so many blocks is kept where they left their page: a block that forks from an older one begins on an empty page. */
 const ENDS_KEPT = 200;
@@ -39,6 +50,11 @@ const NEW_PAGE: BrowserRecord["pages"][string] = { tabId: null, owner: null, sta
 /** The run works in this browser. */
 export function inBrowser(record: BrowserRecord, sessionId: string, now: number): BrowserRecord {
   return { ...record, sessionId, usedAt: now };
+}
+
+/** The run has come to a browser that outlives it, and in which there are these tabs. */
+export function findingTabs(record: BrowserRecord, tabIds: readonly string[]): BrowserRecord {
+  return { ...record, found: [...tabIds] };
 }
 
 /** A page is shown in this tab. @param found where it stands, and the browser's cookies, both sealed, if a run begins on a page that it found */
@@ -109,6 +125,18 @@ export function withoutBrowser(record: BrowserRecord): BrowserRecord {
 export function abandoningTabs(record: BrowserRecord): BrowserRecord {
   const tabIds = Object.values(record.pages).flatMap(({ tabId }) => tabId ?? []);
   return tabIds.length === 0 ? record : { ...record, pages: withoutTabs(record.pages), abandoned: [...record.abandoned, ...tabIds] };
+}
+
+/** It takes up again a browser that outlives it, and in which there are these tabs: attempts that were cut off may have opened some of them. */
+export function abandoningStrays(record: BrowserRecord, tabIds: readonly string[]): BrowserRecord {
+  const { abandoned, found } = record;
+  if (abandoned.length === 0 || found === null) return record;
+  return { ...record, abandoned: [...new Set([...abandoned, ...straysOf(found, tabIds)])] };
+}
+
+/** Those that were not there when the run came. */
+export function straysOf(found: readonly string[], tabIds: readonly string[]): string[] {
+  return tabIds.filter((tabId) => !found.includes(tabId));
 }
 
 /** The abandoned tabs are closed. */

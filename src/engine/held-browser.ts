@@ -1,5 +1,14 @@
 import type { BrowserState } from "../domain/browser.ts";
-import { type BrowserRecord, inBrowser, inTab, tabsToClose, withOrigins, withoutBrowser } from "../domain/browser-record.ts";
+import {
+  abandoningStrays,
+  type BrowserRecord,
+  findingTabs,
+  inBrowser,
+  inTab,
+  tabsToClose,
+  withOrigins,
+  withoutBrowser,
+} from "../domain/browser-record.ts";
 import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import { MAIN_PAGE } from "../domain/pages.ts";
 import type { BrowserLease, BrowserTab, Browsers } from "../ports/browser.ts";
@@ -93,8 +102,17 @@ export class HeldBrowser {
     const cookies = sealed === null ? null : await seal.openCookies(sealed);
     const { lease, mainTab } = await this.#source.lease({ sessionId, cookies, guard: await guard(), signal });
     this.#store.browser = inBrowser(this.#store.browser, lease.sessionId, clock.now());
+    if (this.outlives) await this.#noteTabs(lease, lease.sessionId !== sessionId);
     if (mainTab !== null && lease.sessionId !== sessionId) await this.#takeOver(lease, mainTab);
     return lease;
+  }
+
+  /** What was there before the run is not its own. */
+  async #noteTabs(lease: BrowserLease, isOther: boolean): Promise<void> {
+    const tabIds = await lease.tabIds().catch(() => null); // it is gone, which the next to use it finds
+    if (tabIds === null) return;
+    const note = isOther ? findingTabs : abandoningStrays;
+    this.#store.browser = note(this.#store.browser, tabIds);
   }
 
   /** A run begins on the page that it finds, unless it was somewhere already: then it goes on there. */
@@ -176,7 +194,8 @@ export class HeldBrowser {
     await lease?.disconnect();
     const mainTab = record.pages[MAIN_PAGE]?.tabId ?? null;
     const origins = withOrigins(record.origins, lease?.visited ?? []);
-    await this.#source.leave({ mainTab, closeTabs, lastState: asText(await this.lastState()), origins });
+    const found = record.abandoned.length === 0 ? null : record.found;
+    await this.#source.leave({ mainTab, closeTabs, found, lastState: asText(await this.lastState()), origins });
   }
 
   /** Ends the one that is held, or the one that only the record knew of. */

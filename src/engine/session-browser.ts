@@ -1,5 +1,6 @@
 import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, type PageState } from "../domain/browser.ts";
 import { type BrowserMemory, memoryOfState, originOf } from "../domain/browser-memory.ts";
+import { straysOf } from "../domain/browser-record.ts";
 import type { BrowserGuard } from "../domain/outbound-patterns.ts";
 import { MAIN_PAGE } from "../domain/pages.ts";
 import type { BrowserLease, Browsers } from "../ports/browser.ts";
@@ -71,7 +72,7 @@ export interface LeftBrowser {
 export async function tidyBrowser(
   browsers: Browsers,
   browserId: string | null,
-  { mainTab, closeTabs, lastState, origins }: Parting,
+  { mainTab, closeTabs, found, lastState, origins }: Parting,
   earlier: BrowserMemory,
   guard: BrowserGuard,
 ): Promise<LeftBrowser> {
@@ -80,10 +81,11 @@ export async function tidyBrowser(
   const lease = browserId === null ? null : await browsers.takeUp({ sessionId: browserId, guard, signal });
   if (lease === null) return { browser: null, memory: memoryOf(state, earlier) };
   try {
-    await Promise.all(closeTabs.map((tabId) => lease.closeTab(tabId)));
+    const strays = found === null ? [] : straysOf(found, await lease.tabIds()).filter((tabId) => tabId !== mainTab);
     const main = await lease
       .openTab({ tabId: mainTab, state: mainPageOf(state), signal })
       .catch(async () => await lease.openTab({ tabId: null, state: null, signal })); // its address cannot be opened any more
+    await Promise.all([...closeTabs, ...strays].map((tabId) => lease.closeTab(tabId))); // when there is another
     return { browser: { mainTab: main.tabId }, memory: await readMemory(lease, main.tabId, [...origins, ...originsOf(earlier)], signal) };
   } catch (error) {
     if (lease.alive) throw error;

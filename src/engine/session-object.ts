@@ -141,7 +141,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     const holder = record?.occupancy.runId ?? null;
     if (record === null || holder === null) return;
     const lives = await this.#deps.runs.get(record.facts.organizationId, holder).wake();
-    if (!lives) await this.leave(holder, { mainTab: record.mainTab, closeTabs: [], lastState: null, origins: [] });
+    if (!lives) await this.leave(holder, { mainTab: record.mainTab, closeTabs: [], found: null, lastState: null, origins: [] });
   }
 
   // ---------------------------------------------------------------------------------------- the pool, and its alarm

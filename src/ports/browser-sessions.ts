@@ -18,6 +18,8 @@ export interface Parting {
   readonly mainTab: string | null;
   /** Tabs that were its own. */
   readonly closeTabs: readonly string[];
+  /** The tabs that were there before it, if attempts were cut off that may have opened others; else null. */
+  readonly found: readonly string[] | null;
   /** Where its pages were last, should the browser be gone: JSON text of a `BrowserState`; null when it used no page. */
   readonly lastState: string | null;
   /** Origins of the pages that it was at. */

@@ -4,6 +4,7 @@ import puppeteer from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html } from "./harness.ts";
+import { killRun } from "./kill-run.ts";
 
 const opened: { tenant: Tenant; id: string }[] = [];
 afterEach(async () => {
@@ -62,6 +63,16 @@ async function openKnown(tenant: Tenant, body: object = {}): Promise<{ id: strin
   return { id, browser: (await browsersRunning()).find((sessionId) => !others.has(sessionId))! };
 }
 
+/** Of the pages that are open in it. */
+async function titlesOf(browser: string): Promise<string[]> {
+  const connected = await puppeteer.connect(env.BROWSER, browser);
+  try {
+    return (await Promise.all((await connected.pages()).map((tab) => tab.title()))).filter((title) => title !== "").toSorted();
+  } finally {
+    await connected.disconnect();
+  }
+}
+
 const isRunning = async (browser: string) => (await browsersRunning()).includes(browser);
 
 describe("a browser session", () => {
@@ -104,6 +115,34 @@ describe("a browser session", () => {
     const next = await start(tenant, id, [look("sees")]);
     expect(next.body.output.sees_output.seen).toBe("Main");
     expect(await isRunning(browser)).toBe(true);
+  });
+
+  it.each<[string, string, string, readonly string[]]>([
+    ["begins again", "retry", "completed", ["Main", "Opened again"]],
+    ["fails", "fail", "failed", ["Main"]],
+  ])("is rid of the tabs that a block has opened before it was interrupted, when it %s", async (_, on_interrupted, ends, titles) => {
+    const tenant = await newTenant();
+    const { id, browser } = await openKnown(tenant);
+    const [count, counted] = [at(`/login?id=${id}`), at(`/asked?id=${id}`)];
+    // The first attempt never ends.
+    const holds = `await fetch("${count}"); if ((await (await fetch("${counted}")).text()).includes("<title>1<")) await new Promise(() => {});`;
+    const steps = [
+      { action: "new_tab", url: page("Stray") },
+      { action: "evaluate", script: holds, timeout_seconds: 60 },
+      { action: "evaluate", script: "document.title = 'Opened again'" },
+    ];
+    const run = await start(
+      tenant,
+      id,
+      [goto("begins", page("Main")), { block_type: "actions", label: "opens", on_interrupted, steps }],
+      0,
+    );
+    await until(async () => (await (await fetch(counted)).text()).includes("<title>1<"), true);
+    expect(await titlesOf(browser)).toEqual(["Main", "Stray"]);
+    await killRun(tenant, run.body.run_id);
+    await until(async () => (await tenant.call("GET", `/v1/runs/${run.body.run_id}`)).body.status, ends);
+    await until(async () => (await read(tenant, id)).runnable_id, null);
+    await until(() => titlesOf(browser), titles);
   });
 
   it("is used by one run at a time: another is refused at its start, or waits where it meets it later", async () => {
