@@ -14,9 +14,9 @@ export class AlarmClock {
     this.#clock = clock;
   }
 
-  /** It was set before this incarnation began. */
-  isSetFor(at: number): void {
-    this.#at = at;
+  /** Learns of one that was set before this incarnation began. */
+  async takeUp(): Promise<void> {
+    this.#at ??= await this.#storage.getAlarm();
   }
 
   /** Wakes the object at this time, or earlier: an earlier alarm that is already set is left. */

@@ -6,6 +6,7 @@ import type { OrganizationId } from "../domain/id.ts";
 import type { BrowserAcquisition, BrowserPool as Pool, BrowserPoolView, BrowserWish } from "../ports/browser-pool.ts";
 import { AlarmClock } from "./alarm-clock.ts";
 import { BrowserPoolStorage } from "./browser-pool-storage.ts";
+import { Wishes } from "./wishes.ts";
 
 /** A browser is held this long before its holder is asked whether it still wants it, and as long again each time. */
 const LEASE_MS = 120_000;
@@ -28,8 +29,8 @@ export class BrowserPool extends DurableObject<Env> implements Pool {
   readonly #storage: BrowserPoolStorage;
   readonly #alarm: AlarmClock;
   readonly #acquiring = new Map<string, Promise<BrowserAcquisition>>();
-  /** Those that are being asked whether they want their slot. */
-  readonly #asked = new Set<string>();
+  /** Of those with a slot. */
+  readonly #wishes = new Wishes();
   #queue: BrowserQueue;
   #leasesCheckedAt = 0;
 
@@ -46,7 +47,7 @@ export class BrowserPool extends DurableObject<Env> implements Pool {
 
   async acquire(holder: BrowserHolder, wish: BrowserWish): Promise<BrowserAcquisition> {
     const key = keyOf(holder);
-    this.#asked.delete(key); // it wants one, whatever it answered before
+    this.#wishes.note(key);
     let acquiring = this.#acquiring.get(key);
     if (acquiring === undefined) {
       acquiring = this.#acquire(holder, wish).finally(() => this.#acquiring.delete(key));
@@ -205,19 +206,18 @@ export class BrowserPool extends DurableObject<Env> implements Pool {
     await Promise.all(due.map(({ holder }) => this.#ask(holder, "wantsBrowser")));
   }
 
-  /** Asks a holder, and takes the slot back from one that wants it no more. One that asks for a browser meanwhile keeps it. */
+  /** Asks a holder, and takes the slot back from one that wants it no more. */
   async #ask(holder: BrowserHolder, question: "browserFree" | "wantsBrowser"): Promise<void> {
-    const key = keyOf(holder);
-    const asked = this.#queue.get(holder)?.sessionId ?? null;
-    this.#asked.add(key);
+    const held = this.#queue.get(holder)?.sessionId ?? null;
     const object = this.#deps.holders.get(holder);
-    const wanted = await object[question]().catch((error: unknown) => {
-      this.#deps.log.error("a holder could not be asked whether it wants its browser", error, fieldsOf(holder));
-      return true; // nobody knows; it is asked again
-    });
-    if (!this.#asked.delete(key) || wanted) return;
+    const isUnwanted = await this.#wishes.isUnwanted(
+      keyOf(holder),
+      async () => await object[question](),
+      (error) => this.#deps.log.error("a holder could not be asked whether it wants its browser", error, fieldsOf(holder)),
+    );
+    if (!isUnwanted) return;
     this.#release(holder);
-    if (asked !== null) await this.#closeOrphan(asked);
+    if (held !== null) await this.#closeOrphan(held);
   }
 
   async #closeOrphan(sessionId: string): Promise<void> {
@@ -250,8 +250,7 @@ export class BrowserPool extends DurableObject<Env> implements Pool {
   }
 
   async #takeUpAlarm(): Promise<void> {
-    const at = await this.ctx.storage.getAlarm();
-    if (at !== null) this.#alarm.isSetFor(at);
+    await this.#alarm.takeUp();
     this.#rearm();
   }
 

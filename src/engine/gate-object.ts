@@ -1,15 +1,18 @@
 import { DurableObject } from "cloudflare:workers";
 import { composeEngine, type EngineDeps } from "../compose.ts";
-import {
-  type AdmissionAnswer,
+import type {
+  AdmissionAnswer,
   AdmissionControl,
-  type AdmissionCounts,
-  type AdmissionEntry,
-  type AdmissionRequest,
-  type QueuePosition,
+  AdmissionCounts,
+  AdmissionEntry,
+  AdmissionRequest,
+  QueuePosition,
 } from "../domain/admission.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
 import type { Gate } from "../ports/gates.ts";
+import { AlarmClock } from "./alarm-clock.ts";
+import { GateStorage } from "./gate-storage.ts";
+import { Wishes } from "./wishes.ts";
 
 /** A slot is held this long before it is asked whether its run is still live, and as long again each time. */
 const LEASE_MS = 120_000;
@@ -20,29 +23,26 @@ const LEASE_MS = 120_000;
  */
 export class OrganizationGate extends DurableObject<Env> implements Gate {
   readonly #deps: EngineDeps;
-  readonly #sql: SqlStorage;
-  /** Runs with a slot that are being asked whether they want it. */
-  readonly #asked = new Set<RunId>();
+  readonly #storage: GateStorage;
+  readonly #alarm: AlarmClock;
+  /** Of runs with a slot. */
+  readonly #wishes = new Wishes();
   #control: AdmissionControl;
-  #armed = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#deps = composeEngine(env);
-    this.#sql = ctx.storage.sql;
-    this.#sql.exec(
-      `CREATE TABLE IF NOT EXISTS entries (run_id TEXT PRIMARY KEY, place INTEGER NOT NULL, priority INTEGER NOT NULL, sequential_key TEXT, admitted_at INTEGER) STRICT, WITHOUT ROWID;
-       CREATE TABLE IF NOT EXISTS slot_limit (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL) STRICT;`,
-    );
-    this.#control = this.#load();
-    if (this.#control.describe().atWork > 0) void ctx.blockConcurrencyWhile(() => this.#rearm());
+    this.#storage = new GateStorage(ctx.storage.sql);
+    this.#alarm = new AlarmClock(ctx.storage, this.#deps.clock);
+    this.#control = this.#storage.load();
+    if (this.#isBusy) void ctx.blockConcurrencyWhile(() => this.#takeUpAlarm());
   }
 
   async admit(request: AdmissionRequest): Promise<AdmissionAnswer> {
-    this.#asked.delete(request.runId); // it wants a slot, whatever it answered before it existed
+    this.#wishes.note(request.runId); // also if it answered before it existed
     const { answer, changed } = this.#commit(() => {
       const decision = this.#control.admit(request, this.#deps.clock.now());
-      if (!decision.answer.admitted && decision.answer.rejected) this.#delete(request.runId);
+      if (!decision.answer.admitted && decision.answer.rejected) this.#storage.delete(request.runId);
       return decision;
     });
     this.#offer(changed.filter(({ runId }) => runId !== request.runId));
@@ -61,9 +61,9 @@ export class OrganizationGate extends DurableObject<Env> implements Gate {
     return this.#control.describe();
   }
 
-  override async alarm(): Promise<void> {
-    this.#armed = false;
-    if (this.#control.describe().atWork === 0) return;
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    this.#alarm.fired(info?.scheduledTime ?? 0);
+    if (!this.#isBusy) return;
     this.#arm(); // first, so that whatever happens below the slots are looked after
     const due = this.#control.atWorkSince(this.#deps.clock.now() - LEASE_MS);
     await Promise.all(due.map((runId) => this.#ask(runId, "wake")));
@@ -71,7 +71,7 @@ export class OrganizationGate extends DurableObject<Env> implements Gate {
 
   #release(runId: RunId): void {
     const { changed } = this.#commit(() => {
-      this.#delete(runId);
+      this.#storage.delete(runId);
       return this.#control.release(runId, this.#deps.clock.now());
     });
     this.#offer(changed);
@@ -82,88 +82,54 @@ export class OrganizationGate extends DurableObject<Env> implements Gate {
     for (const { runId, admittedAt } of entries) if (admittedAt !== null) this.ctx.waitUntil(this.#ask(runId, "admit"));
   }
 
-  /**
-   * Asks a run whether it wants the slot that it has, and takes it back from one that has ended or never came to be. One that asks for it
-   * meanwhile keeps it: its "no" was said before it existed.
-   */
+  /** Asks a run whether it wants the slot that it has, and takes it back from one that has ended or never came to be. */
   async #ask(runId: RunId, question: "admit" | "wake"): Promise<void> {
-    this.#asked.add(runId);
-    const run = this.#deps.runs.get(this.#organizationId, runId);
-    const wanted = await run[question]().catch((error: unknown) => {
-      this.#deps.log.error("a run could not be asked whether it wants its slot", error, {
-        organization_id: this.#organizationId,
-        run_id: runId,
-      });
-      return true; // nobody knows; it asks by itself, or its lease comes round again
-    });
-    if (this.#asked.delete(runId) && !wanted) this.#release(runId);
+    const organizationId = this.#organizationId;
+    const run = this.#deps.runs.get(organizationId, runId);
+    const isUnwanted = await this.#wishes.isUnwanted(
+      runId,
+      async () => await run[question](),
+      (error) =>
+        this.#deps.log.error("a run could not be asked whether it wants its slot", error, {
+          organization_id: organizationId,
+          run_id: runId,
+        }),
+    );
+    if (isUnwanted) this.#release(runId);
   }
-
-  // ---------------------------------------------------------------------------------------------------- storage
 
   /** Decides and writes, all or nothing. */
   #commit<Decision extends { readonly changed: readonly AdmissionEntry[] }>(decide: () => Decision): Decision {
     const limit = this.#control.limit;
-    let decision: Decision;
     try {
-      decision = this.ctx.storage.transactionSync(() => {
+      const decision = this.ctx.storage.transactionSync(() => {
         const decided = decide();
-        for (const entry of decided.changed) this.#write(entry);
-        if (this.#control.limit !== limit) this.#writeLimit();
+        for (const entry of decided.changed) this.#storage.write(entry);
+        if (this.#control.limit !== limit) this.#storage.limit = this.#control.limit;
         return decided;
       });
+      if (decision.changed.some(({ admittedAt }) => admittedAt !== null)) this.#arm();
+      return decision;
     } catch (error) {
-      this.#control = this.#load(); // what it decided is not written
+      this.#control = this.#storage.load(); // what it decided is not written
       throw error;
     }
-    if (decision.changed.some(({ admittedAt }) => admittedAt !== null)) this.#arm();
-    return decision;
-  }
-
-  #write({ runId, place, priority, sequentialKey, admittedAt }: AdmissionEntry): void {
-    this.#sql.exec(
-      `INSERT INTO entries (run_id, place, priority, sequential_key, admitted_at) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (run_id) DO UPDATE SET sequential_key = excluded.sequential_key, admitted_at = excluded.admitted_at`,
-      runId,
-      place,
-      priority,
-      sequentialKey,
-      admittedAt,
-    );
-  }
-
-  #delete(runId: RunId): void {
-    this.#sql.exec("DELETE FROM entries WHERE run_id = ?", runId);
-  }
-
-  #writeLimit(): void {
-    this.#sql.exec("INSERT OR REPLACE INTO slot_limit (id, value) VALUES (1, ?)", this.#control.limit);
-  }
-
-  #load(): AdmissionControl {
-    const [limit] = this.#sql.exec<{ value: number }>("SELECT value FROM slot_limit").toArray();
-    const entries = this.#sql.exec<{
-      runId: RunId;
-      place: number;
-      priority: number;
-      sequentialKey: string | null;
-      admittedAt: number | null;
-    }>(`SELECT run_id AS "runId", place, priority, sequential_key AS "sequentialKey", admitted_at AS "admittedAt" FROM entries`);
-    return new AdmissionControl(limit?.value ?? 0, entries);
   }
 
   // ----------------------------------------------------------------------------------------------------- alarms
 
+  get #isBusy(): boolean {
+    return this.#control.describe().atWork > 0;
+  }
+
   /** After an eviction: the alarm is still set, unless it was given up after too many failures. */
-  async #rearm(): Promise<void> {
-    this.#armed = (await this.ctx.storage.getAlarm()) !== null;
+  async #takeUpAlarm(): Promise<void> {
+    await this.#alarm.takeUp();
     this.#arm();
   }
 
   #arm(): void {
-    if (this.#armed) return;
-    this.#armed = true;
-    void this.ctx.storage.setAlarm(this.#deps.clock.now() + LEASE_MS);
+    this.#alarm.wakeBy(this.#deps.clock.now() + LEASE_MS);
   }
 
   /** A gate is named after its organization. */
