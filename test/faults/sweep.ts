@@ -46,7 +46,8 @@ const WAKES = [
   (run: DurableObjectStub<WorkflowRun>) => runDurableObjectAlarm(run),
   (run: DurableObjectStub<WorkflowRun>) => run.report(0),
 ];
-const STRANDED_MS = 15_000;
+/** As long as a run may take on a busy machine; one that is stranded never ends. */
+const STRANDED_MS = 60_000;
 /** After so long without an end the alarm is not waited for, and as long again each time. */
 const PATIENCE_MS = 100;
 const POLL_MS = 10;
