@@ -1,9 +1,9 @@
 import { composeWorker } from "./compose.ts";
 
-export { BrowserPool } from "./engine/browser-pool-object.ts";
-export { OrganizationGate } from "./engine/gate-object.ts";
-export { BrowserSession } from "./engine/session-object.ts";
-export { WorkflowRun } from "./engine/run-object.ts";
+export { BrowserPool } from "./engine/pool/browser-pool-object.ts";
+export { OrganizationGate } from "./engine/gate/gate-object.ts";
+export { BrowserSession } from "./engine/session/session-object.ts";
+export { WorkflowRun } from "./engine/run/run-object.ts";
 
 export default {
   fetch: (request, env, ctx) => composeWorker(env).fetch(request, env, ctx),

@@ -1,5 +1,5 @@
 import type { RunFacts } from "../domain/run.ts";
-import type { AttemptPlace } from "./answer.ts";
+import type { AttemptPlace } from "./attempt/answer.ts";
 
 /** What every line of the log that is about a run says of it, and of the attempt where there is one. */
 export function logFields(

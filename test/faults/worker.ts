@@ -1,15 +1,15 @@
 /** The Worker as it is, but for runs of an organization with a `World`: theirs pass through its injector. */
 import { composeEngine, composeWorker } from "../../src/compose.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
-import { WorkflowRun as RealWorkflowRun } from "../../src/engine/run-object.ts";
+import { WorkflowRun as RealWorkflowRun } from "../../src/engine/run/run-object.ts";
 import type { RunNews } from "../../src/domain/run-news.ts";
 import { consumeNews } from "../../src/services/projection.ts";
 import { type Injector, type Kill, withPoints } from "./injector.ts";
 import { engineIn, silentLog, worldOf } from "./world.ts";
 
-export { BrowserPool } from "../../src/engine/browser-pool-object.ts";
-export { OrganizationGate } from "../../src/engine/gate-object.ts";
-export { BrowserSession } from "../../src/engine/session-object.ts";
+export { BrowserPool } from "../../src/engine/pool/browser-pool-object.ts";
+export { OrganizationGate } from "../../src/engine/gate/gate-object.ts";
+export { BrowserSession } from "../../src/engine/session/session-object.ts";
 
 export class WorkflowRun extends RealWorkflowRun {
   constructor(ctx: DurableObjectState, env: Env) {

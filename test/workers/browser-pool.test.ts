@@ -6,7 +6,7 @@ import { composeEngine, type EngineDeps } from "../../src/compose.ts";
 import { BrowserUnavailable, PageError } from "../../src/domain/browser.ts";
 import type { BrowserHolder } from "../../src/domain/browser-queue.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
-import type { BrowserPool } from "../../src/engine/browser-pool-object.ts";
+import type { BrowserPool } from "../../src/engine/pool/browser-pool-object.ts";
 import type { PlatformLimits } from "../../src/ports/browser-platform.ts";
 import { eventually } from "../eventually.ts";
 

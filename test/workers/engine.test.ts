@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { blockCatalog } from "../../src/blocks/registry.ts";
-import type { WorkflowRun } from "../../src/engine/run-object.ts";
+import type { WorkflowRun } from "../../src/engine/run/run-object.ts";
 import type { RunEvent } from "../../src/domain/run.ts";
 import { packPlan } from "../../src/domain/packed-plan.ts";
 import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";

@@ -5,7 +5,7 @@ import { createIds } from "../../src/adapters/ids.ts";
 import type { AdmissionRequest } from "../../src/domain/admission.ts";
 import type { RunId } from "../../src/domain/id.ts";
 import { composeEngine, type EngineDeps } from "../../src/compose.ts";
-import type { OrganizationGate } from "../../src/engine/gate-object.ts";
+import type { OrganizationGate } from "../../src/engine/gate/gate-object.ts";
 import type { RunObject } from "../../src/ports/run-objects.ts";
 import { eventually } from "../eventually.ts";
 
