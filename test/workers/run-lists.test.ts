@@ -5,6 +5,7 @@ import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
+import { INDEX_ROW } from "../../src/domain/testing/index-row.ts";
 import { eventually } from "../eventually.ts";
 import { asAdmin, createTenant, definition, nextOf, type Answer, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
@@ -17,29 +18,18 @@ async function addHistory(tenant: Tenant, rows: readonly Partial<RunProjection>[
   const history = rows.map((row, index): RunProjection => {
     const createdAt = Date.UTC(2026, 0, 1) + index * 60_000;
     return {
+      ...INDEX_ROW,
       workflowRunId: ids.next("run"),
       organizationId: tenant.organizationId as OrganizationId,
       workflowPermanentId: "wpid_history",
       workflowId: "w_history",
-      version: 1,
       workflowTitle: "History",
       status: "completed",
-      failureReason: null,
-      triggerType: "api",
-      parentRunId: null,
-      retriedFromRunId: null,
-      scheduleId: null,
-      webhookUrl: null,
-      sequentialKey: null,
-      browserSessionId: null,
-      browserProfileId: null,
       createdAt,
-      queuedAt: null,
       startedAt: createdAt + 1_000,
       finishedAt: createdAt + 2_000,
       modifiedAt: createdAt + 2_000,
       seq: 9,
-      errorCodes: [],
       ...row,
     };
   });

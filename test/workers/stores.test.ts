@@ -18,6 +18,7 @@ import type { BrowserSessionFacts } from "../../src/domain/browser-session.ts";
 import type { FolderId, OrganizationId, RunId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run-view.ts";
 import type { Schedule } from "../../src/domain/schedule.ts";
+import { INDEX_ROW } from "../../src/domain/testing/index-row.ts";
 import { ORGANIZATION_SETTINGS } from "../../src/domain/testing/organization.ts";
 import type { KeysetPage } from "../../src/ports/page.ts";
 import type { RunFilter } from "../../src/ports/run-index.ts";
@@ -28,32 +29,7 @@ const ids = createIds(Date.now);
 const runIndex = createRunIndex(openDatabase(env.DB));
 
 function runOf(organizationId: OrganizationId, more: Partial<RunProjection> = {}): RunProjection {
-  return {
-    workflowRunId: ids.next("run"),
-    organizationId,
-    workflowPermanentId: "wpid_1",
-    workflowId: "w_1",
-    version: 1,
-    workflowTitle: 'It\'s a "test"',
-    status: "running",
-    failureReason: null,
-    triggerType: "api",
-    parentRunId: null,
-    retriedFromRunId: null,
-    scheduleId: null,
-    webhookUrl: null,
-    sequentialKey: null,
-    browserSessionId: null,
-    browserProfileId: null,
-    createdAt: 1,
-    queuedAt: null,
-    startedAt: 2,
-    finishedAt: null,
-    modifiedAt: 3,
-    seq: 1,
-    errorCodes: [],
-    ...more,
-  };
+  return { ...INDEX_ROW, workflowRunId: ids.next("run"), organizationId, workflowTitle: 'It\'s a "test"', ...more };
 }
 
 /** What the index tells of a row. */

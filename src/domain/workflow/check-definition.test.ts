@@ -460,6 +460,8 @@ describe("fields of Skyvern's that mean nothing here are kept, and warned of whe
     ["of the workflow", workflow([set("a")], [], { proxy_location: "RESIDENTIAL", persist_browser_session: false }), ["proxy_location"]],
     ["of the workflow, at their defaults", workflow([set("a")], [], { status: "published", run_with: "agent", ai_fallback: true, cache_key: "default" }), []],
     ["whose default is true", workflow([set("a")], [], { ai_fallback: false }), ["ai_fallback"]],
+    ["that ask for what is done anyway", workflow([set("a")], [], { mask_secrets: true }), []],
+    ["that ask for what is never done", workflow([set("a")], [], { mask_secrets: false }), ["mask_secrets"]],
     ["of its definition", defined({ workflow_system_prompt: "Be kind.", completion_contract: {} }, set("a")), ["workflow_definition.workflow_system_prompt"]],
     ["of every block", workflow([set("a", {}, { model: { model_name: "m" }, disable_cache: true, ignore_workflow_system_prompt: false })]), ["workflow_definition.blocks[0].model", "workflow_definition.blocks[0].disable_cache"]],
     ["of a type", workflow([ask({ llm_key: "k", parameter_keys: ["p"] })], [string("p")]), ["workflow_definition.blocks[0].llm_key", "workflow_definition.blocks[0].parameter_keys"]],

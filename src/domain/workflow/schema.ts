@@ -148,7 +148,7 @@ export const workflowSchema = z.strictObject({
     .string()
     .nullish()
     .describe("With `persist_browser_session`: runs for which this expression has the same value share what is remembered, and no others."),
-  mask_secrets: unused(z.boolean()),
+  mask_secrets: unused(z.boolean(), true, "Kept; has no effect: secrets are always masked."),
   model: unused(modelSchema),
   max_screenshot_scrolls: screenshotScrollsField
     .nullish()
