@@ -123,10 +123,16 @@ export function withoutBrowser(record: SessionRecord): SessionRecord {
 
 // ---------------------------------------------------------------------------------------------------------------- its end
 
-/** The first end is final, whoever uses its browser. */
+/** The first end is final, whoever uses its browser: who has it may still leave it, and nobody else gets it. */
 export function ended(record: SessionRecord, status: Extract<SessionStatus, "completed" | "timeout">, now: number): SessionRecord {
   if (hasEnded(record)) return record;
-  return showing({ ...record, occupancy: FREE }, { status, completedAt: now, runId: null }, now);
+  const occupancy = { ...record.occupancy, waiting: [] };
+  return showing({ ...record, occupancy }, { status, completedAt: now, runId: null }, now);
+}
+
+/** Its browser is ended, and who had it need not leave it any more. */
+export function withBrowserEnded(record: SessionRecord): SessionRecord {
+  return { ...withoutBrowser(record), occupancy: FREE };
 }
 
 export function hasEnded({ facts }: SessionRecord): boolean {

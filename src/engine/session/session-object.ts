@@ -120,7 +120,7 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   }
 
   /**
-   * A run that has ended is waited for until it has let go of the browser.
+   * A run that has ended is waited for until it has let go of the browser; one that goes on is not.
    * @returns may the browser be free now?
    */
   async #isLeaving(holder: RunId, waitMs: number): Promise<boolean> {
@@ -196,7 +196,8 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
   }
 
   /**
-   * The end: final at once. What the browser remembers is taken down then, unless a run is at work on it, and it is ended, whoever uses it.
+   * The end: final at once. What the browser remembers is taken down then, by the run that is leaving it if there is one; a run that is at work on it
+   * is cut off; and it is ended.
    * @returns when that is done, or is left to the alarm
    */
   async #end(status: Extract<SessionStatus, "completed" | "timeout">): Promise<void> {
@@ -204,7 +205,9 @@ export class BrowserSession extends DurableObject<Env> implements BrowserSession
     if (record === null || hasEnded(record)) return;
     this.#session.change((now, at) => ended(now, status, at));
     try {
-      await this.#upkeep.cutOff(record, record.occupancy.runId !== null);
+      const { runId } = record.occupancy;
+      if (runId !== null) await this.#isLeaving(runId, LEAVING_MS).catch(() => false); // one that cannot be asked is cut off
+      await this.#upkeep.cutOff();
       await this.#upkeep.windUp();
     } catch (error) {
       this.#session.logError("winding up a browser session failed; it is repeated", error);

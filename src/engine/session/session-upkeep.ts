@@ -12,6 +12,7 @@ import {
   SESSION_KEEP_ALIVE_MS,
   type SessionRecord,
   withBrowser,
+  withBrowserEnded,
   withMainTab,
   withoutBrowser,
   withProfile,
@@ -77,7 +78,7 @@ export class SessionUpkeep {
   /** Tidies up after a run that leaves, and takes down what the browser remembers. */
   async tidyAfter(runId: string, parting: Parting): Promise<void> {
     await this.#inTurn(async (record) => {
-      if (record.occupancy.runId !== runId || hasEnded(record)) return;
+      if (record.occupancy.runId !== runId || (hasEnded(record) && record.browserId === null)) return;
       const earlier = (await this.#memory()) ?? NO_MEMORY;
       const { browser, memory } = await tidyBrowser(this.#deps.browsers, record.browserId, parting, earlier, this.#guard);
       await this.#deps.memories.put(this.#owner, memory);
@@ -109,10 +110,11 @@ export class SessionUpkeep {
     await this.#end(browserId);
   }
 
-  /** Ends what is at work on the browser just now, of a session that has ended. @param isUsed did a run have it? */
-  async cutOff({ facts, browserId }: SessionRecord, isUsed: boolean): Promise<void> {
+  /** Ends what is at work on the browser just now, of a session that has ended. */
+  async cutOff(): Promise<void> {
+    const { facts, browserId, occupancy } = this.#record;
     if (browserId === null) await this.#deps.pool.release(holderOf(facts), null); // it may wait for one
-    else if (isUsed) await this.#deps.browsers.close(browserId);
+    else if (occupancy.runId !== null) await this.#deps.browsers.close(browserId);
   }
 
   /** What is left to be done of a session that has ended. May be repeated. */
@@ -121,7 +123,7 @@ export class SessionUpkeep {
       await this.#remember(record);
       if (record.browserId === null) await this.#deps.pool.release(holderOf(record.facts), null); // of one that was lost
       else await this.#end(record.browserId);
-      this.#session.change(withoutBrowser);
+      this.#session.change(withBrowserEnded);
       if (owesProfile(this.#record)) await this.#makeProfile(this.#record.facts);
       if (!forgets(this.#record, this.#deps.clock.now())) return;
       await this.#deps.memories.delete(this.#owner);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html } from "./harness.ts";
 
@@ -91,6 +92,20 @@ describe("a browser profile", () => {
     const second = await open({ browser_profile_id: closed.browser_profile_id });
     const there = await run(tenant, await save(tenant, LOOKS), { browser_session_id: second });
     expect(seen(there)).toEqual(["visitor=ann; kept=ann", "desk", "lamp"]);
+  });
+
+  it("of a session that is closed as soon as its run has ended has what that has left", async () => {
+    const tenant = await newTenant();
+    const { body } = await tenant.call("POST", "/v1/browser_sessions", { generate_browser_profile: true });
+    const [logsIn, looks] = [await save(tenant, LOGS_IN), await save(tenant, LOOKS)];
+    await run(tenant, logsIn, { browser_session_id: body.browser_session_id });
+    await tenant.call("POST", `/v1/browser_sessions/${body.browser_session_id}/close`);
+    const browser_profile_id = await eventually(async () => {
+      const session = await tenant.call("GET", `/v1/browser_sessions/${body.browser_session_id}`);
+      expect(session.body.browser_profile_id).toMatch(/^bp_/);
+      return session.body.browser_profile_id;
+    });
+    expect(seen(await run(tenant, looks, { browser_profile_id }))).toEqual(["visitor=ann; kept=ann", "desk", "lamp"]);
   });
 });
 
