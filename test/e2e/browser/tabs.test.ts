@@ -20,7 +20,7 @@ const run = (one: OneTab, ...steps: JsonObject[]) => runBlock(actions, one.page,
 const pagesIn = async (sessionId: string) =>
   (await puppeteer.connect(env.BROWSER, sessionId)).targets().filter((target) => target.type() === TargetType.PAGE).length;
 const click = (target: string) => ({ action: "click", target });
-const newest = { action: "switch_tab", newest: true, timeout_seconds: 5 };
+const newest = { action: "switch_tab", newest: true };
 const opener = (how: string) => `<title>Opener</title><button id=go onclick="${how}">Open</button>`;
 
 describe("a window that a click opens", () => {
@@ -94,11 +94,17 @@ describe("a window that a click opens", () => {
     await expect.poll(() => pagesIn(one.sessionId)).toBe(20);
   });
 
-  it("may open others all the time, which are closed with it", async () => {
+  it("may open others all the time, which is told of, and they are closed with it", async () => {
     const one = await lease();
-    const other = await one.lease.openTab({ tabId: null, state: null, signal: SOON.signal });
+    const record = { requests: false, console: "late" } as const;
+    const other = await one.lease.openTab({ tabId: null, state: null, record, signal: SOON.signal });
+    other.recorder.begin();
     await show(other.page, "<script>setInterval(() => window.open(''), 1)</script>");
-    await expect.poll(() => pagesIn(one.sessionId)).toBeGreaterThan(5);
+    await expect
+      .poll(async () => (await other.recorder.read()).console)
+      .toContainEqual(
+        expect.objectContaining({ level: "warning", text: expect.stringContaining("closed as soon as the page had opened") }),
+      );
     await other.close();
     await expect.poll(() => pagesIn(one.sessionId)).toBe(1);
   });
