@@ -3,13 +3,13 @@ import { type Cookies, PageError, type PageState } from "../../domain/browser.ts
 import type { OriginStorage } from "../../domain/browser-memory.ts";
 import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
 import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.ts";
-import { readCookies, restoreCookies } from "./checkpoint.ts";
+import { readCookies, restoreCookies } from "./tabs/checkpoint.ts";
 import { Deadline } from "./deadline.ts";
-import { Guard } from "./guard.ts";
-import { type Ground, throwNotOpened } from "./open-tab.ts";
-import { readOriginStorage, writeOriginStorage } from "./origin-storage.ts";
-import { TabGroup } from "./tab-group.ts";
-import { TabSessions } from "./tab-sessions.ts";
+import { Guard } from "./guard/guard.ts";
+import { type Ground, throwNotOpened } from "./tabs/open-tab.ts";
+import { readOriginStorage, writeOriginStorage } from "./tabs/origin-storage.ts";
+import { TabGroup } from "./tabs/tab-group.ts";
+import { TabSessions } from "./tabs/tab-sessions.ts";
 
 /** A tab opens in a moment; a browser that takes longer will not do. */
 const OPEN_TAB_MS = 15_000;

@@ -1,4 +1,4 @@
-import { type FrameTree, framesOfTree } from "./frame-tree.ts";
+import { type FrameTree, framesOfTree } from "./page/frame-tree.ts";
 
 /** A message of CDP, as far as it is looked at. */
 interface CdpMessage {
