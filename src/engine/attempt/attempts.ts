@@ -10,7 +10,7 @@ import { executeBlock } from "./execute-block.ts";
 import type { LiveView } from "../run/live-view.ts";
 import { logFields } from "../log-fields.ts";
 import { withOwnFiles } from "./own-files.ts";
-import type { RunBrowser, TakenPage } from "../browser/run-browser.ts";
+import type { RunPages, TakenPage } from "../browser/run-pages.ts";
 import type { RunEvidence } from "./run-evidence.ts";
 import { scopeOf } from "./run-scope.ts";
 import { AttemptSecrets } from "./run-secrets.ts";
@@ -44,7 +44,7 @@ export class Attempts {
    * @param signal when it is aborted nobody wants the answer any more
    * @returns null when there is no such attempt
    */
-  async make(run: Run, browser: RunBrowser, place: AttemptPlace, signal: AbortSignal): Promise<Attempted | null> {
+  async make(run: Run, pages: RunPages, place: AttemptPlace, signal: AbortSignal): Promise<Attempted | null> {
     const { path } = place;
     const block = blockAt(run.blocks, path);
     const node = run.plan.nodes[labelOf(path)];
@@ -52,11 +52,11 @@ export class Attempts {
     const blockType = findBlockType(node.blockType);
     if (blockType === undefined)
       return { answer: failed("unknown", `This version of the service has no block type "${node.blockType}".`), checkpoint: null };
-    if (blockType.category === "browser") browser.claim(run, path);
+    if (blockType.category === "browser") pages.claim(run, path);
     const secrets = this.#secretsOf(run, blockType, signal, block.tries.resourceWaits);
     let taken: Promise<TakenPage> | null = null;
     const take = async (): Promise<TakenPage> => {
-      const page = await browser.take(path, signal);
+      const page = await pages.take(path, signal);
       this.#view.follow(page, (text) => secrets?.mask.text(text) ?? text);
       await this.#evidence.before(run, place, page.page);
       return secrets === null ? page : { ...page, page: hidingSecretInput(page.page, secrets.mask) };
@@ -64,8 +64,8 @@ export class Attempts {
     const context = this.#contextOf(run, place, signal, async () => (await (taken ??= take())).page);
     const onBug = (error: unknown) => this.#deps.log.error("block threw", error, logFields(run.facts, place));
     const answer = await executeBlock(node, blockType, scopeOf(run, path, block.startedAt), context, onBug, secrets);
-    if (taken !== null) return await this.#leavePage(run, browser, place, answer, signal, taken, secrets);
-    if (answer.type === "skipped") browser.unclaim(path);
+    if (taken !== null) return await this.#leavePage(run, pages, place, answer, signal, taken, secrets);
+    if (answer.type === "skipped") pages.unclaim(path);
     return { answer, checkpoint: null };
   }
 
@@ -100,22 +100,22 @@ export class Attempts {
   /** Keeps what is to be kept of the page, and lets go of it. The answer of a failure tells what was kept. */
   async #leavePage(
     run: Run,
-    browser: RunBrowser,
+    pages: RunPages,
     place: AttemptPlace,
     given: Answer,
     signal: AbortSignal,
     taking: Promise<TakenPage>,
     secrets: AttemptSecrets | null,
   ): Promise<Attempted> {
-    const answer = await explained(given, browser);
+    const answer = await explained(given, pages);
     const taken = await taking.catch(() => null); // it was not to be had, which the answer says
     if (taken === null) return { answer, checkpoint: null };
     try {
       const end = signal.aborted ? "broken_off" : answer.type === "failed" ? "failed" : "done";
       const evidence = await this.#evidence.after(run, place, taken, secrets?.mask ?? null, end);
-      if (end === "done") return { answer, checkpoint: await browser.checkpoint(run, place.path) };
+      if (end === "done") return { answer, checkpoint: await pages.checkpoint(run, place.path) };
       this.#view.leave(taken);
-      await browser.startOver(place.path); // another attempt begins where this one did
+      await pages.startOver(place.path); // another attempt begins where this one did
       return { answer: answer.type === "failed" ? { ...answer, failure: { ...answer.failure, evidence } } : answer, checkpoint: null };
     } finally {
       taken.giveBack();
@@ -124,8 +124,8 @@ export class Attempts {
 }
 
 /** A failure for which the browser itself is the reason says so, and is not tried again. */
-async function explained(answer: Answer, browser: RunBrowser): Promise<Answer> {
+async function explained(answer: Answer, pages: RunPages): Promise<Answer> {
   if (answer.type !== "failed") return answer;
-  const end = await browser.held.describeEnd();
+  const end = await pages.browser.describeEnd();
   return end === null ? answer : { ...answer, failure: { ...answer.failure, kind: "block", message: end } };
 }

@@ -13,7 +13,7 @@ import type { Ids } from "../../ports/ids.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AttemptPlace } from "./answer.ts";
 import { logFields } from "../log-fields.ts";
-import type { RunBrowser, TakenPage } from "../browser/run-browser.ts";
+import type { RunPages, TakenPage } from "../browser/run-pages.ts";
 import type { RunStorage } from "../run/run-storage.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
@@ -113,10 +113,10 @@ export class RunEvidence {
   }
 
   /** The page where the run has ended. To be called once, before its browser is given back. */
-  async last(run: Run, browser: RunBrowser): Promise<void> {
+  async last(run: Run, pages: RunPages): Promise<void> {
     const path = this.#lastPath;
     if ((path === null ? mostEvidence(run.facts) : settingsOf(run, path)).screenshots === "off") return;
-    const page = this.#left === null ? await browser.lastPage() : null;
+    const page = this.#left === null ? await pages.lastPage() : null;
     const timeoutMs = run.status === "canceled" ? BROKEN_OFF_PICTURE_MS : LAST_PICTURE_MS;
     const picture = this.#left ?? (page === null ? "its page is gone" : await takePicture(run, page, timeoutMs));
     this.#left = null;

@@ -10,7 +10,7 @@ import { BrowserStateSeal } from "./browser-state-seal.ts";
 import { HeldBrowser } from "./held-browser.ts";
 import { ownBrowser } from "./own-browser.ts";
 import { browsersWhenOpened, remoteBrowser } from "./remote-browser.ts";
-import { RunBrowser } from "./run-browser.ts";
+import { RunPages } from "./run-pages.ts";
 import { recordWishOf } from "../attempt/run-evidence.ts";
 import { openGuard, openHeaders } from "../attempt/run-headers.ts";
 import { readMemory } from "./run-memory.ts";
@@ -24,8 +24,8 @@ export function holderOf({ organizationId, runId }: Pick<RunFacts, "organization
   return { kind: "run", organizationId, id: runId };
 }
 
-/** The browser that a run works with: that of its session, one at the caller's own address, or one from the pool. */
-export function createRunBrowser(deps: EngineDeps, storage: RunStorage, facts: RunFacts): RunBrowser {
+/** The pages of a run, in the browser that it works with: that of its session, one at the caller's own address, or one from the pool. */
+export function createRunPages(deps: EngineDeps, storage: RunStorage, facts: RunFacts): RunPages {
   const browsers = facts.remote === undefined ? deps.browsers : browsersAt(deps, facts, facts.remote);
   const shared = { clock: deps.clock, store: storage, seal: new BrowserStateSeal(deps.vault, facts.runId) };
   const held = new HeldBrowser(
@@ -33,7 +33,7 @@ export function createRunBrowser(deps: EngineDeps, storage: RunStorage, facts: R
     sourceOf(deps, storage, facts, browsers),
   );
   const { log, browserKeepAliveMs } = deps;
-  return new RunBrowser(held, { ...shared, log, browserKeepAliveMs, recordWish: recordWishOf(facts) });
+  return new RunPages(held, { ...shared, log, browserKeepAliveMs, recordWish: recordWishOf(facts) });
 }
 
 function sourceOf(deps: EngineDeps, storage: RunStorage, facts: RunFacts, browsers: Browsers): BrowserSource {

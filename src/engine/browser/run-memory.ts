@@ -8,7 +8,7 @@ import type { BrowserMemories } from "../../ports/browser-memories.ts";
 import type { Log } from "../../ports/log.ts";
 import { type Answer, type AttemptPlace, eventOf } from "../attempt/answer.ts";
 import { logFields } from "../log-fields.ts";
-import type { RunBrowser } from "./run-browser.ts";
+import type { RunPages } from "./run-pages.ts";
 
 /** What a browser of a run begins with: what the one before it remembered, if there was one. @throws PageError when the run's profile is gone */
 export async function readMemory(
@@ -35,22 +35,22 @@ interface MemoryDeps {
  * @returns null when the run used no page
  * @throws when it could not be stored
  */
-export async function keepForRun({ memories, log }: MemoryDeps, facts: RunFacts, browser: RunBrowser): Promise<BrowserMemory | null> {
-  if (!browser.wasUsed) return null;
+export async function keepForRun({ memories, log }: MemoryDeps, facts: RunFacts, pages: RunPages): Promise<BrowserMemory | null> {
+  if (!pages.wasUsed) return null;
   const earlier = await readMemory(memories, facts).catch(() => NO_MEMORY); // its profile is gone
-  const asked = await askBrowser(browser, earlier).catch((error: unknown) => {
+  const asked = await askBrowser(pages, earlier).catch((error: unknown) => {
     log.error("a browser could not be asked what it remembers; what was known at the last checkpoint counts", error, logFields(facts));
     return null;
   });
-  const remembered = asked ?? (await lastMemory(browser, earlier));
+  const remembered = asked ?? (await lastMemory(pages, earlier));
   const { organizationId, runId } = facts;
   if (remembered !== null) await memories.put({ organizationId, kind: "run", id: runId }, remembered);
   return remembered;
 }
 
 /** @returns null when it is gone */
-async function askBrowser(browser: RunBrowser, earlier: BrowserMemory): Promise<BrowserMemory | null> {
-  return await browser.held.borrow(async (lease, visited) => {
+async function askBrowser(pages: RunPages, earlier: BrowserMemory): Promise<BrowserMemory | null> {
+  return await pages.browser.borrow(async (lease, visited) => {
     const origins = withOrigins(
       visited,
       earlier.origins.map(({ origin }) => origin),
@@ -60,8 +60,8 @@ async function askBrowser(browser: RunBrowser, earlier: BrowserMemory): Promise<
   });
 }
 
-async function lastMemory(browser: RunBrowser, earlier: BrowserMemory): Promise<BrowserMemory | null> {
-  const state = await browser.held.lastState();
+async function lastMemory(pages: RunPages, earlier: BrowserMemory): Promise<BrowserMemory | null> {
+  const state = await pages.browser.lastState();
   return state === null ? null : memoryOfState(state, earlier);
 }
 
@@ -69,12 +69,12 @@ async function lastMemory(browser: RunBrowser, earlier: BrowserMemory): Promise<
 export async function keepForWorkflow(
   deps: MemoryDeps,
   facts: RunFacts,
-  browser: RunBrowser,
+  pages: RunPages,
   storage: { readonly remembered: boolean; noteRemembered(): void },
 ): Promise<void> {
   const { memory, organizationId } = facts;
   if (memory?.keep == null || storage.remembered) return;
-  const remembered = await keepForRun(deps, facts, browser);
+  const remembered = await keepForRun(deps, facts, pages);
   if (remembered !== null) await deps.memories.put({ organizationId, kind: "workflow", id: memory.keep }, remembered);
   storage.noteRemembered();
 }

@@ -1,6 +1,6 @@
 import { maskUrl } from "../../domain/evidence-mask.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import type { TakenPage } from "../browser/run-browser.ts";
+import type { TakenPage } from "../browser/run-pages.ts";
 
 /** The newest picture goes to who reads by server-sent events this often. */
 const EVENT_FRAME_MS = 2_000;

@@ -3,7 +3,7 @@ import type { RunId } from "../../domain/id.ts";
 import type { FinalStatus, Run } from "../../domain/run.ts";
 import type { LiveWork } from "./live-work.ts";
 import { logFields } from "../log-fields.ts";
-import type { RunBrowser } from "../browser/run-browser.ts";
+import type { RunPages } from "../browser/run-pages.ts";
 import type { RunEvidence } from "../attempt/run-evidence.ts";
 import { keepForWorkflow } from "../browser/run-memory.ts";
 import { reportOf } from "./run-report.ts";
@@ -39,12 +39,12 @@ export class RunCleanUp {
   }
 
   /** Never throws; to be repeated until it is done. @param live what was broken off by the end, and may have to end yet */
-  async try(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {
+  async try(run: EndedRun, pages: RunPages, live: LiveWork): Promise<void> {
     if (this.#isDone) return;
     try {
       await Promise.all([
         this.#freeSlot(run),
-        this.#giveBackBrowser(run, browser, live),
+        this.#giveBackBrowser(run, pages, live),
         this.#tellParent(run),
         ...this.#storage.children().map((childId) => this.#cancelChild(run, childId)),
       ]);
@@ -70,14 +70,14 @@ export class RunCleanUp {
   }
 
   /** After a last look at its page, for which what was broken off is let end. */
-  async #giveBackBrowser(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {
-    await (this.#lastLook ??= this.#look(run, browser, live));
-    if (run.status === "completed") await keepForWorkflow(this.#deps, run.facts, browser, this.#storage);
-    await browser.held.release();
+  async #giveBackBrowser(run: EndedRun, pages: RunPages, live: LiveWork): Promise<void> {
+    await (this.#lastLook ??= this.#look(run, pages, live));
+    if (run.status === "completed") await keepForWorkflow(this.#deps, run.facts, pages, this.#storage);
+    await pages.browser.release();
   }
 
-  async #look(run: EndedRun, browser: RunBrowser, live: LiveWork): Promise<void> {
+  async #look(run: EndedRun, pages: RunPages, live: LiveWork): Promise<void> {
     await within(run.status === "canceled" ? CANCELED_LOOK_MS : LAST_LOOK_MS, live.finished());
-    await this.#evidence.last(run, browser);
+    await this.#evidence.last(run, pages);
   }
 }

@@ -10,14 +10,14 @@ import { isFinal, type Run, type RunEvent, type RunFacts } from "../../domain/ru
 import { AlarmClock } from "../alarm-clock.ts";
 import { type AttemptPlace, eventOf } from "../attempt/answer.ts";
 import { type Attempted, Attempts } from "../attempt/attempts.ts";
-import { createRunBrowser } from "../browser/browser-of-run.ts";
+import { createRunPages } from "../browser/browser-of-run.ts";
 import { type ChildEnd, endedChildren, outcomeOfChild, startChild } from "./child-runs.ts";
 import { storeLarge } from "./large-output.ts";
 import { LiveView } from "./live-view.ts";
 import { LiveWork } from "./live-work.ts";
 import { logFields } from "../log-fields.ts";
 import { checkLoop, type LoopCheck } from "./loop-check.ts";
-import type { RunBrowser } from "../browser/run-browser.ts";
+import type { RunPages } from "../browser/run-pages.ts";
 import { PARENT_ENDED, RunCleanUp } from "./run-clean-up.ts";
 import { RunEvidence } from "../attempt/run-evidence.ts";
 import { isKeptBefore, keepForRun, keepForWorkflow } from "../browser/run-memory.ts";
@@ -45,7 +45,7 @@ export class RunDriver {
   /** Those who wait for its end. */
   readonly #waiters = new Set<() => void>();
   #run: Run | null = null;
-  #browser: RunBrowser | null = null;
+  #pages: RunPages | null = null;
   #newsTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(ctx: DurableObjectState, deps: EngineDeps, storage: RunStorage) {
@@ -75,9 +75,9 @@ export class RunDriver {
     return this.#run;
   }
 
-  /** The browser of the run. @param facts of the run that is here, or that is about to be */
-  browserOf(facts: RunFacts): RunBrowser {
-    return (this.#browser ??= createRunBrowser(this.#deps, this.#storage, facts));
+  /** Its pages, and the browser that they are in. @param facts of the run that is here, or that is about to be */
+  pagesOf(facts: RunFacts): RunPages {
+    return (this.#pages ??= createRunPages(this.#deps, this.#storage, facts));
   }
 
   /** Resolves when the run has ended or the time is up. */
@@ -123,7 +123,7 @@ export class RunDriver {
     const now = this.#deps.clock.now();
     for (const { path, attempt } of runningBlocks(this.#run)) {
       if (this.#live.has(path)) continue;
-      this.#ctx.waitUntil(this.browserOf(this.#run.facts).startAllOver());
+      this.#ctx.waitUntil(this.pagesOf(this.#run.facts).startAllOver());
       this.apply({ type: "block_interrupted", at: now, path, attempt });
     }
     for (const event of whatIsDue(this.#run, now)) this.apply(event);
@@ -142,14 +142,14 @@ export class RunDriver {
     const run = this.#run;
     if (run === null) return;
     const place = { path, attempt };
-    const browser = this.browserOf(run.facts);
-    const attempted = await this.#attempts.make(run, browser, place, signal);
+    const pages = this.pagesOf(run.facts);
+    const attempted = await this.#attempts.make(run, pages, place, signal);
     if (attempted === null) return;
     const latest = () => this.#run ?? run; // a run that is there stays
     if (!signal.aborted && isKeptBefore(attempted.answer, latest(), place, this.#deps.clock.now()))
-      await this.#attend("taking down what the browser remembers", keepForWorkflow(this.#deps, run.facts, browser, this.#storage));
+      await this.#attend("taking down what the browser remembers", keepForWorkflow(this.#deps, run.facts, pages, this.#storage));
     if (!signal.aborted) await this.#answer(attempted, place);
-    await browser.tidy(latest());
+    await pages.tidy(latest());
   }
 
   /** Asks a loop whether it goes on. */
@@ -167,7 +167,7 @@ export class RunDriver {
     if (run === null) return;
     const at = this.#deps.clock.now();
     const asked =
-      answer.type === "child" ? await startChild(this.#deps, run, place.path, answer.request, this.browserOf(run.facts).held) : answer;
+      answer.type === "child" ? await startChild(this.#deps, run, place.path, answer.request, this.pagesOf(run.facts).browser) : answer;
     const outcome = await storeLarge({ storage: this.#storage, log: this.#deps.log }, run.facts, asked);
     this.#live.answered(place);
     if (this.#run?.status === "running") checkpoint?.();
@@ -226,20 +226,20 @@ export class RunDriver {
   /** When its browser has been out of use for a while; null while a block may use it, and when there is none. */
   #browserIdleAt(run: Run): number | null {
     const isWithBlock = this.#live.paths.some((path) => isBrowserBlock(run, path));
-    return isWithBlock ? null : this.browserOf(run.facts).idleAt;
+    return isWithBlock ? null : this.pagesOf(run.facts).idleAt;
   }
 
   /** Gives the browser back while no block uses it. */
   async #restBrowser({ facts }: Run): Promise<void> {
-    const browser = this.browserOf(facts);
-    if (facts.memory !== undefined) await keepForRun(this.#deps, facts, browser);
-    await browser.held.release();
+    const pages = this.pagesOf(facts);
+    if (facts.memory !== undefined) await keepForRun(this.#deps, facts, pages);
+    await pages.browser.release();
   }
 
   async #tidyUp(): Promise<void> {
     const run = this.#run;
     if (run === null || !isFinal(run) || this.#cleanUp.isDone) return;
-    await this.#cleanUp.try(run, this.browserOf(run.facts), this.#live);
+    await this.#cleanUp.try(run, this.pagesOf(run.facts), this.#live);
     if (this.#cleanUp.isDone) this.rearm();
   }
 

@@ -103,7 +103,7 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
     if (run === null) return null;
     const kept = keptOutputs(run, from);
     if (!kept.ok) return kept;
-    const state = Object.keys(kept.kept).length === 0 ? null : await this.#driver.browserOf(run.facts).held.lastState();
+    const state = Object.keys(kept.kept).length === 0 ? null : await this.#driver.pagesOf(run.facts).browser.lastState();
     return { ok: true, facts: run.facts, kept: kept.kept, browserState: asText(state) };
   }
 
@@ -149,16 +149,16 @@ export class WorkflowRun extends DurableObject<Env> implements RunObject, Browse
   async browserFree(): Promise<boolean> {
     const run = this.#run;
     if (run === null) return false;
-    const browser = this.#driver.browserOf(run.facts);
-    const isWanted = run.status === "running" && run.pausedAt === null && (waitsForBrowser(run) || browser.isInUse);
+    const pages = this.#driver.pagesOf(run.facts);
+    const isWanted = run.status === "running" && run.pausedAt === null && (waitsForBrowser(run) || pages.isInUse);
     if (isWanted) this.#driver.apply({ type: "browser_granted", at: this.#deps.clock.now() });
-    else browser.held.leaveLine();
+    else pages.browser.leaveLine();
     return isWanted;
   }
 
   async wantsBrowser(): Promise<boolean> {
     const run = this.#run;
-    return run !== null && !isFinal(run) && this.#driver.browserOf(run.facts).isWanted;
+    return run !== null && !isFinal(run) && this.#driver.pagesOf(run.facts).isWanted;
   }
 
   async childEnded(path: string, runId: RunId, status: FinalStatus, json: string): Promise<void> {

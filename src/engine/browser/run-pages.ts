@@ -19,7 +19,7 @@ export interface TakenPage {
   giveBack(): void;
 }
 
-export interface RunBrowserDeps {
+export interface RunPagesDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly store: BrowserRecordStore;
@@ -34,10 +34,10 @@ export interface RunBrowserDeps {
  * The pages of a run, in the one browser that it has: which block works on which, each with one block at a time. Blocks that run side by side have
  * pages of their own (`domain/pages.ts`), in tabs that share the browser's cookies. A page whose tab is gone is opened anew from its last checkpoint.
  */
-export class RunBrowser {
-  /** The browser itself. */
-  readonly held: HeldBrowser;
-  readonly #deps: RunBrowserDeps;
+export class RunPages {
+  /** That they are in. */
+  readonly browser: HeldBrowser;
+  readonly #deps: RunPagesDeps;
   readonly #store: BrowserRecordStore;
   readonly #seal: BrowserStateSeal;
   /** How many attempts have a page, or are about to. */
@@ -52,8 +52,8 @@ export class RunBrowser {
     ownerOf: (page) => this.#store.browser.pages[page]?.owner ?? undefined,
   });
 
-  constructor(held: HeldBrowser, deps: RunBrowserDeps) {
-    this.held = held;
+  constructor(browser: HeldBrowser, deps: RunPagesDeps) {
+    this.browser = browser;
     this.#deps = deps;
     this.#store = deps.store;
     this.#seal = deps.seal;
@@ -103,7 +103,7 @@ export class RunBrowser {
    */
   async checkpoint(run: Pick<Run, "plan" | "facts">, path: string): Promise<(() => void) | null> {
     const page = this.#pageOf(path);
-    const [leasing, opening] = [this.held.lease, this.held.tabs.get(page)];
+    const [leasing, opening] = [this.browser.lease, this.browser.tabs.get(page)];
     if (leasing === null || opening === undefined) return null;
     try {
       const [lease, tab] = [await leasing, await opening];
@@ -130,12 +130,12 @@ export class RunBrowser {
    */
   async startOver(path: string): Promise<void> {
     const name = this.#pageOf(path);
-    if (!this.held.outlives && [...this.held.tabs.keys()].every((other) => other === name)) return await this.startAllOver();
-    const opening = this.held.tabs.get(name);
-    this.held.tabs.delete(name);
+    if (!this.browser.outlives && [...this.browser.tabs.keys()].every((other) => other === name)) return await this.startAllOver();
+    const opening = this.browser.tabs.get(name);
+    this.browser.tabs.delete(name);
     this.#store.browser = withoutTab(this.#store.browser, name);
     await opening?.then((tab) => tab.close()).catch(() => undefined); // it never opened: there is nothing to close
-    await this.held.discardIfDead();
+    await this.browser.discardIfDead();
   }
 
   /**
@@ -143,26 +143,26 @@ export class RunBrowser {
    * last blocks that ended left them.
    */
   async startAllOver(): Promise<void> {
-    if (!this.held.outlives) return await this.held.replace();
-    this.held.tabs.clear();
+    if (!this.browser.outlives) return await this.browser.replace();
+    this.browser.tabs.clear();
     this.#store.browser = abandoningTabs(this.#store.browser); // closed when there are others, or when the run leaves
   }
 
   /** The page that was used last; null when it is gone, or this incarnation of the object has not used one. */
   async lastPage(): Promise<BrowserPage | null> {
-    const tab = await (this.#lastUsed === null ? undefined : this.held.tabs.get(this.#lastUsed)?.catch(() => undefined));
+    const tab = await (this.#lastUsed === null ? undefined : this.browser.tabs.get(this.#lastUsed)?.catch(() => undefined));
     return tab?.alive === true ? tab.page : null;
   }
 
   /** Closes pages of iterations that are over. */
   async tidy(run: Run): Promise<void> {
-    const names = new Set([...this.held.tabs.keys(), ...Object.keys(this.#store.browser.pages)]);
+    const names = new Set([...this.browser.tabs.keys(), ...Object.keys(this.#store.browser.pages)]);
     const over = [...names].filter((name) => name !== MAIN_PAGE && isOver(run, name));
     if (over.length === 0) return;
     this.#store.browser = withoutPages(this.#store.browser, over);
-    const tabs = over.flatMap((name) => this.held.tabs.get(name) ?? []);
+    const tabs = over.flatMap((name) => this.browser.tabs.get(name) ?? []);
     for (const name of over) {
-      this.held.tabs.delete(name);
+      this.browser.tabs.delete(name);
       this.#turns.delete(name);
       this.#claims.forget(name);
     }
@@ -177,7 +177,7 @@ export class RunBrowser {
 
   /** When the browser has been out of use for so long that it is given back; null while it is in use, and when there is none to be given back. */
   get idleAt(): number | null {
-    if (this.isInUse || !this.held.isHeld) return null;
+    if (this.isInUse || !this.browser.isHeld) return null;
     return Math.max(this.#store.browser.usedAt, this.#givenBackAt) + this.#deps.browserKeepAliveMs;
   }
 
@@ -188,34 +188,34 @@ export class RunBrowser {
 
   /** Has it anything of the pool, or is it about to? */
   get isWanted(): boolean {
-    return this.isInUse || this.held.hasPlace;
+    return this.isInUse || this.browser.hasPlace;
   }
 
   // ------------------------------------------------------------------------------------------------------- tabs
 
   async #tab(name: string, signal: AbortSignal): Promise<BrowserTab> {
-    await this.held.discardIfDead(); // it died between two blocks
-    const known = await this.held.tabs.get(name);
+    await this.browser.discardIfDead(); // it died between two blocks
+    const known = await this.browser.tabs.get(name);
     if (known?.alive === false) {
-      this.held.tabs.delete(name);
+      this.browser.tabs.delete(name);
       this.#store.browser = withoutTab(this.#store.browser, name);
     }
-    if (!this.held.tabs.has(name)) this.held.tabs.set(name, this.#openTab(name, signal));
+    if (!this.browser.tabs.has(name)) this.browser.tabs.set(name, this.#openTab(name, signal));
     try {
-      return await this.held.tabs.get(name)!;
+      return await this.browser.tabs.get(name)!;
     } catch (error) {
-      this.held.tabs.delete(name); // the next attempt tries again
+      this.browser.tabs.delete(name); // the next attempt tries again
       throw error;
     }
   }
 
   async #openTab(name: string, signal: AbortSignal): Promise<BrowserTab> {
-    const lease = await this.held.leased(signal);
+    const lease = await this.browser.leased(signal);
     const { tabId = null, state = null } = this.#store.browser.pages[name] ?? {};
     const begin = state === null ? await this.#beginningOf(name) : await this.#seal.openPage(state);
     const tab = await lease.openTab({ tabId: lease.resumed ? tabId : null, state: begin, record: this.#deps.recordWish, signal });
     // On a page that it found, a run has a place to begin again at before its first block has ended.
-    const found = this.held.outlives && tab.resumed && state === null ? await this.#sealFound(lease, tab) : {};
+    const found = this.browser.outlives && tab.resumed && state === null ? await this.#sealFound(lease, tab) : {};
     const { abandoned } = this.#store.browser;
     this.#store.browser = withoutAbandoned(inTab(this.#store.browser, name, tab.tabId, found));
     await Promise.all(abandoned.map((abandonedId) => lease.closeTab(abandonedId)));
@@ -235,7 +235,7 @@ export class RunBrowser {
       const end = this.#store.browser.ends[from.block];
       return end === undefined ? null : beginningAt(await this.#seal.openEnd(end.url));
     }
-    const open = await this.held.tabs.get(from.page)?.catch(() => null);
+    const open = await this.browser.tabs.get(from.page)?.catch(() => null);
     if (open?.alive === true) return beginningAt({ url: open.page.url(), settings: open.page.settings.now });
     const sealed = this.#store.browser.pages[from.page]?.state ?? null;
     return sealed === null ? null : beginningAt(await this.#seal.openPage(sealed));
