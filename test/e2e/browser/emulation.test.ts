@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
 import type { BrowserTab } from "../../../src/ports/browser.ts";
-import { at, evaluate, html, leaseBrowser, type OneTab, runBlock, SOON } from "./harness.ts";
+import { at, evaluate, frame, html, htmlOn, leaseBrowser, type OneTab, runBlock, SOON } from "./harness.ts";
 
 let one: OneTab;
 const tabs: BrowserTab[] = [];
@@ -131,6 +131,19 @@ describe("what is set for a tab", () => {
 });
 
 describe("set_headers", () => {
+  it("sends them in every frame, also in one of a frame that another process has", async () => {
+    const tab = await fresh();
+    const inner = frame("name=inner", at("/headers"));
+    const outer = frame("name=outer", htmlOn("other process", inner));
+    const { sent } = await run(
+      tab,
+      { action: "set_headers", headers: { "X-Team": "blue" }, origins: ["*"] },
+      goto(html(`<title>Around</title>${outer}`)),
+      { ...read(`${HEADERS}["x-team"] ?? null`, "sent"), frame: { css: "[name=inner]", frame: "outer" } },
+    );
+    expect(sent).toBe("blue");
+  });
+
   it("sends them to its own site only, with every kind of request, unless others are named", async () => {
     const tab = await fresh();
     const sent = (url: string) => `(await (await fetch(${JSON.stringify(url)})).text()).includes('s3cret')`;

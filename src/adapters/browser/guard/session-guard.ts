@@ -22,14 +22,13 @@ export class SessionGuard {
   }
 
   /**
-   * Of a tab or a frame. Nothing is waited for: it is in force before what is sent to the session later.
+   * Of a tab or a frame, which tells of itself (`Page.enable`). Nothing is waited for: it is in force before what is sent to the session later.
    * @param hearing the session's `Network.enable`: the rules hold only while it is enabled
    */
   inDocuments(cdp: CDPSession, hearing: Promise<void>): void {
     hearing.catch(() => undefined); // it is gone
     this.#setRules(cdp).catch(() => undefined); // likewise, or it knows no rules
     if (!this.#refusesPeers) return;
-    cdp.send("Page.enable").catch(() => undefined); // likewise; without it a frame does not hear of the script
     cdp.send("Page.addScriptToEvaluateOnNewDocument", { source: WITHOUT_REQUESTS }).catch(() => undefined); // it is gone
   }
 

@@ -23,7 +23,7 @@ const PARTS_KEPT = 20;
 
 /** The guard as one tab sees it: what was refused to its own frames, and its own downloads. */
 export class TabGuard {
-  /** The main frame and those inside it, as far as the tab tells of them. */
+  /** The main frame and those inside it. */
   readonly frames: Set<string>;
   /** Who looks at the answers to document requests at present. */
   onResponse: ResponseHandler | null = null;
@@ -45,8 +45,20 @@ export class TabGuard {
     this.#browser = browser;
     this.#guard = guard;
     this.frames = new Set([tab.id]);
-    tab.cdp.on("Page.frameAttached", ({ frameId }) => this.frames.add(frameId));
-    tab.cdp.on("Page.frameDetached", ({ frameId, reason }) => reason === "remove" && this.frames.delete(frameId));
+    this.#follow(tab.cdp);
+  }
+
+  /** Learns of the frames inside a frame with a process of its own, which only its session tells of. The answers need not be waited for. */
+  followInto(frame: CDPSession): void {
+    this.#follow(frame);
+    frame.send("Page.enable").catch(() => undefined); // it is gone
+    const tree = frame.send("Page.getFrameTree");
+    tree.then(({ frameTree }) => this.know(frameTree)).catch(() => undefined); // likewise
+  }
+
+  #follow(cdp: CDPSession): void {
+    cdp.on("Page.frameAttached", ({ frameId }) => this.frames.add(frameId));
+    cdp.on("Page.frameDetached", ({ frameId, reason }) => reason === "remove" && this.frames.delete(frameId));
   }
 
   /** The frames that are there already. */

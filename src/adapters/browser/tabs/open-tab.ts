@@ -99,6 +99,7 @@ export class OpenTab {
     const watched = guard.follow(tab);
     guard.sessions.inDocuments(tab.cdp, tab.hearRequests());
     const children = new Children(guard.sessions);
+    children.onFrame((frame) => watched.followInto(frame));
     children.watch(tab.cdp);
     const emulation = new Emulation(tab, browser, root, settings, () => guard.watch());
     watched.settings = () => emulation.now;
