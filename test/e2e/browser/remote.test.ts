@@ -2,8 +2,10 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, inject, it } from "vitest";
 import { createBrowsersAt } from "../../../src/adapters/browser/remote.ts";
+import { browserGuard } from "../../../src/domain/outbound-patterns.ts";
 import { changeTenant, createTenant, type Tenant } from "../../workers/api.ts";
-import { at, guardBy, html, NEVER, SOON } from "./harness.ts";
+import { ELSEWHERE, fetching } from "./elsewhere.ts";
+import { at, evaluate, guardBy, html, NEVER, show, SOON } from "./harness.ts";
 
 const endpoint = inject("chromiumOrigin");
 const TOKEN = "s3cret-token";
@@ -77,6 +79,24 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
       await fetch(`${endpoint}/json/close/${id}`);
     } finally {
       await remote.close(lease.sessionId);
+    }
+  });
+
+  it("is guarded wherever its pages have something done", async () => {
+    const remote = createBrowsersAt({ address: endpoint.replace(/^http/, "ws") + (await socketPath()), headers: {} }, () => null);
+    const guard = browserGuard({ allowedHosts: ["127.0.0.1", "own.localhost"] });
+    const lease = await remote.lease({ sessionId: null, acquire: neverAsked, cookies: [], guard, signal: NEVER });
+    try {
+      const { page } = await lease.openTab({ tabId: null, state: null, signal: NEVER });
+      const loaded: string[] = [];
+      for (const [where, from] of ELSEWHERE) {
+        await show(page, "<body>");
+        const asked = `${fetching(at("/list").replace("127.0.0.1", "localhost"))}.then(() => "loaded", () => "refused")`;
+        if ((await evaluate(page, from(asked))) !== "refused") loaded.push(where);
+      }
+      expect(loaded).toEqual([]);
+    } finally {
+      await lease.close();
     }
   });
 
