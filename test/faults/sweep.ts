@@ -139,7 +139,7 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
 
 /** A caller who repeats a request that was not answered, as an `Idempotency-Key` lets it. @throws when there is no answer after all */
 async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
-  return await vi.waitFor(ask, { timeout: PATIENCE_MS, interval: POLL_MS });
+  return await vi.waitFor(ask, { timeout: STRANDED_MS, interval: POLL_MS });
 }
 
 /** @returns whether the run has ended, all it had to tell is recorded, and nothing is left for it to do */
