@@ -88,6 +88,7 @@ describe("a window that a click opens", () => {
     await expect.poll(() => pagesIn(one.sessionId)).toBe(20);
     const { output } = await run(one, { action: "evaluate", script: "document.title", name: "seen" });
     expect(output["seen"]).toBe("Opener");
+    for (let looks = 0; looks < 5; looks++) expect(await one.page.where(SOON)).toMatchObject({ title: "Opener" }); // it goes on, too
     await expect(run(one, { action: "switch_tab", title: "none such", timeout_seconds: 0.5 })).rejects.toThrow(
       /\d+ windows were closed as soon as the page had opened them: 20 tabs are the most that it may have/,
     );

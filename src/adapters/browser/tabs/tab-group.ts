@@ -7,7 +7,7 @@ import { GroupRecorder } from "./group-recorder.ts";
 import { GroupTabs } from "./group-tabs.ts";
 import { Members } from "./members.ts";
 import { type Ground, OpenTab, type TabBeginning } from "./open-tab.ts";
-import type { TargetInfo } from "./tab-sessions.ts";
+import { letRun, type TargetInfo } from "./tab-sessions.ts";
 import { Windows } from "./windows.ts";
 
 /** A tab that is there must be ready for use in this time. */
@@ -38,7 +38,7 @@ export class TabGroup implements BrowserTab {
     this.#record = record;
     this.#windows = new Windows(this.#members, {
       takeIn: (targetId, opener) => this.#attach(targetId, { origin: "window", settings: opener.settings, opener }, new Deadline(ADOPT_MS)),
-      closeTarget: (targetId) => this.#closeTarget(targetId),
+      refuse: (targetId) => void this.#refuse(targetId),
     });
     this.recorder = new GroupRecorder(() => (record.console === "off" ? null : this.#windows.warning));
     this.#tabs = new GroupTabs(this.#members, this.#windows, ground.connection, async (opener, deadline) => {
@@ -221,6 +221,14 @@ export class TabGroup implements BrowserTab {
     if (hasCrashed) return void this.close();
     const next = tab.opener !== null && this.#members.has(tab.opener) ? tab.opener : this.#members.all.at(-1);
     if (tab.isClosed && next !== undefined) this.#members.visit(next);
+  }
+
+  /** A window that is closed while it waits can hold up the pages of its process for ever: it is let run first, without its scripts. */
+  async #refuse(targetId: string): Promise<void> {
+    const session = await this.#ground.sessions.of(targetId);
+    session.send("Emulation.setScriptExecutionDisabled", { value: true }).catch(() => undefined); // it is gone
+    await letRun(session).catch(() => undefined); // likewise
+    this.#closeTarget(targetId);
   }
 
   #closeTarget(targetId: string): void {

@@ -9,7 +9,8 @@ export const MAX_TABS = 20;
 export interface WindowKeeper {
   /** @throws PageError, TimeUp */
   takeIn(targetId: string, opener: OpenTab): Promise<OpenTab>;
-  closeTarget(targetId: string): void;
+  /** Closes it before any script of it runs. */
+  refuse(targetId: string): void;
 }
 
 /** The windows that the pages of a group open by themselves. */
@@ -80,6 +81,6 @@ export class Windows {
   #refuse(targetId: string): void {
     this.#refused.add(targetId);
     this.#refusedCount++;
-    this.#keeper.closeTarget(targetId);
+    this.#keeper.refuse(targetId);
   }
 }
