@@ -5,7 +5,7 @@ import { TESTS } from "../src/domain/expression/interpreter.ts";
 import { EXPRESSION_LIMITS } from "../src/domain/expression/limits.ts";
 import { METHODS } from "../src/domain/expression/methods.ts";
 import type { Operations } from "../src/domain/expression/operation.ts";
-import { LOOP_NAMES, SYSTEM_NAMES } from "../src/domain/names.ts";
+import { LOOP_NAMES, SYSTEM_NAMES } from "../src/domain/workflow/names.ts";
 
 /** `docs/expressions.md`: the lists are the code's own. */
 export function expressionsPage(): string {

@@ -1,4 +1,4 @@
-import { checkOutboundUrl, type HostPolicy, isSecretHeader, OutboundError } from "../domain/outbound.ts";
+import { checkOutboundUrl, type HostPolicy, isSecretHeader, OutboundError } from "../domain/outbound/outbound.ts";
 import type { HttpClient, HttpRequest } from "../ports/http.ts";
 
 export const MAX_RESPONSE_BYTES = 5 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { browserMemorySchema } from "../domain/browser-memory.ts";
+import { browserMemorySchema } from "../domain/browser/browser-memory.ts";
 import type { BrowserMemories, MemoryOwner } from "../ports/browser-memories.ts";
 import type { Vault } from "../ports/vault.ts";
 

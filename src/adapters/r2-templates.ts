@@ -7,8 +7,8 @@ import {
   templateVersionSchema,
   type TemplateIndex,
   type TemplateVersion,
-} from "../domain/template.ts";
-import { titleOf } from "../domain/workflow-view.ts";
+} from "../domain/workflow/template.ts";
+import { titleOf } from "../domain/workflow/workflow-view.ts";
 import type { Templates } from "../ports/templates.ts";
 
 const LIST_KEY = "global_workflows.txt";

@@ -1,8 +1,8 @@
 import type { BrowserSessionObject, BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Gates, Gate } from "../ports/gates.ts";
-import type { BrowserHolder } from "../domain/browser-queue.ts";
+import type { BrowserHolder } from "../domain/browser/browser-queue.ts";
 import type { BrowserHolderObject, BrowserHolders, BrowserPool } from "../ports/browser-pool.ts";
-import type { RunNews } from "../domain/run-news.ts";
+import type { RunNews } from "../domain/run/run-news.ts";
 import type { RunNewsQueue, RunObject, RunObjects } from "../ports/run-objects.ts";
 
 /** Runs by their objects. The name holds the organization: with another's run id one finds an empty object. */

@@ -7,7 +7,7 @@ import type { NodemailerError } from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
 import SMTPConnection, { type SentMessageInfo } from "nodemailer/lib/smtp-connection";
 import { bareAddress, type Mail, MailError, type MailServer } from "../domain/mail.ts";
-import { checkMailServer, type HostPolicy, isPrivateHost } from "../domain/outbound.ts";
+import { checkMailServer, type HostPolicy, isPrivateHost } from "../domain/outbound/outbound.ts";
 import type { Mailer, SentMail } from "../ports/mail.ts";
 
 /**

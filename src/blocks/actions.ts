@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PageError, type PageAction } from "../domain/browser.ts";
+import { PageError, type PageAction } from "../domain/browser/browser.ts";
 import type { Json } from "../domain/json.ts";
 import type { BrowserPage } from "../ports/browser-page.ts";
 import { type Step, timeoutOf } from "./actions/step.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import type { QuestionMail } from "../domain/block-state.ts";
+import type { QuestionMail } from "../domain/run/block-state.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { BlockRole } from "../domain/plan.ts";
+import type { BlockRole } from "../domain/workflow/plan.ts";
 import type { SavedArtifact } from "../ports/artifacts.ts";
 import type { BrowserPage } from "../ports/browser-page.ts";
 import type { HttpClient } from "../ports/http.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BrowserUnavailable, PageError } from "../domain/browser.ts";
+import { BrowserUnavailable, PageError } from "../domain/browser/browser.ts";
 import { asBlockError, assertPageStatus } from "./browser-block.ts";
 
 describe("asBlockError", () => {

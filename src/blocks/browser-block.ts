@@ -1,4 +1,4 @@
-import { BrowserUnavailable, PageError } from "../domain/browser.ts";
+import { BrowserUnavailable, PageError } from "../domain/browser/browser.ts";
 import type { BrowserPage } from "../ports/browser-page.ts";
 import { type BlockContext, BlockError } from "./block.ts";
 

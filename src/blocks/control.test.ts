@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../domain/json.ts";
 import { AwaitChild, AwaitDecision, BlockError, type BlockType, OpenLoop, Sleep, TakeBranch, Terminate } from "./block.ts";
-import { MAX_ITERATIONS } from "../domain/block-state.ts";
+import { MAX_ITERATIONS } from "../domain/run/block-state.ts";
 import { conditional } from "./conditional.ts";
 import { forLoop, listOf } from "./for-loop.ts";
 import { humanInteraction } from "./human-interaction.ts";

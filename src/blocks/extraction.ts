@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { browserTargetSchema, describeTarget, type BrowserTarget, type PageFindings } from "../domain/browser.ts";
+import { browserTargetSchema, describeTarget, type BrowserTarget, type PageFindings } from "../domain/browser/browser.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 import type { BrowserPage } from "../ports/browser-page.ts";
 import type { PageOptions } from "../ports/page-options.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { browserTargetSchema, type Download, NoDownload } from "../domain/browser.ts";
+import { browserTargetSchema, type Download, NoDownload } from "../domain/browser/browser.ts";
 import { BlockError, defineBlock } from "./block.ts";
 import { assertPageStatus, onPage } from "./browser-block.ts";
 import { fileName, sanitize } from "./file-name.ts";

@@ -1,6 +1,6 @@
 import { isId } from "../domain/id.ts";
 import { isJsonObject, type Json } from "../domain/json.ts";
-import { OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
+import { OutboundError, type OutboundErrorKind } from "../domain/outbound/outbound.ts";
 import type { SavedArtifact } from "../ports/artifacts.ts";
 import type { HttpResponse } from "../ports/http.ts";
 import { type BlockContext, BlockError, type BlockErrorClass } from "./block.ts";

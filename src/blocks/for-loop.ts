@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MAX_ITERATIONS } from "../domain/block-state.ts";
+import { MAX_ITERATIONS } from "../domain/run/block-state.ts";
 import { ExpressionError, hasExpression, parseExpression } from "../domain/expression.ts";
 import { isJsonObject, type Json, type JsonObject } from "../domain/json.ts";
 import { unused } from "../domain/workflow/unused-fields.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LOAD_STATES } from "../domain/browser.ts";
+import { LOAD_STATES } from "../domain/browser/browser.ts";
 import { defineBlock } from "./block.ts";
 import { AS_LONG_AS_THE_BLOCK_MS, assertPageStatus, onPage } from "./browser-block.ts";
 

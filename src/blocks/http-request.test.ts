@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../domain/json.ts";
-import { OutboundError, type OutboundErrorKind } from "../domain/outbound.ts";
+import { OutboundError, type OutboundErrorKind } from "../domain/outbound/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../ports/http.ts";
 import type { NewArtifact } from "./block.ts";
 import { fileName } from "./file-name.ts";

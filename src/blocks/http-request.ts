@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { jsonValue } from "../domain/json-value.ts";
 import { isJsonObject, type Json, JSON_LIMITS, type JsonObject } from "../domain/json.ts";
-import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound.ts";
+import { isSecretHeader, MAX_URL_LENGTH, OutboundError } from "../domain/outbound/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import type { HttpResponse } from "../ports/http.ts";
 import { type BlockContext, BlockError, defineBlock } from "./block.ts";

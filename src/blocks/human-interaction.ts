@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { QuestionMail } from "../domain/block-state.ts";
+import type { QuestionMail } from "../domain/run/block-state.ts";
 import { MAIL_ADDRESS } from "../domain/mail.ts";
 import { AwaitDecision, type BlockContext, defineBlock } from "./block.ts";
 import { addressesSchema } from "./mail-address.ts";

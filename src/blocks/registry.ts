@@ -1,7 +1,7 @@
 import type { Fault } from "../domain/error.ts";
 import { findExpressions } from "../domain/expression.ts";
 import { formatPath, type JsonObject } from "../domain/json.ts";
-import { faultsOf } from "../domain/schema-faults.ts";
+import { faultsOf } from "../domain/workflow/schema-faults.ts";
 import type { BlockCatalog } from "../domain/workflow/catalog.ts";
 import { warnOfUnused } from "../domain/workflow/unused-fields.ts";
 import { actions } from "./actions.ts";

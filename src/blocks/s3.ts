@@ -1,6 +1,6 @@
 import { AwsV4Signer } from "aws4fetch";
 import { z } from "zod";
-import { OutboundError } from "../domain/outbound.ts";
+import { OutboundError } from "../domain/outbound/outbound.ts";
 import { type BlockContext, BlockError } from "./block.ts";
 import { sanitize } from "./file-name.ts";
 import { asBlockError, type OpenFile } from "./files.ts";

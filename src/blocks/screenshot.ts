@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { browserTargetSchema } from "../domain/browser.ts";
+import { browserTargetSchema } from "../domain/browser/browser.ts";
 import { defineBlock } from "./block.ts";
 import { AS_LONG_AS_THE_BLOCK_MS, onPage } from "./browser-block.ts";
 import { describeFile } from "./files.ts";

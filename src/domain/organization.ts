@@ -1,5 +1,5 @@
 import type { OrganizationId } from "./id.ts";
-import type { OrganizationBrowser } from "./remote-browser.ts";
+import type { OrganizationBrowser } from "./browser/remote-browser.ts";
 import { DEFINITION_LIMITS } from "./workflow/limits.ts";
 
 /** What the administrator decides of an organization, and may change. */

@@ -1,4 +1,4 @@
-import type { RunFacts } from "../domain/run.ts";
+import type { RunFacts } from "../domain/run/run.ts";
 import type { AttemptPlace } from "./attempt/answer.ts";
 
 /** What every line of the log that is about a run says of it, and of the attempt where there is one. */

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import { describeFaults, ServiceError, invalidInput } from "../domain/error.ts";
-import { parseJson, parseYaml, type ParsedDocument } from "../domain/parse-document.ts";
-import { faultsOf } from "../domain/schema-faults.ts";
+import { parseJson, parseYaml, type ParsedDocument } from "../domain/workflow/parse-document.ts";
+import { faultsOf } from "../domain/workflow/schema-faults.ts";
 
 /** Bytes that a request's body may have. */
 export const BODY_LIMITS = { definition: 1_048_576, request: 262_144 } as const;

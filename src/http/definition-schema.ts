@@ -1,7 +1,7 @@
 /** A workflow's definition as JSON Schemas, from the schema of workflows and the registry of block types. */
 import { blockTypes } from "../blocks/registry.ts";
 import type { JsonObject } from "../domain/json.ts";
-import { parameterSchema } from "../domain/parameter.ts";
+import { parameterSchema } from "../domain/workflow/parameter.ts";
 import { blockSchema, workflowSchema } from "../domain/workflow/schema.ts";
 import { COMPONENTS, toJsonSchemas } from "./json-schema.ts";
 

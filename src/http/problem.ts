@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
 import { ServiceError, type ErrorCode } from "../domain/error.ts";
 import type { JsonObject } from "../domain/json.ts";
-import { faultSchema } from "../domain/workflow-view-schema.ts";
+import { faultSchema } from "../domain/workflow/workflow-view-schema.ts";
 import type { Log } from "../ports/log.ts";
 import type { AppEnv } from "./auth.ts";
 

@@ -8,8 +8,8 @@ import { z } from "zod";
 import { type ErrorCode, invalidInput } from "../domain/error.ts";
 import type { Json } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import type { ParsedDocument } from "../domain/parse-document.ts";
-import { faultsOf } from "../domain/schema-faults.ts";
+import type { ParsedDocument } from "../domain/workflow/parse-document.ts";
+import { faultsOf } from "../domain/workflow/schema-faults.ts";
 import type { AppEnv } from "./auth.ts";
 import { BODY_LIMITS, readBody, readBodyAs, readOptionalBodyAs } from "./body.ts";
 

@@ -1,6 +1,6 @@
-import type { BrowserMemory } from "../domain/browser-memory.ts";
+import type { BrowserMemory } from "../domain/browser/browser-memory.ts";
 import type { BrowserProfileId, BrowserSessionId, OrganizationId, RunId, WorkflowId } from "../domain/id.ts";
-import type { WorkflowMemoryId } from "../domain/run.ts";
+import type { WorkflowMemoryId } from "../domain/run/run.ts";
 
 /** Whose memory it is. */
 export type MemoryOwner = { readonly organizationId: OrganizationId } & (

@@ -1,4 +1,4 @@
-import type { BrowserTarget, Download, PAPER_INCHES, PageAction, PageFindings, PageQuery } from "../domain/browser.ts";
+import type { BrowserTarget, Download, PAPER_INCHES, PageAction, PageFindings, PageQuery } from "../domain/browser/browser.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { NavigateOptions, PageOptions } from "./page-options.ts";
 import type { PageSurroundings } from "./page-surroundings.ts";

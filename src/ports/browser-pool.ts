@@ -1,4 +1,4 @@
-import type { BrowserCounts, BrowserHolder } from "../domain/browser-queue.ts";
+import type { BrowserCounts, BrowserHolder } from "../domain/browser/browser-queue.ts";
 import type { OrganizationId } from "../domain/id.ts";
 
 /** The browsers of the whole account: whoever needs one gets it here, in the order of asking. Every call may be repeated. */

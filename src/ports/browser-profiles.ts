@@ -1,5 +1,5 @@
-import type { BrowserMemory } from "../domain/browser-memory.ts";
-import type { ProfileSource } from "../domain/browser-profile.ts";
+import type { BrowserMemory } from "../domain/browser/browser-memory.ts";
+import type { ProfileSource } from "../domain/browser/browser-profile.ts";
 import type { BrowserProfileId, OrganizationId, WorkflowId } from "../domain/id.ts";
 import type { Page } from "./page.ts";
 

@@ -1,6 +1,6 @@
-import type { BrowserSessionFacts } from "../domain/browser-session.ts";
+import type { BrowserSessionFacts } from "../domain/browser/browser-session.ts";
 import type { BrowserSessionId, OrganizationId, RunId } from "../domain/id.ts";
-import type { SessionOpening } from "../domain/session-record.ts";
+import type { SessionOpening } from "../domain/browser/session-record.ts";
 import type { Page } from "./page.ts";
 
 /** Whether a run has the session's browser now. */

@@ -1,9 +1,9 @@
-import type { Cookies, PageState } from "../domain/browser.ts";
-import type { OriginStorage } from "../domain/browser-memory.ts";
+import type { Cookies, PageState } from "../domain/browser/browser.ts";
+import type { OriginStorage } from "../domain/browser/browser-memory.ts";
 import type { Fault } from "../domain/error.ts";
-import type { BrowserGuard } from "../domain/outbound-patterns.ts";
-import type { TabRecord } from "../domain/evidence.ts";
-import type { RemoteAddress } from "../domain/remote-browser.ts";
+import type { BrowserGuard } from "../domain/outbound/outbound-patterns.ts";
+import type { TabRecord } from "../domain/evidence/evidence.ts";
+import type { RemoteAddress } from "../domain/browser/remote-browser.ts";
 import type { BrowserPage } from "./browser-page.ts";
 
 /** Connects to browsers: to a new one, or to one that was left running. */

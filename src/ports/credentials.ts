@@ -1,4 +1,4 @@
-import type { CredentialType } from "../domain/credential.ts";
+import type { CredentialType } from "../domain/credential/credential.ts";
 import type { CredentialId, OrganizationId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Page } from "./page.ts";

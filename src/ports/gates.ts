@@ -1,4 +1,4 @@
-import type { AdmissionAnswer, AdmissionCounts, AdmissionRequest, QueuePosition } from "../domain/admission.ts";
+import type { AdmissionAnswer, AdmissionCounts, AdmissionRequest, QueuePosition } from "../domain/run/admission.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
 
 /** Admission of an organization's runs. Every call may be repeated. A child run takes no part in it: it shares its parent's slot. */

@@ -1,4 +1,4 @@
-import type { HostPolicy } from "../domain/outbound.ts";
+import type { HostPolicy } from "../domain/outbound/outbound.ts";
 export interface HttpRequest {
   /** In any case. Not CONNECT or TRACE. */
   readonly method: string;

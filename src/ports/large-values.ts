@@ -1,4 +1,4 @@
-import type { RunFacts } from "../domain/run.ts";
+import type { RunFacts } from "../domain/run/run.ts";
 
 /** Values too large for a row of the journal, by their content: storing one again changes nothing. */
 export interface LargeValues {

@@ -1,4 +1,4 @@
-import type { HostPolicy } from "../domain/outbound.ts";
+import type { HostPolicy } from "../domain/outbound/outbound.ts";
 import type { Mail, MailServer } from "../domain/mail.ts";
 
 /** Mail to the outside. A server that a caller names is spoken to by way of the outbound guard. */

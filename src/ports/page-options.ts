@@ -1,4 +1,4 @@
-import type { LoadState } from "../domain/browser.ts";
+import type { LoadState } from "../domain/browser/browser.ts";
 
 /** What every call to a page is given: how long it may take, and who may break it off. */
 export interface PageOptions {

@@ -1,5 +1,5 @@
-import type { CookieFilter, NewCookie, StoredCookie } from "../domain/cookie.ts";
-import type { SettingsChange, TabSettings } from "../domain/tab-settings.ts";
+import type { CookieFilter, NewCookie, StoredCookie } from "../domain/browser/cookie.ts";
+import type { SettingsChange, TabSettings } from "../domain/browser/tab-settings.ts";
 import type { PageOptions } from "./page-options.ts";
 
 /** What stands around a page: the tabs beside it, its dialogs, its cookies and what is set for it. */

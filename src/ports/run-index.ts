@@ -1,5 +1,5 @@
 import type { BrowserSessionId, OrganizationId, RunId, WorkflowId } from "../domain/id.ts";
-import type { RunIndexRow, RunProjection } from "../domain/run-view.ts";
+import type { RunIndexRow, RunProjection } from "../domain/run/run-view.ts";
 import type { KeysetPage } from "./page.ts";
 
 /** Which runs of an organization. What is absent restricts nothing. */

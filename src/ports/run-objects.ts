@@ -1,9 +1,9 @@
 import type { OrganizationId, RunId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
-import type { PackedPlan } from "../domain/packed-plan.ts";
-import type { RunNews } from "../domain/run-news.ts";
-import type { WireStatus } from "../domain/run-view.ts";
-import type { FinalStatus, RunFacts } from "../domain/run.ts";
+import type { PackedPlan } from "../domain/workflow/packed-plan.ts";
+import type { RunNews } from "../domain/run/run-news.ts";
+import type { WireStatus } from "../domain/run/run-view.ts";
+import type { FinalStatus, RunFacts } from "../domain/run/run.ts";
 
 /** What a run is started with. Starting the same run id again changes nothing: it answers with the run that is there. */
 export interface RunStart {

@@ -1,5 +1,5 @@
 import type { OrganizationId, ScheduleId, WorkflowId } from "../domain/id.ts";
-import type { Schedule } from "../domain/schedule.ts";
+import type { Schedule } from "../domain/schedule/schedule.ts";
 import type { Page } from "./page.ts";
 
 /** Which schedules of an organization. What is absent restricts nothing. */

@@ -1,5 +1,5 @@
 import type { WorkflowId } from "../domain/id.ts";
-import type { TemplateIndex, TemplateVersion } from "../domain/template.ts";
+import type { TemplateIndex, TemplateVersion } from "../domain/workflow/template.ts";
 
 /** Global templates, in R2. What it returns may be up to a minute old. */
 export interface Templates {

@@ -1,6 +1,6 @@
 import type { FolderId, OrganizationId, WorkflowId, WorkflowVersionId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
-import type { WorkflowStatus } from "../domain/workflow-status.ts";
+import type { WorkflowStatus } from "../domain/workflow/workflow-status.ts";
 import type { KeysetPage, Page } from "./page.ts";
 
 /** One immutable version of a workflow. */

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { BrowserMemory } from "../domain/browser-memory.ts";
-import type { ProfileSource } from "../domain/browser-profile.ts";
+import type { BrowserMemory } from "../domain/browser/browser-memory.ts";
+import type { ProfileSource } from "../domain/browser/browser-profile.ts";
 import { type Fault, invalidInput, ServiceError } from "../domain/error.ts";
 import { type BrowserProfileId, isId, type OrganizationId } from "../domain/id.ts";
-import { storageStateSchema, toMemory } from "../domain/storage-state.ts";
+import { storageStateSchema, toMemory } from "../domain/browser/storage-state.ts";
 import type { BrowserMemories } from "../ports/browser-memories.ts";
 import type { BrowserProfile, BrowserProfiles, ProfileUsage } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { type BrowserSessionFacts, MAX_OPEN_SESSIONS, SESSION_TIMEOUT } from "../domain/browser-session.ts";
+import { type BrowserSessionFacts, MAX_OPEN_SESSIONS, SESSION_TIMEOUT } from "../domain/browser/browser-session.ts";
 import { type Fault, invalidInput, ServiceError } from "../domain/error.ts";
 import { type BrowserSessionId, isId, type RunId } from "../domain/id.ts";
 import type { Organization } from "../domain/organization.ts";
-import { checkOutboundUrl } from "../domain/outbound.ts";
+import { checkOutboundUrl } from "../domain/outbound/outbound.ts";
 import type { BrowserSessionObject, BrowserSessionObjects, BrowserSessions } from "../ports/browser-sessions.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { Clock } from "../ports/clock.ts";

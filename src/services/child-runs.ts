@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { ServiceError } from "../domain/error.ts";
 import type { RunId } from "../domain/id.ts";
-import { packPlan } from "../domain/packed-plan.ts";
-import { namedRemote, type RunFacts } from "../domain/run.ts";
+import { packPlan } from "../domain/workflow/packed-plan.ts";
+import { namedRemote, type RunFacts } from "../domain/run/run.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 import type { BrowserSessionObjects } from "../ports/browser-sessions.ts";
 import type { Clock } from "../ports/clock.ts";

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type CredentialSecrets, CREDENTIAL_TYPES, credentialPurpose, SECRET_SCHEMAS, shownOf } from "../domain/credential.ts";
+import { type CredentialSecrets, CREDENTIAL_TYPES, credentialPurpose, SECRET_SCHEMAS, shownOf } from "../domain/credential/credential.ts";
 import { type Fault, ServiceError, invalidInput } from "../domain/error.ts";
 import { type CredentialId, isId, type OrganizationId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import { faultsOf } from "../domain/schema-faults.ts";
-import { readTotpSecret, totpCode } from "../domain/totp.ts";
+import { faultsOf } from "../domain/workflow/schema-faults.ts";
+import { readTotpSecret, totpCode } from "../domain/credential/totp.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { CredentialFilter, Credentials, StoredCredential } from "../ports/credentials.ts";
 import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";

@@ -11,7 +11,7 @@ import { ServiceError } from "../domain/error.ts";
 import type { DeliveryId, OrganizationId, RunId } from "../domain/id.ts";
 import { isMailto, MailError, serviceMailSchema } from "../domain/mail.ts";
 import { webhookSecretPurpose } from "../domain/organization.ts";
-import { OutboundError } from "../domain/outbound.ts";
+import { OutboundError } from "../domain/outbound/outbound.ts";
 import { parseRetryAfter } from "../domain/retry-after.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Deliveries, DeliveryQueue, QueueMessage, SignWebhook } from "../ports/deliveries.ts";

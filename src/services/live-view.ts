@@ -1,6 +1,6 @@
 import { ServiceError } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
-import { isFinalStatus } from "../domain/run.ts";
+import { isFinalStatus } from "../domain/run/run.ts";
 import type { RunObject, RunObjects } from "../ports/run-objects.ts";
 import { notFound, requireRunId } from "./runs.ts";
 

@@ -5,7 +5,7 @@ import { isMailto } from "../domain/mail.ts";
 import type { QueueMessage } from "../ports/deliveries.ts";
 import type { Log } from "../ports/log.ts";
 import type { RunIndex } from "../ports/run-index.ts";
-import type { RunNews } from "../domain/run-news.ts";
+import type { RunNews } from "../domain/run/run-news.ts";
 import type { RunObjects, RunWebhookEvent } from "../ports/run-objects.ts";
 import { type DeliveryDeps, recordDeliveries } from "./deliveries.ts";
 

@@ -1,10 +1,10 @@
 import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import { type HeadersWish, headerOriginsField } from "../domain/extra-headers.ts";
-import { packPlan } from "../domain/packed-plan.ts";
-import { maxSecondsOf } from "../domain/run-request.ts";
-import { namedRemote, type RunFacts, type TriggerType } from "../domain/run.ts";
+import { type HeadersWish, headerOriginsField } from "../domain/browser/extra-headers.ts";
+import { packPlan } from "../domain/workflow/packed-plan.ts";
+import { maxSecondsOf } from "../domain/run/run-request.ts";
+import { namedRemote, type RunFacts, type TriggerType } from "../domain/run/run.ts";
 import type { DecisionTokens } from "../ports/decision-tokens.ts";
 import type { Changed, RetrySource, RunObject, RunObjects, RunReport } from "../ports/run-objects.ts";
 import { once } from "./idempotency.ts";

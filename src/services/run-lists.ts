@@ -2,7 +2,7 @@ import { ServiceError, type Fault, invalidInput } from "../domain/error.ts";
 import { isId, type OrganizationId, type RunId, type WorkflowId } from "../domain/id.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import type { TemplateVersion } from "../domain/template.ts";
+import type { TemplateVersion } from "../domain/workflow/template.ts";
 import type { Deliveries } from "../ports/deliveries.ts";
 import type { Gates } from "../ports/gates.ts";
 import type { Log } from "../ports/log.ts";

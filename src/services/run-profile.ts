@@ -1,7 +1,7 @@
 import type { Fault } from "../domain/error.ts";
 import { type BrowserProfileId, isId, type OrganizationId, type WorkflowId } from "../domain/id.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { RunMemory } from "../domain/run.ts";
+import type { RunMemory } from "../domain/run/run.ts";
 import type { WorkflowDefinition } from "../domain/workflow/check-definition.ts";
 import type { BrowserProfiles } from "../ports/browser-profiles.ts";
 

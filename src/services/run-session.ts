@@ -1,4 +1,4 @@
-import { describeSessionEnd } from "../domain/browser-session.ts";
+import { describeSessionEnd } from "../domain/browser/browser-session.ts";
 import { type Fault, ServiceError } from "../domain/error.ts";
 import { type BrowserSessionId, isId, type OrganizationId, type RunId } from "../domain/id.ts";
 import type { Json } from "../domain/json.ts";

@@ -1,6 +1,6 @@
 import { ServiceError } from "../domain/error.ts";
 import type { OrganizationId, RunId } from "../domain/id.ts";
-import { planFirings, runIdOfFiring, type Schedule } from "../domain/schedule.ts";
+import { planFirings, runIdOfFiring, type Schedule } from "../domain/schedule/schedule.ts";
 import { formatInstant } from "../domain/time.ts";
 import type { Log } from "../ports/log.ts";
 import type { Organizations, StoredOrganization } from "../ports/organizations.ts";

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { cronFaults, timeZoneFault } from "../domain/cron.ts";
+import { cronFaults, timeZoneFault } from "../domain/schedule/cron.ts";
 import { describeFaults, ServiceError } from "../domain/error.ts";
 import { isId, type OrganizationId } from "../domain/id.ts";
 import type { Json } from "../domain/json.ts";
 import type { Organization } from "../domain/organization.ts";
-import { resolveParameters } from "../domain/parameter.ts";
-import { MISSED_POLICIES, nextFiring, SCHEDULE_LIMITS, type Schedule } from "../domain/schedule.ts";
+import { resolveParameters } from "../domain/workflow/parameter.ts";
+import { MISSED_POLICIES, nextFiring, SCHEDULE_LIMITS, type Schedule } from "../domain/schedule/schedule.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
 import type { Ids } from "../ports/ids.ts";

@@ -1,8 +1,8 @@
 import { describeFaults, type Fault, ServiceError } from "../domain/error.ts";
-import { headersPurpose, isSealed, SEALED_FIELDS, toSealed } from "../domain/extra-headers.ts";
+import { headersPurpose, isSealed, SEALED_FIELDS, toSealed } from "../domain/browser/extra-headers.ts";
 import type { OrganizationId } from "../domain/id.ts";
 import { isJsonObject, type JsonObject } from "../domain/json.ts";
-import { MASK } from "../domain/remote-browser.ts";
+import { MASK } from "../domain/browser/remote-browser.ts";
 import type { Vault } from "../ports/vault.ts";
 
 /** A longer one would be too long for the schema when it is sealed. */

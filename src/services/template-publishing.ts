@@ -1,5 +1,5 @@
 import { describeFaults, ServiceError, type Fault, invalidInput } from "../domain/error.ts";
-import { SEALED_FIELDS } from "../domain/extra-headers.ts";
+import { SEALED_FIELDS } from "../domain/browser/extra-headers.ts";
 import { isId, type WorkflowId } from "../domain/id.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Ids } from "../ports/ids.ts";

@@ -1,6 +1,6 @@
 import { ServiceError } from "../domain/error.ts";
 import type { WorkflowId } from "../domain/id.ts";
-import type { TemplateIndex, TemplateVersion } from "../domain/template.ts";
+import type { TemplateIndex, TemplateVersion } from "../domain/workflow/template.ts";
 import type { Page } from "../ports/page.ts";
 import type { Templates } from "../ports/templates.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type Fault, invalidInput } from "../domain/error.ts";
 import type { OrganizationId } from "../domain/id.ts";
-import { findTotpCode, MAX_MESSAGE_LENGTH } from "../domain/totp-message.ts";
-import { totpCodePurpose } from "../domain/totp.ts";
+import { findTotpCode, MAX_MESSAGE_LENGTH } from "../domain/credential/totp-message.ts";
+import { totpCodePurpose } from "../domain/credential/totp.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { IdempotencyKeys } from "../ports/idempotency-keys.ts";
 import type { Ids } from "../ports/ids.ts";

@@ -1,9 +1,9 @@
 import type { Fault } from "../domain/error.ts";
-import { maskSealedFields } from "../domain/extra-headers.ts";
+import { maskSealedFields } from "../domain/browser/extra-headers.ts";
 import type { Organization } from "../domain/organization.ts";
 import { diffJson, type PatchOperation } from "../domain/json-patch.ts";
 import type { OrganizationId } from "../domain/id.ts";
-import { settingsOf } from "../domain/workflow-view.ts";
+import { settingsOf } from "../domain/workflow/workflow-view.ts";
 import type { Workflows } from "../ports/workflows.ts";
 import { readWorkflow, type SavedWorkflow, updateWorkflow } from "./workflows.ts";
 

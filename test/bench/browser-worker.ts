@@ -7,7 +7,7 @@ import { createBrowsers } from "../../src/adapters/browser/browsers.ts";
 import { actions } from "../../src/blocks/actions.ts";
 import { contextWith } from "../../src/blocks/testing/context.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
-import { browserGuard } from "../../src/domain/outbound-patterns.ts";
+import { browserGuard } from "../../src/domain/outbound/outbound-patterns.ts";
 import { FIELDS, TEXTS } from "./order-site.ts";
 
 const KEEP_ALIVE_MS = 600_000;

@@ -1,6 +1,6 @@
-import type { TabSettings } from "../../src/domain/tab-settings.ts";
-import type { TabRecord } from "../../src/domain/evidence.ts";
-import { keyOf } from "../../src/domain/browser-queue.ts";
+import type { TabSettings } from "../../src/domain/browser/tab-settings.ts";
+import type { TabRecord } from "../../src/domain/evidence/evidence.ts";
+import { keyOf } from "../../src/domain/browser/browser-queue.ts";
 import type { BrowserPool } from "../../src/ports/browser-pool.ts";
 import type { BrowserLease, Browsers, BrowserTab } from "../../src/ports/browser.ts";
 import type { BrowserPage } from "../../src/ports/browser-page.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RunEvent } from "../../src/domain/run.ts";
+import type { RunEvent } from "../../src/domain/run/run.ts";
 import { checkHistory } from "./history.ts";
 
 /** Rows as short as they can be written: `"started a 1"`, `"run_ended"`. What the checker does not read is left out. */

@@ -1,4 +1,4 @@
-import type { RunEvent } from "../../src/domain/run.ts";
+import type { RunEvent } from "../../src/domain/run/run.ts";
 
 type BlockEvent = Extract<RunEvent, { path: string }>;
 
@@ -26,7 +26,7 @@ const MOVES: Record<Exclude<BlockEvent["type"], "block_started">, { from: readon
 
 /**
  * Whether a journal keeps the promises: it begins with the run and ends with its end, once each; every block moves forward only, answers nothing
- * that was not started, and completes at most once in an iteration. Made without `domain/run.ts`, whose work it judges.
+ * that was not started, and completes at most once in an iteration. Made without `domain/run/run.ts`, whose work it judges.
  * @returns what is broken, none when all is well
  */
 export function checkHistory(events: readonly RunEvent[]): string[] {

@@ -1,5 +1,5 @@
-import { BrowserUnavailable, PageError } from "../../src/domain/browser.ts";
-import { OutboundError } from "../../src/domain/outbound.ts";
+import { BrowserUnavailable, PageError } from "../../src/domain/browser/browser.ts";
+import { OutboundError } from "../../src/domain/outbound/outbound.ts";
 
 /**
  * What may happen at a point: a call to the outside, or a write to the object's storage. `killed_after` a write means: once it is durable.

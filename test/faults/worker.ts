@@ -2,7 +2,7 @@
 import { composeEngine, composeWorker } from "../../src/compose.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import { WorkflowRun as RealWorkflowRun } from "../../src/engine/run/run-object.ts";
-import type { RunNews } from "../../src/domain/run-news.ts";
+import type { RunNews } from "../../src/domain/run/run-news.ts";
 import { consumeNews } from "../../src/services/projection.ts";
 import { type Injector, type Kill, withPoints } from "./injector.ts";
 import { engineIn, silentLog, worldOf } from "./world.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { blockCatalog, blockTypes } from "../../src/blocks/registry.ts";
-import { maskSealedFields } from "../../src/domain/extra-headers.ts";
+import { maskSealedFields } from "../../src/domain/browser/extra-headers.ts";
 import { definitions } from "../../src/domain/testing/definitions.ts";
 import { createTenant, type Tenant } from "./api.ts";
 

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { createBrowserSessions } from "../../src/adapters/d1/browser-sessions.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
-import { MAX_OPEN_SESSIONS } from "../../src/domain/browser-session.ts";
+import { MAX_OPEN_SESSIONS } from "../../src/domain/browser/browser-session.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
 import { routes } from "../../src/http/routes.ts";
 import { createTenant, type Tenant } from "./api.ts";

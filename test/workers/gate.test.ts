@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createIds } from "../../src/adapters/ids.ts";
-import type { AdmissionRequest } from "../../src/domain/admission.ts";
+import type { AdmissionRequest } from "../../src/domain/run/admission.ts";
 import type { RunId } from "../../src/domain/id.ts";
 import { composeEngine, type EngineDeps } from "../../src/compose.ts";
 import type { OrganizationGate } from "../../src/engine/gate/gate-object.ts";

@@ -3,7 +3,7 @@ import { createHttpClient, MAX_RESPONSE_BYTES } from "../../src/adapters/http-cl
 import { httpRequest } from "../../src/blocks/http-request.ts";
 import { contextWith } from "../../src/blocks/testing/context.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
-import { checkOutboundUrl } from "../../src/domain/outbound.ts";
+import { checkOutboundUrl } from "../../src/domain/outbound/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../../src/ports/http.ts";
 import { eventually } from "../eventually.ts";
 import { openBox } from "./receiver-client.ts";

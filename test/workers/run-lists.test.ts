@@ -4,7 +4,7 @@ import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createRunIndex } from "../../src/adapters/d1/runs.ts";
 import { createIds } from "../../src/adapters/ids.ts";
 import type { OrganizationId } from "../../src/domain/id.ts";
-import type { RunProjection } from "../../src/domain/run-view.ts";
+import type { RunProjection } from "../../src/domain/run/run-view.ts";
 import { INDEX_ROW } from "../../src/domain/testing/index-row.ts";
 import { eventually } from "../eventually.ts";
 import { asAdmin, createTenant, definition, nextOf, type Answer, type Tenant } from "./api.ts";

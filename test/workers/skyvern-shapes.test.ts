@@ -1,9 +1,9 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { artifactSchema } from "../../src/domain/artifact-view-schema.ts";
-import { workflowRunStatusSchema } from "../../src/domain/run-list-view-schema.ts";
-import { runSchema } from "../../src/domain/run-view-schema.ts";
-import { timelineEntrySchema } from "../../src/domain/timeline-view-schema.ts";
+import { workflowRunStatusSchema } from "../../src/domain/run/run-list-view-schema.ts";
+import { runSchema } from "../../src/domain/run/run-view-schema.ts";
+import { timelineEntrySchema } from "../../src/domain/run/timeline-view-schema.ts";
 import { eventually } from "../eventually.ts";
 import { asAdmin, createTenant, definition, send, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";

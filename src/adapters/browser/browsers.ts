@@ -1,7 +1,7 @@
 import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
-import { type Cookies, PageError } from "../../domain/browser.ts";
-import type { OriginStorage } from "../../domain/browser-memory.ts";
-import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
+import { type Cookies, PageError } from "../../domain/browser/browser.ts";
+import type { OriginStorage } from "../../domain/browser/browser-memory.ts";
+import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { Lease } from "./lease.ts";

@@ -1,7 +1,7 @@
 import type { Browser } from "@cloudflare/puppeteer";
-import { type Cookies, PageError, type PageState } from "../../domain/browser.ts";
-import type { OriginStorage } from "../../domain/browser-memory.ts";
-import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
+import { type Cookies, PageError, type PageState } from "../../domain/browser/browser.ts";
+import type { OriginStorage } from "../../domain/browser/browser-memory.ts";
+import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
 import type { BrowserLease, BrowserTab, RecordWish } from "../../ports/browser.ts";
 import { readCookies, restoreCookies } from "./tabs/checkpoint.ts";
 import { Deadline } from "./deadline.ts";

@@ -1,5 +1,5 @@
 import puppeteer, { type BrowserWorker } from "@cloudflare/puppeteer";
-import { BrowserUnavailable, PageError } from "../../domain/browser.ts";
+import { BrowserUnavailable, PageError } from "../../domain/browser/browser.ts";
 import type { BrowserPlatform, PlatformLimits } from "../../ports/browser-platform.ts";
 import type { BrowserWish } from "../../ports/browser-pool.ts";
 import { Deadline, TimeUp } from "./deadline.ts";

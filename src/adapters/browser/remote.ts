@@ -1,7 +1,7 @@
 import type { BrowserWorker } from "@cloudflare/puppeteer";
-import { PageError } from "../../domain/browser.ts";
+import { PageError } from "../../domain/browser/browser.ts";
 import type { Fault } from "../../domain/error.ts";
-import { maskAddress, type RemoteAddress } from "../../domain/remote-browser.ts";
+import { maskAddress, type RemoteAddress } from "../../domain/browser/remote-browser.ts";
 import type { Browsers } from "../../ports/browser.ts";
 import { createBrowsers } from "./browsers.ts";
 import { Deadline } from "./deadline.ts";

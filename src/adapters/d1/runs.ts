@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, getTableColumns, gte, isNotNull, isNull, lt, lte, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { OrganizationId, RunId, WorkflowId } from "../../domain/id.ts";
-import type { RunIndexRow } from "../../domain/run-view.ts";
+import type { RunIndexRow } from "../../domain/run/run-view.ts";
 import type { Position } from "../../ports/page.ts";
 import type { RunFilter, RunIndex } from "../../ports/run-index.ts";
 import type { Database } from "./database.ts";

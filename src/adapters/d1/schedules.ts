@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, getTableColumns, inArray, isNull, lte, or, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { OrganizationId, ScheduleId, WorkflowId } from "../../domain/id.ts";
-import type { Schedule } from "../../domain/schedule.ts";
+import type { Schedule } from "../../domain/schedule/schedule.ts";
 import type { Schedules } from "../../ports/schedules.ts";
 import type { Database } from "./database.ts";
 import { workflows, workflowSchedules } from "./schema.ts";

@@ -5,9 +5,9 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { PROFILE_SOURCES } from "../../domain/browser-profile.ts";
-import { SESSION_STATUSES } from "../../domain/browser-session.ts";
-import { CREDENTIAL_TYPES } from "../../domain/credential.ts";
+import { PROFILE_SOURCES } from "../../domain/browser/browser-profile.ts";
+import { SESSION_STATUSES } from "../../domain/browser/browser-session.ts";
+import { CREDENTIAL_TYPES } from "../../domain/credential/credential.ts";
 import type {
   ApiKeyId,
   BrowserProfileId,
@@ -24,10 +24,10 @@ import type {
   WorkflowVersionId,
 } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import type { OrganizationBrowser } from "../../domain/remote-browser.ts";
-import type { RunIndexRow } from "../../domain/run-view.ts";
-import { MISSED_POLICIES } from "../../domain/schedule.ts";
-import type { WorkflowStatus } from "../../domain/workflow-status.ts";
+import type { OrganizationBrowser } from "../../domain/browser/remote-browser.ts";
+import type { RunIndexRow } from "../../domain/run/run-view.ts";
+import { MISSED_POLICIES } from "../../domain/schedule/schedule.ts";
+import type { WorkflowStatus } from "../../domain/workflow/workflow-status.ts";
 
 /** A tenant. */
 export const organizations = sqliteTable("organizations", {

@@ -1,8 +1,8 @@
 import { and, desc, eq, isNull, sql, type SQL } from "drizzle-orm";
 import { BoundedCache } from "../../domain/bounded-cache.ts";
 import type { FolderId, OrganizationId, WorkflowId } from "../../domain/id.ts";
-import { statusOf } from "../../domain/workflow-status.ts";
-import { titleOf } from "../../domain/workflow-view.ts";
+import { statusOf } from "../../domain/workflow/workflow-status.ts";
+import { titleOf } from "../../domain/workflow/workflow-view.ts";
 import type { StoredWorkflow, WorkflowFilter, Workflows } from "../../ports/workflows.ts";
 import type { Database } from "./database.ts";
 import { countOf, mergedSource, newestFirst, type Source } from "./keyset.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type CookieFilter, newCookiesSchema } from "../../domain/cookie.ts";
+import { type CookieFilter, newCookiesSchema } from "../../domain/browser/cookie.ts";
 import { defineStep, resultName } from "./step.ts";
 
 const names = z.array(z.string().min(1)).min(1).exactOptional().describe("Only cookies of these names.");

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { timeZoneFault } from "../../domain/cron.ts";
-import { EVERY_ORIGIN, headerNameFault, headerValueFault, originPatternFault } from "../../domain/tab-settings.ts";
-import { PLATFORMS, type Platform } from "../../domain/user-agent.ts";
+import { timeZoneFault } from "../../domain/schedule/cron.ts";
+import { EVERY_ORIGIN, headerNameFault, headerValueFault, originPatternFault } from "../../domain/browser/tab-settings.ts";
+import { PLATFORMS, type Platform } from "../../domain/browser/user-agent.ts";
 import { BlockError } from "../block.ts";
 import { defineStep } from "./step.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { PageFile } from "../../domain/browser.ts";
+import type { PageFile } from "../../domain/browser/browser.ts";
 import { jsonValue } from "../../domain/json-value.ts";
 import { type BlockContext, BlockError } from "../block.ts";
 import { FILE_REFERENCE, fetchFile, MAX_FILE_BYTES, openFiles, tooLarge } from "../files.ts";

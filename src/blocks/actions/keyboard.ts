@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeTarget } from "../../domain/browser.ts";
+import { describeTarget } from "../../domain/browser/browser.ts";
 import { defineStep, target, timeoutOf, writable } from "./step.ts";
 
 export const type = defineStep({

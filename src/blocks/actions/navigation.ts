@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LOAD_STATES } from "../../domain/browser.ts";
+import { LOAD_STATES } from "../../domain/browser/browser.ts";
 import { assertPageStatus } from "../browser-block.ts";
 import { defineStep } from "./step.ts";
 

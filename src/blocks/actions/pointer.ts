@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeTarget, KEY_MODIFIERS, MOUSE_BUTTONS } from "../../domain/browser.ts";
+import { describeTarget, KEY_MODIFIERS, MOUSE_BUTTONS } from "../../domain/browser/browser.ts";
 import { defineStep, target, timeoutOf } from "./step.ts";
 
 export const click = defineStep({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeTarget } from "../../domain/browser.ts";
+import { describeTarget } from "../../domain/browser/browser.ts";
 import { jsonValue } from "../../domain/json-value.ts";
 import { fieldsSchema, toInformation, toQuery } from "../extraction/fields.ts";
 import { pngName } from "../screenshot.ts";

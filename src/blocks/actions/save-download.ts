@@ -1,4 +1,4 @@
-import type { Download } from "../../domain/browser.ts";
+import type { Download } from "../../domain/browser/browser.ts";
 import type { Json } from "../../domain/json.ts";
 import type { BlockContext } from "../block.ts";
 import { fileName } from "../file-name.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { PageAction, ScrollDistance } from "../../domain/browser.ts";
+import type { PageAction, ScrollDistance } from "../../domain/browser/browser.ts";
 import { defineStep, target, timeoutOf } from "./step.ts";
 
 /** A list that is longer than this is one without an end. */

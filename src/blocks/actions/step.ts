@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type BrowserTarget, browserTargetSchema, describeTarget, type PageAction } from "../../domain/browser.ts";
+import { type BrowserTarget, browserTargetSchema, describeTarget, type PageAction } from "../../domain/browser/browser.ts";
 import type { Json } from "../../domain/json.ts";
 import type { BrowserPage } from "../../ports/browser-page.ts";
 import type { PageOptions } from "../../ports/page-options.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { faultsOf } from "../../domain/schema-faults.ts";
+import { faultsOf } from "../../domain/workflow/schema-faults.ts";
 import { onlyReads, stepsSchema } from "./steps.ts";
 
 describe("steps", () => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeTarget, LOAD_STATES } from "../../domain/browser.ts";
+import { describeTarget, LOAD_STATES } from "../../domain/browser/browser.ts";
 import { defineStep, exactlyOne, target, timeoutOf } from "./step.ts";
 
 export const waitFor = defineStep({

@@ -10,7 +10,7 @@ import {
   type TableFound,
   type ValueFound,
   type ValueQuery,
-} from "../../domain/browser.ts";
+} from "../../domain/browser/browser.ts";
 import type { Json, JsonObject } from "../../domain/json.ts";
 import { BlockError } from "../block.ts";
 import { parseNumber } from "./number.ts";

@@ -1,4 +1,4 @@
-import type { RunFacts } from "../run.ts";
+import type { RunFacts } from "../run/run.ts";
 
 /** The facts of a run for tests of the core, in which they play no part but where a test says otherwise. */
 export const RUN_FACTS: RunFacts = {

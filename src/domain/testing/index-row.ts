@@ -1,4 +1,4 @@
-import type { RunProjection } from "../run-view.ts";
+import type { RunProjection } from "../run/run-view.ts";
 
 /** A run as the index is told of it, for tests in which most of that plays no part: one that is at work. */
 export const INDEX_ROW: Omit<RunProjection, "workflowRunId" | "organizationId"> = {

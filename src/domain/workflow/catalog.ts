@@ -1,6 +1,6 @@
 import type { Fault } from "../error.ts";
 import type { JsonObject } from "../json.ts";
-import type { BlockRole } from "../plan.ts";
+import type { BlockRole } from "./plan.ts";
 
 /** What the domain needs to know of the block types; `blocks/registry.ts` has them. */
 export interface BlockCatalog {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { blockCatalog } from "../../blocks/registry.ts";
 import type { Fault } from "../error.ts";
-import type { Plan } from "../plan.ts";
+import type { Plan } from "./plan.ts";
 import { checkDefinition } from "./check-definition.ts";
 
 type Fields = Record<string, unknown>;

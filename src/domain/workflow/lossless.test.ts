@@ -2,11 +2,11 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { blockCatalog, blockTypes } from "../../blocks/registry.ts";
-import { maskSealedFields } from "../extra-headers.ts";
+import { maskSealedFields } from "../browser/extra-headers.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
-import { parseYaml } from "../parse-document.ts";
+import { parseYaml } from "./parse-document.ts";
 import { definitions } from "../testing/definitions.ts";
-import { withoutResponseFields, workflowResponse, type WorkflowFacts } from "../workflow-view.ts";
+import { withoutResponseFields, workflowResponse, type WorkflowFacts } from "./workflow-view.ts";
 import { checkDefinition, requireDefinition } from "./check-definition.ts";
 import { sanitizeNames } from "./sanitize.ts";
 

@@ -6,7 +6,7 @@
 import type { Fault } from "../error.ts";
 import { hasExpression } from "../expression.ts";
 import { formatPath, isJsonObject, type Json, type JsonObject } from "../json.ts";
-import { outputName } from "../names.ts";
+import { outputName } from "./names.ts";
 import { IDENTIFIER } from "./schema.ts";
 
 export interface Sanitized {

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { evidenceSchema, screenshotScrollsField } from "../evidence.ts";
-import { extraHeadersField, headerOriginsField } from "../extra-headers.ts";
+import { evidenceSchema, screenshotScrollsField } from "../evidence/evidence.ts";
+import { extraHeadersField, headerOriginsField } from "../browser/extra-headers.ts";
 import { jsonValue } from "../json-value.ts";
 import type { JsonObject } from "../json.ts";
-import { connectHeadersField } from "../remote-browser.ts";
-import { RETRY_DEFAULTS } from "../recovery.ts";
-import { WORKFLOW_STATUSES } from "../workflow-status.ts";
+import { connectHeadersField } from "../browser/remote-browser.ts";
+import { RETRY_DEFAULTS } from "../run/recovery.ts";
+import { WORKFLOW_STATUSES } from "./workflow-status.ts";
 import { CRITERIA_TYPES } from "./criteria.ts";
 import { unused } from "./unused-fields.ts";
 import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";

@@ -1,4 +1,4 @@
-import { outputName } from "../names.ts";
+import { outputName } from "./names.ts";
 
 /** Names, some of which are found without a set of them all. */
 export interface Names extends Iterable<string> {

@@ -12,9 +12,9 @@ import {
 import { describeFaults } from "../../domain/error.ts";
 import { evaluateExpression, ExpressionError, fillIn, hasExpression, isFalse, parseExpression } from "../../domain/expression.ts";
 import type { Json } from "../../domain/json.ts";
-import type { PlanNode } from "../../domain/plan.ts";
-import type { BlockFailure } from "../../domain/recovery.ts";
-import { faultsOf } from "../../domain/schema-faults.ts";
+import type { PlanNode } from "../../domain/workflow/plan.ts";
+import type { BlockFailure } from "../../domain/run/recovery.ts";
+import { faultsOf } from "../../domain/workflow/schema-faults.ts";
 import { type Answer, failed } from "./answer.ts";
 import type { Lookup } from "./run-scope.ts";
 import type { AttemptSecrets } from "./run-secrets.ts";

@@ -1,7 +1,7 @@
-import type { RunFacts } from "../../domain/run.ts";
+import type { RunFacts } from "../../domain/run/run.ts";
 import { attachmentNamed } from "../../domain/file.ts";
 import { isId } from "../../domain/id.ts";
-import { OutboundError } from "../../domain/outbound.ts";
+import { OutboundError } from "../../domain/outbound/outbound.ts";
 import type { Artifacts } from "../../ports/artifacts.ts";
 import type { Files } from "../../ports/files.ts";
 import type { HttpClient, HttpResponse } from "../../ports/http.ts";

@@ -1,10 +1,17 @@
-import { labelOf } from "../../domain/block-state.ts";
-import { toConsoleLog } from "../../domain/console-log.ts";
-import { maskUrlsIn } from "../../domain/evidence-mask.ts";
-import { evidenceOf, type EvidenceSettings, type FailureEvidence, isKept, mostEvidence, type TabRecord } from "../../domain/evidence.ts";
-import { toHar } from "../../domain/har.ts";
+import { labelOf } from "../../domain/run/block-state.ts";
+import { toConsoleLog } from "../../domain/evidence/console-log.ts";
+import { maskUrlsIn } from "../../domain/evidence/evidence-mask.ts";
+import {
+  evidenceOf,
+  type EvidenceSettings,
+  type FailureEvidence,
+  isKept,
+  mostEvidence,
+  type TabRecord,
+} from "../../domain/evidence/evidence.ts";
+import { toHar } from "../../domain/evidence/har.ts";
 import { artifactIdOf } from "../../domain/id.ts";
-import type { Run } from "../../domain/run.ts";
+import type { Run } from "../../domain/run/run.ts";
 import type { Artifacts } from "../../ports/artifacts.ts";
 import type { RecordWish } from "../../ports/browser.ts";
 import type { BrowserPage } from "../../ports/browser-page.ts";

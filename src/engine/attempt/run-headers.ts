@@ -1,6 +1,6 @@
-import { type ExtraHeaders, headersByOrigin, headersPurpose, isSealed, sealedText } from "../../domain/extra-headers.ts";
-import { type BrowserGuard, browserGuard } from "../../domain/outbound-patterns.ts";
-import type { RunFacts } from "../../domain/run.ts";
+import { type ExtraHeaders, headersByOrigin, headersPurpose, isSealed, sealedText } from "../../domain/browser/extra-headers.ts";
+import { type BrowserGuard, browserGuard } from "../../domain/outbound/outbound-patterns.ts";
+import type { RunFacts } from "../../domain/run/run.ts";
 import type { Vault } from "../../ports/vault.ts";
 
 /** Opens the values of headers that a run keeps sealed. */

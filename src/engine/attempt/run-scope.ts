@@ -1,10 +1,10 @@
-import { labelOf, pathIn, type Scope } from "../../domain/block-state.ts";
+import { labelOf, pathIn, type Scope } from "../../domain/run/block-state.ts";
 import type { Json } from "../../domain/json.ts";
-import { labelOfOutput } from "../../domain/names.ts";
-import { blockValueIn, type LoopAround, outputIn, passedByValue, surroundings } from "../../domain/run-inspect.ts";
-import { contextValue } from "../../domain/parameter.ts";
-import type { Run } from "../../domain/run.ts";
-import { systemValues } from "../../domain/run-view.ts";
+import { labelOfOutput } from "../../domain/workflow/names.ts";
+import { blockValueIn, type LoopAround, outputIn, passedByValue, surroundings } from "../../domain/run/run-inspect.ts";
+import { contextValue } from "../../domain/workflow/parameter.ts";
+import type { Run } from "../../domain/run/run.ts";
+import { systemValues } from "../../domain/run/run-view.ts";
 
 /** The value of a name as expressions see it; undefined when there is none. */
 export type Lookup = (name: string) => Json | undefined;

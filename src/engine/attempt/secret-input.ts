@@ -1,4 +1,4 @@
-import type { PageAction } from "../../domain/browser.ts";
+import type { PageAction } from "../../domain/browser/browser.ts";
 import type { BrowserPage } from "../../ports/browser-page.ts";
 import type { SecretMask } from "./secret-mask.ts";
 

@@ -1,9 +1,9 @@
 import type { EngineDeps } from "../../compose.ts";
-import type { BrowserHolder } from "../../domain/browser-queue.ts";
-import { checkOutboundUrl } from "../../domain/outbound.ts";
-import { onlyDomains } from "../../domain/outbound-patterns.ts";
-import { type RemoteAddress, remotePurpose } from "../../domain/remote-browser.ts";
-import type { RunFacts, SealedRemote } from "../../domain/run.ts";
+import type { BrowserHolder } from "../../domain/browser/browser-queue.ts";
+import { checkOutboundUrl } from "../../domain/outbound/outbound.ts";
+import { onlyDomains } from "../../domain/outbound/outbound-patterns.ts";
+import { type RemoteAddress, remotePurpose } from "../../domain/browser/remote-browser.ts";
+import type { RunFacts, SealedRemote } from "../../domain/run/run.ts";
 import type { Browsers } from "../../ports/browser.ts";
 import { type BrowserSource, sessionBrowser } from "./browser-source.ts";
 import { BrowserStateSeal } from "./browser-state-seal.ts";

@@ -1,6 +1,6 @@
-import { BrowserUnavailable, type Cookies, PageError } from "../../domain/browser.ts";
-import { ASK_SESSION_MS, describeSessionEnd } from "../../domain/browser-session.ts";
-import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
+import { BrowserUnavailable, type Cookies, PageError } from "../../domain/browser/browser.ts";
+import { ASK_SESSION_MS, describeSessionEnd } from "../../domain/browser/browser-session.ts";
+import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
 import type { BrowserSessionId, RunId } from "../../domain/id.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import type { BrowserSessionObject, Parting } from "../../ports/browser-sessions.ts";

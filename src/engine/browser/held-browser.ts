@@ -1,4 +1,4 @@
-import type { BrowserState } from "../../domain/browser.ts";
+import type { BrowserState } from "../../domain/browser/browser.ts";
 import {
   abandoningStrays,
   type BrowserRecord,
@@ -8,9 +8,9 @@ import {
   tabsToClose,
   withOrigins,
   withoutBrowser,
-} from "../../domain/browser-record.ts";
-import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
-import { MAIN_PAGE } from "../../domain/pages.ts";
+} from "../../domain/browser/browser-record.ts";
+import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
+import { MAIN_PAGE } from "../../domain/browser/pages.ts";
 import type { BrowserLease, BrowserTab, Browsers } from "../../ports/browser.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { BrowserSource } from "./browser-source.ts";

@@ -1,6 +1,6 @@
-import { BrowserUnavailable, PageError } from "../../domain/browser.ts";
-import type { BrowserMemory } from "../../domain/browser-memory.ts";
-import type { BrowserHolder } from "../../domain/browser-queue.ts";
+import { BrowserUnavailable, PageError } from "../../domain/browser/browser.ts";
+import type { BrowserMemory } from "../../domain/browser/browser-memory.ts";
+import type { BrowserHolder } from "../../domain/browser/browser-queue.ts";
 import type { Browsers } from "../../ports/browser.ts";
 import type { BrowserPool, BrowserWish } from "../../ports/browser-pool.ts";
 import type { BrowserSlot, BrowserSource } from "./browser-source.ts";

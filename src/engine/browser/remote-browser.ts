@@ -1,5 +1,5 @@
-import { PageError } from "../../domain/browser.ts";
-import type { BrowserMemory } from "../../domain/browser-memory.ts";
+import { PageError } from "../../domain/browser/browser.ts";
+import type { BrowserMemory } from "../../domain/browser/browser-memory.ts";
 import type { Browsers } from "../../ports/browser.ts";
 import type { BrowserSource } from "./browser-source.ts";
 

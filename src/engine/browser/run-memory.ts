@@ -1,9 +1,9 @@
 /** What the browser of a run remembers: what it begins with, and what is kept of it. */
-import { PageError } from "../../domain/browser.ts";
-import { type BrowserMemory, memoryOfState, NO_MEMORY } from "../../domain/browser-memory.ts";
-import { withOrigins } from "../../domain/browser-record.ts";
-import { advance } from "../../domain/run-advance.ts";
-import type { Run, RunFacts } from "../../domain/run.ts";
+import { PageError } from "../../domain/browser/browser.ts";
+import { type BrowserMemory, memoryOfState, NO_MEMORY } from "../../domain/browser/browser-memory.ts";
+import { withOrigins } from "../../domain/browser/browser-record.ts";
+import { advance } from "../../domain/run/run-advance.ts";
+import type { Run, RunFacts } from "../../domain/run/run.ts";
 import type { BrowserMemories } from "../../ports/browser-memories.ts";
 import type { Log } from "../../ports/log.ts";
 import { type Answer, type AttemptPlace, eventOf } from "../attempt/answer.ts";

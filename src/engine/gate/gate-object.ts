@@ -7,7 +7,7 @@ import type {
   AdmissionEntry,
   AdmissionRequest,
   QueuePosition,
-} from "../../domain/admission.ts";
+} from "../../domain/run/admission.ts";
 import type { OrganizationId, RunId } from "../../domain/id.ts";
 import type { Gate } from "../../ports/gates.ts";
 import { AlarmClock } from "../alarm-clock.ts";
@@ -18,7 +18,7 @@ import { Wishes } from "../wishes.ts";
 const LEASE_MS = 120_000;
 
 /**
- * Admission of one organization's runs. `domain/admission.ts` decides; this writes down what was decided and then tells the runs. A run that
+ * Admission of one organization's runs. `domain/run/admission.ts` decides; this writes down what was decided and then tells the runs. A run that
  * could not be told asks by itself; a slot whose run died without giving it back is found by the alarm.
  */
 export class OrganizationGate extends DurableObject<Env> implements Gate {

@@ -1,4 +1,4 @@
-import { AdmissionControl, type AdmissionEntry } from "../../domain/admission.ts";
+import { AdmissionControl, type AdmissionEntry } from "../../domain/run/admission.ts";
 import type { RunId } from "../../domain/id.ts";
 
 interface EntryRow extends Record<string, SqlStorageValue> {

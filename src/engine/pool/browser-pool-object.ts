@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { composeEngine, type EngineDeps } from "../../compose.ts";
-import { BrowserUnavailable } from "../../domain/browser.ts";
-import { type BrowserHolder, type BrowserPlace, type BrowserQueue, keyOf, type PlatformState } from "../../domain/browser-queue.ts";
+import { BrowserUnavailable } from "../../domain/browser/browser.ts";
+import { type BrowserHolder, type BrowserPlace, type BrowserQueue, keyOf, type PlatformState } from "../../domain/browser/browser-queue.ts";
 import type { OrganizationId } from "../../domain/id.ts";
 import type { BrowserAcquisition, BrowserPool as Pool, BrowserPoolView, BrowserWish } from "../../ports/browser-pool.ts";
 import { AlarmClock } from "../alarm-clock.ts";
@@ -21,7 +21,7 @@ const GRACE_MS = 30_000;
 const ASK_AGAIN_MS = 300_000;
 
 /**
- * The browsers of the account: one object for all organizations. `domain/browser-queue.ts` decides who has one; this opens it, so that there is
+ * The browsers of the account: one object for all organizations. `domain/browser/browser-queue.ts` decides who has one; this opens it, so that there is
  * one place that knows every browser from its first moment and that learns of a refusal, and tells those whose turn has come.
  */
 export class BrowserPool extends DurableObject<Env> implements Pool {

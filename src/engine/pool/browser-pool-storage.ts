@@ -6,7 +6,7 @@ import {
   keyOf,
   type PlatformState,
   UNKNOWN_PLATFORM,
-} from "../../domain/browser-queue.ts";
+} from "../../domain/browser/browser-queue.ts";
 import type { OrganizationId } from "../../domain/id.ts";
 
 const platformSchema = z.object({

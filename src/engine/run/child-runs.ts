@@ -1,10 +1,10 @@
 /** The other runs that blocks of a run start, and what a block gets of them. */
 import type { ChildRequest } from "../../blocks/block.ts";
-import type { BrowserState } from "../../domain/browser.ts";
+import type { BrowserState } from "../../domain/browser/browser.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../domain/json.ts";
 import type { RunId } from "../../domain/id.ts";
-import { childrenAwaited, generationOf } from "../../domain/run-inspect.ts";
-import { type FinalStatus, isFinalStatus, type Run } from "../../domain/run.ts";
+import { childrenAwaited, generationOf } from "../../domain/run/run-inspect.ts";
+import { type FinalStatus, isFinalStatus, type Run } from "../../domain/run/run.ts";
 import type { Log } from "../../ports/log.ts";
 import type { ChildRuns, RunObjects } from "../../ports/run-objects.ts";
 import { asText, stateForChild } from "../browser/browser-state-seal.ts";

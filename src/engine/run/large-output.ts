@@ -1,4 +1,4 @@
-import type { RunFacts } from "../../domain/run.ts";
+import type { RunFacts } from "../../domain/run/run.ts";
 import type { Log } from "../../ports/log.ts";
 import { failed, type Outcome } from "../attempt/answer.ts";
 import { logFields } from "../log-fields.ts";

@@ -1,4 +1,4 @@
-import { maskUrl } from "../../domain/evidence-mask.ts";
+import { maskUrl } from "../../domain/evidence/evidence-mask.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import type { TakenPage } from "../browser/run-pages.ts";
 

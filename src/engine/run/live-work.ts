@@ -1,5 +1,5 @@
-import { blockAt } from "../../domain/block-state.ts";
-import { isFinal, type Run } from "../../domain/run.ts";
+import { blockAt } from "../../domain/run/block-state.ts";
+import { isFinal, type Run } from "../../domain/run/run.ts";
 import type { AttemptPlace } from "../attempt/answer.ts";
 
 /** The attempts and checks that this incarnation of a run's object works on, one for a block. */

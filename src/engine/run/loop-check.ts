@@ -1,6 +1,6 @@
-import { labelOf, MAX_ITERATIONS } from "../../domain/block-state.ts";
+import { labelOf, MAX_ITERATIONS } from "../../domain/run/block-state.ts";
 import { ExpressionError } from "../../domain/expression.ts";
-import type { BlockEvent, Run } from "../../domain/run.ts";
+import type { BlockEvent, Run } from "../../domain/run/run.ts";
 import { type AttemptPlace, eventOf, failed } from "../attempt/answer.ts";
 import { isTrue } from "../attempt/execute-block.ts";
 import { conditionScopeOf } from "../attempt/run-scope.ts";

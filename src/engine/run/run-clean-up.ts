@@ -1,6 +1,6 @@
 import type { EngineDeps } from "../../compose.ts";
 import type { RunId } from "../../domain/id.ts";
-import type { FinalStatus, Run } from "../../domain/run.ts";
+import type { FinalStatus, Run } from "../../domain/run/run.ts";
 import type { LiveWork } from "./live-work.ts";
 import { logFields } from "../log-fields.ts";
 import type { RunPages } from "../browser/run-pages.ts";

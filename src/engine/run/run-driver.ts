@@ -1,12 +1,12 @@
 import { findBlockType } from "../../blocks/registry.ts";
 import type { EngineDeps } from "../../compose.ts";
-import { labelOf } from "../../domain/block-state.ts";
-import { liveState } from "../../domain/live-view.ts";
-import { advance, proceed, whatIsDue } from "../../domain/run-advance.ts";
-import { childrenAwaited, pendingChecks, runningBlocks } from "../../domain/run-inspect.ts";
-import { isNews, newsOf } from "../../domain/run-news.ts";
-import { browserReturnAt, wakesAt, WATCHDOG_MS } from "../../domain/run-wake.ts";
-import { isFinal, type Run, type RunEvent, type RunFacts } from "../../domain/run.ts";
+import { labelOf } from "../../domain/run/block-state.ts";
+import { liveState } from "../../domain/browser/live-view.ts";
+import { advance, proceed, whatIsDue } from "../../domain/run/run-advance.ts";
+import { childrenAwaited, pendingChecks, runningBlocks } from "../../domain/run/run-inspect.ts";
+import { isNews, newsOf } from "../../domain/run/run-news.ts";
+import { browserReturnAt, wakesAt, WATCHDOG_MS } from "../../domain/run/run-wake.ts";
+import { isFinal, type Run, type RunEvent, type RunFacts } from "../../domain/run/run.ts";
 import { AlarmClock } from "../alarm-clock.ts";
 import { type AttemptPlace, eventOf } from "../attempt/answer.ts";
 import { type Attempted, Attempts } from "../attempt/attempts.ts";
@@ -30,7 +30,7 @@ const ALARM_TURN_MS = 20_000;
 const NEWS_DELAY_MS = 50;
 
 /**
- * Moves a run: turns events into work and answers into events, and decides nothing: `domain/run.ts` does. What is in fields is a cache of the
+ * Moves a run: turns events into work and answers into events, and decides nothing: `domain/run/run.ts` does. What is in fields is a cache of the
  * journal and can be gone at any moment; what the journal says is under way and this incarnation does not know of was interrupted.
  */
 export class RunDriver {

@@ -1,6 +1,6 @@
 import { artifactContentPath, linkExpiry, type LinkToArtifact } from "../../domain/artifact.ts";
-import { runResponse, type RunTraces, statusOf } from "../../domain/run-view.ts";
-import type { Run } from "../../domain/run.ts";
+import { runResponse, type RunTraces, statusOf } from "../../domain/run/run-view.ts";
+import type { Run } from "../../domain/run/run.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { FileLinks } from "../../ports/files.ts";
 import type { RunReport } from "../../ports/run-objects.ts";

@@ -1,10 +1,10 @@
 import type { StoredArtifact } from "../../domain/artifact.ts";
-import { type BrowserRecord, browserRecordSchema, NO_BROWSER } from "../../domain/browser-record.ts";
+import { type BrowserRecord, browserRecordSchema, NO_BROWSER } from "../../domain/browser/browser-record.ts";
 import type { RunId } from "../../domain/id.ts";
 import { isJsonObject, type Json } from "../../domain/json.ts";
-import { type PackedPlan, packPlan, unpackPlan } from "../../domain/packed-plan.ts";
-import { replay } from "../../domain/run-transition.ts";
-import type { Run, RunEvent, RunFacts } from "../../domain/run.ts";
+import { type PackedPlan, packPlan, unpackPlan } from "../../domain/workflow/packed-plan.ts";
+import { replay } from "../../domain/run/run-transition.ts";
+import type { Run, RunEvent, RunFacts } from "../../domain/run/run.ts";
 import type { LargeValues } from "../../ports/large-values.ts";
 import type { BrowserSlot } from "../browser/browser-source.ts";
 

@@ -1,9 +1,9 @@
-import { blockAt, type BlockState, type QuestionMail, walk } from "../../domain/block-state.ts";
+import { blockAt, type BlockState, type QuestionMail, walk } from "../../domain/run/block-state.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { mailtoUrl, type ServiceMail } from "../../domain/mail.ts";
-import { replay } from "../../domain/run-transition.ts";
-import type { Run, RunEvent } from "../../domain/run.ts";
-import { runResponse, type RunTraces, webhookFields } from "../../domain/run-view.ts";
+import { replay } from "../../domain/run/run-transition.ts";
+import type { Run, RunEvent } from "../../domain/run/run.ts";
+import { runResponse, type RunTraces, webhookFields } from "../../domain/run/run-view.ts";
 import type { DecisionTokens } from "../../ports/decision-tokens.ts";
 import type { RunWebhookEvent } from "../../ports/run-objects.ts";
 

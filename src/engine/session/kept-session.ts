@@ -1,5 +1,13 @@
-import type { BrowserSessionFacts } from "../../domain/browser-session.ts";
-import { beginSession, hasNews, RETRY_MS, type SessionOpening, type SessionRecord, told, wakesAt } from "../../domain/session-record.ts";
+import type { BrowserSessionFacts } from "../../domain/browser/browser-session.ts";
+import {
+  beginSession,
+  hasNews,
+  RETRY_MS,
+  type SessionOpening,
+  type SessionRecord,
+  told,
+  wakesAt,
+} from "../../domain/browser/session-record.ts";
 import type { BrowserSessions } from "../../ports/browser-sessions.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Log } from "../../ports/log.ts";

@@ -1,8 +1,8 @@
-import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, type PageState } from "../../domain/browser.ts";
-import { type BrowserMemory, memoryOfState, originOf } from "../../domain/browser-memory.ts";
-import { straysOf } from "../../domain/browser-record.ts";
-import type { BrowserGuard } from "../../domain/outbound-patterns.ts";
-import { MAIN_PAGE } from "../../domain/pages.ts";
+import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, type PageState } from "../../domain/browser/browser.ts";
+import { type BrowserMemory, memoryOfState, originOf } from "../../domain/browser/browser-memory.ts";
+import { straysOf } from "../../domain/browser/browser-record.ts";
+import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
+import { MAIN_PAGE } from "../../domain/browser/pages.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import type { Parting } from "../../ports/browser-sessions.ts";
 

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { composeEngine, type EngineDeps } from "../../compose.ts";
-import { type BrowserSessionFacts, describeSessionEnd, sessionEndsAt, type SessionStatus } from "../../domain/browser-session.ts";
+import { type BrowserSessionFacts, describeSessionEnd, sessionEndsAt, type SessionStatus } from "../../domain/browser/browser-session.ts";
 import type { RunId } from "../../domain/id.ts";
 import {
   ended,
@@ -13,7 +13,7 @@ import {
   RETRY_MS,
   type SessionOpening,
   withoutBrowserYet,
-} from "../../domain/session-record.ts";
+} from "../../domain/browser/session-record.ts";
 import type { BrowserHolderObject } from "../../ports/browser-pool.ts";
 import type { BrowserSessionObject, Occupied, Parting } from "../../ports/browser-sessions.ts";
 import { KeptSession } from "./kept-session.ts";

@@ -1,4 +1,4 @@
-import type { SessionRecord } from "../../domain/session-record.ts";
+import type { SessionRecord } from "../../domain/browser/session-record.ts";
 
 /** One row of JSON, in the SQLite of the session's own object. One that never was a session has no table. */
 export class SessionStorage {

@@ -1,9 +1,9 @@
 import type { EngineDeps } from "../../compose.ts";
-import { PageError } from "../../domain/browser.ts";
-import { type BrowserMemory, NO_MEMORY } from "../../domain/browser-memory.ts";
-import { type BrowserSessionFacts, describeSessionEnd, profileOfSession } from "../../domain/browser-session.ts";
-import type { BrowserHolder } from "../../domain/browser-queue.ts";
-import { type BrowserGuard, browserGuard, onlyDomains } from "../../domain/outbound-patterns.ts";
+import { PageError } from "../../domain/browser/browser.ts";
+import { type BrowserMemory, NO_MEMORY } from "../../domain/browser/browser-memory.ts";
+import { type BrowserSessionFacts, describeSessionEnd, profileOfSession } from "../../domain/browser/browser-session.ts";
+import type { BrowserHolder } from "../../domain/browser/browser-queue.ts";
+import { type BrowserGuard, browserGuard, onlyDomains } from "../../domain/outbound/outbound-patterns.ts";
 import {
   forgets,
   forgotten,
@@ -16,7 +16,7 @@ import {
   withMainTab,
   withoutBrowser,
   withProfile,
-} from "../../domain/session-record.ts";
+} from "../../domain/browser/session-record.ts";
 import type { MemoryOwner } from "../../ports/browser-memories.ts";
 import type { Parting } from "../../ports/browser-sessions.ts";
 import type { KeptSession } from "./kept-session.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { isId, type ApiKeyId, type OrganizationId } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import { hostOfEntry } from "../../domain/outbound.ts";
+import { hostOfEntry } from "../../domain/outbound/outbound.ts";
 import { ORGANIZATION_LIMITS } from "../../domain/organization.ts";
-import { addressField, connectHeadersField, headersAloneFaults, maskValues, remoteOf } from "../../domain/remote-browser.ts";
+import { addressField, connectHeadersField, headersAloneFaults, maskValues, remoteOf } from "../../domain/browser/remote-browser.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { createdAt } from "../../domain/view-field.ts";
 import type { ApiKeys } from "../../ports/api-keys.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { PROFILE_SOURCES } from "../../domain/browser-profile.ts";
+import { PROFILE_SOURCES } from "../../domain/browser/browser-profile.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import { STORAGE_STATE_LIMITS } from "../../domain/storage-state.ts";
+import { STORAGE_STATE_LIMITS } from "../../domain/browser/storage-state.ts";
 import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
 import { absent, createdAt, instant, modifiedAt } from "../../domain/view-field.ts";
 import type { BrowserProfile } from "../../ports/browser-profiles.ts";

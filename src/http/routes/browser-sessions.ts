@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { browserSessionExample, browserSessionResponse, browserSessionSchema } from "../../domain/browser-session-view.ts";
-import { workflowRunItem } from "../../domain/run-list-view.ts";
-import { workflowRunItemExample, workflowRunItemSchema } from "../../domain/run-list-view-schema.ts";
+import { browserSessionExample, browserSessionResponse, browserSessionSchema } from "../../domain/browser/browser-session-view.ts";
+import { workflowRunItem } from "../../domain/run/run-list-view.ts";
+import { workflowRunItemExample, workflowRunItemSchema } from "../../domain/run/run-list-view-schema.ts";
 import {
   type BrowserSessionDeps,
   changeBrowserSession,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CREDENTIAL_TYPES } from "../../domain/credential.ts";
+import { CREDENTIAL_TYPES } from "../../domain/credential/credential.ts";
 import type { JsonObject } from "../../domain/json.ts";
 import { formatInstant } from "../../domain/time.ts";
 import { createdAt, modifiedAt } from "../../domain/view-field.ts";

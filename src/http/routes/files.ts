@@ -4,7 +4,7 @@ import { ServiceError, type Fault, invalidInput } from "../../domain/error.ts";
 import { fileContentPath, fileLinkExpiry, MAX_FILE_BYTES, RETENTION_DAYS, type StoredFile } from "../../domain/file.ts";
 import type { OrganizationId } from "../../domain/id.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import { faultsOf } from "../../domain/schema-faults.ts";
+import { faultsOf } from "../../domain/workflow/schema-faults.ts";
 import { formatInstant, formatInstantOrNull } from "../../domain/time.ts";
 import { createdAt, instant } from "../../domain/view-field.ts";
 import type { Clock } from "../../ports/clock.ts";

@@ -1,19 +1,19 @@
 import { z } from "zod";
 import { ServiceError } from "../../domain/error.ts";
 import { isJsonObject, type JsonObject } from "../../domain/json.ts";
-import { runRequestSchema } from "../../domain/run-request.ts";
-import { workflowRunStatusExample, workflowRunStatusSchema } from "../../domain/run-list-view-schema.ts";
-import { workflowRunStatus } from "../../domain/run-status-view.ts";
-import { LISTED_STATUSES } from "../../domain/workflow-status.ts";
-import { workflowResponse } from "../../domain/workflow-view.ts";
-import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
+import { runRequestSchema } from "../../domain/run/run-request.ts";
+import { workflowRunStatusExample, workflowRunStatusSchema } from "../../domain/run/run-list-view-schema.ts";
+import { workflowRunStatus } from "../../domain/run/run-status-view.ts";
+import { LISTED_STATUSES } from "../../domain/workflow/workflow-status.ts";
+import { workflowResponse } from "../../domain/workflow/workflow-view.ts";
+import { timelineEntrySchema, timelineExample } from "../../domain/run/timeline-view-schema.ts";
 import {
   savedWorkflowSchema,
   workflowExample,
   workflowInputSchema,
   workflowResponseExample,
   workflowResponseSchema,
-} from "../../domain/workflow-view-schema.ts";
+} from "../../domain/workflow/workflow-view-schema.ts";
 import { readRunStatus } from "../../services/run-lists.ts";
 import { cancelRun, getTimeline, notFound, startRun } from "../../services/runs.ts";
 import { listTemplates } from "../../services/templates.ts";

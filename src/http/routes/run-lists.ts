@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { runListItem, workflowRunItem } from "../../domain/run-list-view.ts";
-import { workflowRunStatus } from "../../domain/run-status-view.ts";
+import { runListItem, workflowRunItem } from "../../domain/run/run-list-view.ts";
+import { workflowRunStatus } from "../../domain/run/run-status-view.ts";
 import {
   runListItemExample,
   runListItemSchema,
@@ -8,9 +8,9 @@ import {
   workflowRunItemSchema,
   workflowRunStatusExample,
   workflowRunStatusSchema,
-} from "../../domain/run-list-view-schema.ts";
-import { RUN_STATUSES } from "../../domain/run-view-schema.ts";
-import { workflowResponse } from "../../domain/workflow-view.ts";
+} from "../../domain/run/run-list-view-schema.ts";
+import { RUN_STATUSES } from "../../domain/run/run-view-schema.ts";
+import { workflowResponse } from "../../domain/workflow/workflow-view.ts";
 import type { Deliveries } from "../../ports/deliveries.ts";
 import type { Gates } from "../../ports/gates.ts";
 import type { Log } from "../../ports/log.ts";

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { runExample, runSchema } from "../../domain/run-view-schema.ts";
-import { requireStepsOverride, runRequestSchema, triggerTypeOf } from "../../domain/run-request.ts";
-import type { TriggerType } from "../../domain/run.ts";
-import { timelineEntrySchema, timelineExample } from "../../domain/timeline-view-schema.ts";
+import { runExample, runSchema } from "../../domain/run/run-view-schema.ts";
+import { requireStepsOverride, runRequestSchema, triggerTypeOf } from "../../domain/run/run-request.ts";
+import type { TriggerType } from "../../domain/run/run.ts";
+import { timelineEntrySchema, timelineExample } from "../../domain/run/timeline-view-schema.ts";
 import type { SendWebhookDeps } from "../../services/deliveries.ts";
 import { continueRun, decideRun, pauseRun, repeatRun, resumeRun, retryRun } from "../../services/run-control.ts";
 import type { Vault } from "../../ports/vault.ts";

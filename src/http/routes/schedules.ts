@@ -1,14 +1,14 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { Json } from "../../domain/json.ts";
-import { scheduleItem, scheduleResponse } from "../../domain/schedule-view.ts";
+import { scheduleItem, scheduleResponse } from "../../domain/schedule/schedule-view.ts";
 import {
   scheduleItemExample,
   scheduleItemSchema,
   scheduleResponseExample,
   scheduleResponseSchema,
-} from "../../domain/schedule-view-schema.ts";
-import type { Schedule } from "../../domain/schedule.ts";
+} from "../../domain/schedule/schedule-view-schema.ts";
+import type { Schedule } from "../../domain/schedule/schedule.ts";
 import {
   createSchedule,
   deleteSchedule,

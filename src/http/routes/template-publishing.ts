@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { workflowExample, workflowInputSchema } from "../../domain/workflow-view-schema.ts";
+import { workflowExample, workflowInputSchema } from "../../domain/workflow/workflow-view-schema.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Ids } from "../../ports/ids.ts";
 import type { Templates } from "../../ports/templates.ts";

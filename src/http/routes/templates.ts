@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { JsonObject } from "../../domain/json.ts";
-import type { TemplateVersion } from "../../domain/template.ts";
-import { workflowResponse } from "../../domain/workflow-view.ts";
+import type { TemplateVersion } from "../../domain/workflow/template.ts";
+import { workflowResponse } from "../../domain/workflow/workflow-view.ts";
 import { DEFINITION_LIMITS } from "../../domain/workflow/limits.ts";
-import { savedWorkflowSchema, workflowResponseExample, workflowResponseSchema } from "../../domain/workflow-view-schema.ts";
+import { savedWorkflowSchema, workflowResponseExample, workflowResponseSchema } from "../../domain/workflow/workflow-view-schema.ts";
 import type { Templates } from "../../ports/templates.ts";
 import { createFromTemplate } from "../../services/template-copies.ts";
 import { listTemplates, listTemplateVersions, readTemplate } from "../../services/templates.ts";

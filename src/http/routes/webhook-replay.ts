@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JsonObject } from "../../domain/json.ts";
-import { MAX_URL_LENGTH } from "../../domain/outbound.ts";
+import { MAX_URL_LENGTH } from "../../domain/outbound/outbound.ts";
 import { type ReplayDeps, replayRunWebhook, testWebhook } from "../../services/webhook-replay.ts";
 import { body, json, optionalBody, routeFor } from "../route.ts";
 

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { type Fault, ServiceError, invalidInput } from "../../domain/error.ts";
 import type { Json } from "../../domain/json.ts";
-import { parseYaml } from "../../domain/parse-document.ts";
-import { validationExample, validationSchema } from "../../domain/plan-view-schema.ts";
-import { workflowResponse } from "../../domain/workflow-view.ts";
+import { parseYaml } from "../../domain/workflow/parse-document.ts";
+import { validationExample, validationSchema } from "../../domain/workflow/plan-view-schema.ts";
+import { workflowResponse } from "../../domain/workflow/workflow-view.ts";
 import {
   workflowExample,
   workflowInputSchema,
   workflowResponseExample,
   workflowResponseSchema,
-} from "../../domain/workflow-view-schema.ts";
-import { LISTED_STATUSES, WORKFLOW_STATUSES } from "../../domain/workflow-status.ts";
+} from "../../domain/workflow/workflow-view-schema.ts";
+import { LISTED_STATUSES, WORKFLOW_STATUSES } from "../../domain/workflow/workflow-status.ts";
 import type { BrowserMemories } from "../../ports/browser-memories.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Folders } from "../../ports/folders.ts";

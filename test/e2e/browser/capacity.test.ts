@@ -4,7 +4,7 @@ import puppeteer from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createIds } from "../../../src/adapters/ids.ts";
 import { composeEngine, type EngineDeps } from "../../../src/compose.ts";
-import type { BrowserHolder } from "../../../src/domain/browser-queue.ts";
+import type { BrowserHolder } from "../../../src/domain/browser/browser-queue.ts";
 import type { BrowserPool } from "../../../src/engine/pool/browser-pool-object.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { html } from "./harness.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
-import type { BrowserTarget } from "../../../src/domain/browser.ts";
+import type { BrowserTarget } from "../../../src/domain/browser/browser.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
 import { type FrameSite, evaluate, frame, htmlOn, browserOfFile, perform, runBlock, show, SOON } from "./harness.ts";
 

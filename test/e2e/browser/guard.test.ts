@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { browserGuard } from "../../../src/domain/outbound-patterns.ts";
+import { browserGuard } from "../../../src/domain/outbound/outbound-patterns.ts";
 import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { ELSEWHERE, fetching, inWorker } from "./elsewhere.ts";
 import { at, evaluate, html, leaseBrowser, type OneTab, perform, show, SOON } from "./harness.ts";

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { PageError } from "../../../src/domain/browser.ts";
+import { PageError } from "../../../src/domain/browser/browser.ts";
 import type { BrowserTab } from "../../../src/ports/browser.ts";
 import type { BrowserPage } from "../../../src/ports/browser-page.ts";
 import { at, evaluate, html, leaseBrowser, NEVER, type OneTab, perform, show, SOON } from "./harness.ts";

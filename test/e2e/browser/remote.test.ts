@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, inject, it } from "vitest";
 import { createBrowsersAt } from "../../../src/adapters/browser/remote.ts";
-import { browserGuard } from "../../../src/domain/outbound-patterns.ts";
+import { browserGuard } from "../../../src/domain/outbound/outbound-patterns.ts";
 import { changeTenant, createTenant, type Tenant } from "../../workers/api.ts";
 import { ELSEWHERE, fetching } from "./elsewhere.ts";
 import { at, evaluate, guardBy, html, NEVER, show, SOON } from "./harness.ts";

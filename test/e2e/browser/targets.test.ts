@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { BrowserTarget } from "../../../src/domain/browser.ts";
+import type { BrowserTarget } from "../../../src/domain/browser/browser.ts";
 import { evaluate, browserOfFile, perform, show, SOON } from "./harness.ts";
 
 const { page } = await browserOfFile();

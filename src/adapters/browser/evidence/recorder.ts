@@ -1,5 +1,5 @@
 import type { CDPEvents } from "@cloudflare/puppeteer";
-import type { ConsoleEntry, RecordedRequest, RequestTiming, TabRecord } from "../../../domain/evidence.ts";
+import type { ConsoleEntry, RecordedRequest, RequestTiming, TabRecord } from "../../../domain/evidence/evidence.ts";
 import type { RecordWish, TabRecorder } from "../../../ports/browser.ts";
 import { Deadline } from "../deadline.ts";
 import { Ring } from "./ring.ts";

@@ -1,6 +1,6 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { originOf } from "../../../domain/browser-memory.ts";
-import type { BrowserGuard } from "../../../domain/outbound-patterns.ts";
+import { originOf } from "../../../domain/browser/browser-memory.ts";
+import type { BrowserGuard } from "../../../domain/outbound/outbound-patterns.ts";
 import { headersOf, LoginAnswers, patternsOf } from "./request-settings.ts";
 import { SessionGuard } from "./session-guard.ts";
 import type { Tab } from "../tabs/tab.ts";

@@ -1,5 +1,5 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
-import { EVERY_ORIGIN, headersFor, loginFor, type TabSettings } from "../../../domain/tab-settings.ts";
+import { EVERY_ORIGIN, headersFor, loginFor, type TabSettings } from "../../../domain/browser/tab-settings.ts";
 
 type RequestSettings = Pick<TabSettings, "headers" | "logins">;
 type Request = CDPEvents["Fetch.requestPaused"]["request"];

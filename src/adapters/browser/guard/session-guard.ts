@@ -1,5 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import type { BrowserGuard } from "../../../domain/outbound-patterns.ts";
+import type { BrowserGuard } from "../../../domain/outbound/outbound-patterns.ts";
 
 /** CDP's `NetworkConditions` of a host that cannot be reached, and of one that is reached as ever. */
 const REFUSED = { offline: true, latency: 0, downloadThroughput: 0, uploadThroughput: 0 };

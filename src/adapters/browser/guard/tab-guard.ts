@@ -1,5 +1,5 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
-import type { TabSettings } from "../../../domain/tab-settings.ts";
+import type { TabSettings } from "../../../domain/browser/tab-settings.ts";
 import { type FrameTree, framesOfTree } from "../page/frame-tree.ts";
 import type { Tab } from "../tabs/tab.ts";
 

@@ -10,7 +10,7 @@ export function choose(faults, dom, elements, locator) {
   const { nearest, tagOf, matches } = dom;
   const { isVisible, whyHidden, isDisabled, describe } = elements;
   const { findAll, describeMiss, describeSeveral } = locator;
-  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+  /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
 
   /**
    * The one visible element that the target names.

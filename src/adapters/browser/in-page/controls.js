@@ -10,7 +10,7 @@ export function controls(faults, elements, locator, chooser) {
   const { fold, isVisible, describe } = elements;
   const { findAll, describeMiss } = locator;
   const { whyNone, whichOne, usable, controlOf } = chooser;
-  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+  /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
 
   /** @param {Element} element */
   function focus(element) {

@@ -12,7 +12,7 @@ export function frame(dom, css, elements, locator, pointer) {
   const { isVisible, whyHidden, describe, shorten } = elements;
   const { findAll, describeSeveral } = locator;
   const { nextFrame } = pointer;
-  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+  /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
   /** @typedef {import("./protocol.ts").Box} Box */
 
   /**

@@ -10,7 +10,7 @@ export function locate(faults, dom, css, elements) {
   const { page, select, treesIn, shownIn, shadowOf, tagOf, textIn, attribute, matches } = dom;
   const { queryAll } = css;
   const { UNSPOKEN, fold, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
-  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+  /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
   /** @typedef {Document | Element} Scope */
 
   /** Elements that have a role without saying so (HTML-AAM). */

@@ -1,4 +1,4 @@
-import type { BrowserTarget, PageFindings, PageQuery } from "../../../domain/browser.ts";
+import type { BrowserTarget, PageFindings, PageQuery } from "../../../domain/browser/browser.ts";
 
 /** What the library in the page can do by itself, or make ready for real input. */
 export type PageOp =

@@ -8,11 +8,11 @@ export function read(dom, elements, locator) {
   const { page, htmlOf, attribute } = dom;
   const { fold, textOf } = elements;
   const { findAll } = locator;
-  /** @typedef {import("../../../domain/browser.ts").PageQuery} PageQuery */
-  /** @typedef {import("../../../domain/browser.ts").ValueQuery} ValueQuery */
-  /** @typedef {import("../../../domain/browser.ts").ValueFound} ValueFound */
-  /** @typedef {import("../../../domain/browser.ts").TableFound} TableFound */
-  /** @typedef {import("../../../domain/browser.ts").PageFindings} PageFindings */
+  /** @typedef {import("../../../domain/browser/browser.ts").PageQuery} PageQuery */
+  /** @typedef {import("../../../domain/browser/browser.ts").ValueQuery} ValueQuery */
+  /** @typedef {import("../../../domain/browser/browser.ts").ValueFound} ValueFound */
+  /** @typedef {import("../../../domain/browser/browser.ts").TableFound} TableFound */
+  /** @typedef {import("../../../domain/browser/browser.ts").PageFindings} PageFindings */
 
   /** What was read last in this document, to know when it has changed. */
   let last = "";
@@ -85,7 +85,7 @@ export function read(dom, elements, locator) {
   /**
    * Keys from the header: the last row of `thead`, or a first row of `th` only; `column_1`, `column_2`, … where there is none. A header over
    * several columns counts for each of them, and a repeated name gets a number.
-   * @param {import("../../../domain/browser.ts").BrowserTarget} target
+   * @param {import("../../../domain/browser/browser.ts").BrowserTarget} target
    * @returns {TableFound}
    */
   function findTable(target) {

@@ -12,7 +12,7 @@ export function scroll(faults, dom, elements, chooser, pointer) {
   const { describe } = elements;
   const { theOne } = chooser;
   const { nextFrame } = pointer;
-  /** @typedef {import("../../../domain/browser.ts").BrowserTarget} Target */
+  /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
 
   /** An end that is looked at so often is seen in time. */
   const LOOK_MS = 50;

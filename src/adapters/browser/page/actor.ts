@@ -1,4 +1,4 @@
-import { type PageAction, PageError, pathTo, PLAIN_CLICK } from "../../../domain/browser.ts";
+import { type PageAction, PageError, pathTo, PLAIN_CLICK } from "../../../domain/browser/browser.ts";
 import { arrive } from "./arrive.ts";
 import { takeBatch } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "../deadline.ts";

@@ -1,4 +1,4 @@
-import { PageError } from "../../../domain/browser.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 import { describeRefusal } from "../guard/tab-guard.ts";
 import type { NavigationMark } from "../tabs/navigation.ts";

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type BrowserTarget, framesOf, type PageAction, pathTo } from "../../../domain/browser.ts";
+import { type BrowserTarget, framesOf, type PageAction, pathTo } from "../../../domain/browser/browser.ts";
 import type { PageOp } from "../in-page/protocol.ts";
 
 /** An operation of the library, and how long it may wait. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { type Download, PageError } from "../../../domain/browser.ts";
+import { type Download, PageError } from "../../../domain/browser/browser.ts";
 import { type Deadline, TimeUp } from "../deadline.ts";
 import type { PausedRequest, TabGuard } from "../guard/tab-guard.ts";
 import type { Tab } from "../tabs/tab.ts";

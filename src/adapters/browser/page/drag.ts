@@ -1,5 +1,5 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
-import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser.ts";
+import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 import type { FramePlace } from "./frames.ts";
 import type { Box } from "../in-page/protocol.ts";

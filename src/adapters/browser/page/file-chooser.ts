@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { CDPEvents } from "@cloudflare/puppeteer";
-import { type PageFile, PageError } from "../../../domain/browser.ts";
+import { type PageFile, PageError } from "../../../domain/browser/browser.ts";
 import { type Deadline, inSeconds, TimeUp } from "../deadline.ts";
 import type { Tab } from "../tabs/tab.ts";
 

@@ -1,4 +1,4 @@
-import { type BrowserTarget, framesOf, type PageFindings, type PageQuery } from "../../../domain/browser.ts";
+import { type BrowserTarget, framesOf, type PageFindings, type PageQuery } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 import type { PageParts } from "./page-parts.ts";
 import { ContextLost } from "../tabs/tab.ts";

@@ -1,5 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { type BrowserTarget, describeTarget, isAddressPattern, PageError } from "../../../domain/browser.ts";
+import { type BrowserTarget, describeTarget, isAddressPattern, PageError } from "../../../domain/browser/browser.ts";
 import type { Children } from "../tabs/children.ts";
 import { type Deadline, TimeUp } from "../deadline.ts";
 import { matchesGlob } from "./glob.ts";

@@ -1,4 +1,4 @@
-import { type BrowserTarget, PageError, type Press } from "../../../domain/browser.ts";
+import { type BrowserTarget, PageError, type Press } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 import type { FramePlace } from "./frames.ts";
 import type { Box } from "../in-page/protocol.ts";

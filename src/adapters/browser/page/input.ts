@@ -1,5 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import type { Press } from "../../../domain/browser.ts";
+import type { Press } from "../../../domain/browser/browser.ts";
 import { type KeyPress, MODIFIERS } from "./keys.ts";
 
 interface Point {

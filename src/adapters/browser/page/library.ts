@@ -1,4 +1,4 @@
-import { PageError } from "../../../domain/browser.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 import type { PageLibrary } from "../in-page/protocol.ts";
 import { LIBRARY_SOURCE } from "../in-page/source.js";

@@ -1,4 +1,4 @@
-import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser.ts";
+import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser/browser.ts";
 import { arrive } from "./arrive.ts";
 import type { TimedOp } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "../deadline.ts";

@@ -10,7 +10,7 @@ import {
   type PageState,
   pathTo,
   PLAIN_CLICK,
-} from "../../../domain/browser.ts";
+} from "../../../domain/browser/browser.ts";
 import type { Json, JsonObject } from "../../../domain/json.ts";
 import type { Arrival, BrowserPage, PictureOptions, PrintOptions } from "../../../ports/browser-page.ts";
 import type { NavigateOptions, PageOptions } from "../../../ports/page-options.ts";

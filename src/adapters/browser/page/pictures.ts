@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type BrowserTarget, framesOf, PageError, PAPER_INCHES } from "../../../domain/browser.ts";
+import { type BrowserTarget, framesOf, PageError, PAPER_INCHES } from "../../../domain/browser/browser.ts";
 import type { PictureOptions, PrintOptions } from "../../../ports/browser-page.ts";
 import type { PageOptions } from "../../../ports/page-options.ts";
 import { Deadline } from "../deadline.ts";

@@ -1,5 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { PageError } from "../../../domain/browser.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
 import { Deadline, TimeUp } from "../deadline.ts";
 import type { Navigation } from "../tabs/navigation.ts";
 import type { Place } from "./place.ts";

@@ -1,5 +1,5 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { type BrowserTarget, PageError } from "../../../domain/browser.ts";
+import { type BrowserTarget, PageError } from "../../../domain/browser/browser.ts";
 import type { Json, JsonObject } from "../../../domain/json.ts";
 import { type Deadline, TimeUp } from "../deadline.ts";
 import type { PageParts } from "./page-parts.ts";

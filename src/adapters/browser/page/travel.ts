@@ -1,4 +1,4 @@
-import { NoDownload, PageError } from "../../../domain/browser.ts";
+import { NoDownload, PageError } from "../../../domain/browser/browser.ts";
 import type { Arrival } from "../../../ports/browser-page.ts";
 import type { NavigateOptions } from "../../../ports/page-options.ts";
 import { Deadline, inSeconds, TimeUp } from "../deadline.ts";

@@ -1,5 +1,5 @@
 import type { CDPSession, CookieParam } from "@cloudflare/puppeteer";
-import type { Cookies, PageState } from "../../../domain/browser.ts";
+import type { Cookies, PageState } from "../../../domain/browser/browser.ts";
 
 /** Every cookie of the browser, as a checkpoint holds them. */
 export async function readCookies(browser: CDPSession): Promise<Cookies> {

@@ -1,6 +1,6 @@
 import type { CDPSession, CookieParam } from "@cloudflare/puppeteer";
-import { PageError } from "../../../domain/browser.ts";
-import { type CookieFilter, expiryOf, isMeant, type NewCookie, type StoredCookie } from "../../../domain/cookie.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
+import { type CookieFilter, expiryOf, isMeant, type NewCookie, type StoredCookie } from "../../../domain/browser/cookie.ts";
 import type { PageOptions } from "../../../ports/page-options.ts";
 import type { PageCookies } from "../../../ports/page-surroundings.ts";
 import { Deadline, TimeUp } from "../deadline.ts";

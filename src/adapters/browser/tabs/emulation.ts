@@ -1,7 +1,7 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
-import { PageError } from "../../../domain/browser.ts";
-import { changeSettings, type SettingsChange, type TabSettings } from "../../../domain/tab-settings.ts";
-import { clientHintsOf, languagesOf, PLATFORMS, platformOf } from "../../../domain/user-agent.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
+import { changeSettings, type SettingsChange, type TabSettings } from "../../../domain/browser/tab-settings.ts";
+import { clientHintsOf, languagesOf, PLATFORMS, platformOf } from "../../../domain/browser/user-agent.ts";
 import type { PageOptions } from "../../../ports/page-options.ts";
 import type { PageSettings } from "../../../ports/page-surroundings.ts";
 import { Deadline, TimeUp } from "../deadline.ts";

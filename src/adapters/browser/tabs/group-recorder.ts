@@ -1,4 +1,4 @@
-import type { ConsoleEntry, TabRecord } from "../../../domain/evidence.ts";
+import type { ConsoleEntry, TabRecord } from "../../../domain/evidence/evidence.ts";
 import type { TabRecorder } from "../../../ports/browser.ts";
 
 /** A tab that records. */

@@ -1,4 +1,4 @@
-import { PageError } from "../../../domain/browser.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
 import type { PageOptions } from "../../../ports/page-options.ts";
 import type { PageTabs, TabChoice, TabView } from "../../../ports/page-surroundings.ts";
 import { Deadline, TimeUp } from "../deadline.ts";

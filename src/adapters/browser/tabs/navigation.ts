@@ -1,5 +1,5 @@
 import type { CDPEvents } from "@cloudflare/puppeteer";
-import type { LoadState } from "../../../domain/browser.ts";
+import type { LoadState } from "../../../domain/browser/browser.ts";
 import { type Deadline, TimeUp } from "../deadline.ts";
 import type { Tab } from "./tab.ts";
 

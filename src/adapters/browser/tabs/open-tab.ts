@@ -1,6 +1,6 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
-import { PageError, type TabState } from "../../../domain/browser.ts";
-import type { TabSettings } from "../../../domain/tab-settings.ts";
+import { PageError, type TabState } from "../../../domain/browser/browser.ts";
+import type { TabSettings } from "../../../domain/browser/tab-settings.ts";
 import type { BrowserTab, RecordWish } from "../../../ports/browser.ts";
 import { Children } from "./children.ts";
 import { storageScript } from "./checkpoint.ts";

@@ -1,6 +1,6 @@
 import type { CDPSession } from "@cloudflare/puppeteer";
-import { PageError } from "../../../domain/browser.ts";
-import type { OriginStorage } from "../../../domain/browser-memory.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
+import type { OriginStorage } from "../../../domain/browser/browser-memory.ts";
 import type { Deadline } from "../deadline.ts";
 import type { Connection } from "./tab.ts";
 

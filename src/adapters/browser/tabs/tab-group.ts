@@ -1,4 +1,4 @@
-import { PageError, type PageState, type TabState } from "../../../domain/browser.ts";
+import { PageError, type PageState, type TabState } from "../../../domain/browser/browser.ts";
 import type { BrowserTab, RecordWish } from "../../../ports/browser.ts";
 import type { BrowserPage } from "../../../ports/browser-page.ts";
 import { Deadline, TimeUp } from "../deadline.ts";

@@ -1,5 +1,5 @@
 import type { Browser, CDPSession } from "@cloudflare/puppeteer";
-import { PageError } from "../../../domain/browser.ts";
+import { PageError } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 
 /** The connection to the browser, of which a tab's session is a part. */
