@@ -1,6 +1,6 @@
 /** What a run keeps of its browser between the incarnations of its object. What a site could have written is sealed. */
 import { z } from "zod";
-import { loopsAround, MAIN_PAGE } from "./pages.ts";
+import { loopsAround, MAIN_PAGE } from "../run/pages.ts";
 
 const pageRecordSchema = z.object({
   /** The tab that shows it; null when that is gone. */

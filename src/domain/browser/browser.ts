@@ -35,7 +35,7 @@ export type Cookies = z.infer<typeof cookiesSchema>;
 /** All that another browser needs to go on where one was: its cookies, its pages, and where the blocks that ended left them. */
 export const browserStateSchema = z.object({
   cookies: cookiesSchema,
-  /** By their names (`domain/browser/pages.ts`); `owner` is the path of the block that used the page last. */
+  /** By their names (`domain/run/pages.ts`); `owner` is the path of the block that used the page last. */
   pages: z.record(z.string(), pageStateSchema.extend({ owner: z.string().nullable() })),
   /** By the path of a block that has ended: which page it used, and where that was then. */
   ends: z.record(z.string(), pageEndSchema.extend({ page: z.string() })),

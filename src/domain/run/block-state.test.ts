@@ -12,7 +12,7 @@ import {
   type Scope,
   walk,
 } from "./block-state.ts";
-import { NO_TRIES } from "./recovery.ts";
+import { NO_TRIES } from "../recovery.ts";
 
 const begun = { tries: NO_TRIES, attempt: 1, startedAt: 1 };
 const ended = { attempt: 1, startedAt: 1, finishedAt: 2 };

@@ -4,7 +4,7 @@
  */
 import type { RunId } from "../id.ts";
 import type { Json } from "../json.ts";
-import type { BlockFailure, Tries } from "./recovery.ts";
+import type { BlockFailure, Tries } from "../recovery.ts";
 
 /** The blocks of one scope by their labels. A label that is not there has not begun. */
 export type Scope = ReadonlyMap<string, BlockState>;

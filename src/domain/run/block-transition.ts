@@ -13,7 +13,7 @@ import {
 import type { Json } from "../json.ts";
 import { outputName } from "../workflow/names.ts";
 import type { Plan, PlanNode } from "../workflow/plan.ts";
-import { type BlockFailure, countFailure, decideRecovery, NO_TRIES, OUTCOME_UNKNOWN } from "./recovery.ts";
+import { type BlockFailure, countFailure, decideRecovery, NO_TRIES, OUTCOME_UNKNOWN } from "../recovery.ts";
 import type { BlockEvent } from "./run.ts";
 import { progressOf } from "./run-progress.ts";
 

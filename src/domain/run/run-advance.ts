@@ -1,6 +1,6 @@
 import { type BlockState, hasEnded, type LoopingBlock, mayBegin, pathIn, type Scope, walkOpen } from "./block-state.ts";
 import type { Plan, PlanNode } from "../workflow/plan.ts";
-import { backoff, type BlockFailure } from "./recovery.ts";
+import { backoff, type BlockFailure } from "../recovery.ts";
 import { type ActiveRun, type Ending, isFinal, mayBringToEnd, type Run, type RunEvent, type Step } from "./run.ts";
 import { runningBlocks } from "./run-inspect.ts";
 import { badOutcome, mayStart, progressOf } from "./run-progress.ts";

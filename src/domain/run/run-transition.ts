@@ -1,7 +1,7 @@
 import { awaitsBrowser, mapBlocks, type BlockState, isAtWork, parsePath, type Scope, walkOpen } from "./block-state.ts";
 import { changeAt, cutShort } from "./block-transition.ts";
 import type { Plan } from "../workflow/plan.ts";
-import { NO_TRIES } from "./recovery.ts";
+import { NO_TRIES } from "../recovery.ts";
 import {
   type ActiveRun,
   type BlockEvent,

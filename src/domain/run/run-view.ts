@@ -13,7 +13,7 @@ import {
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { awaitsBrowser, type BlockState, iterationsOf, labelOf, pathIn, type Scope, walk } from "./block-state.ts";
 import type { PlanNode } from "../workflow/plan.ts";
-import { errorCodesOf } from "./recovery.ts";
+import { errorCodesOf } from "../recovery.ts";
 import { isPaused, outputsOf } from "./run-inspect.ts";
 import { workflowRunStatus } from "./run-status-view.ts";
 import { requestWarnings, runRequestView } from "./run-request.ts";

@@ -3,7 +3,7 @@ import { blockCatalog } from "../../blocks/registry.ts";
 import { blockAt, walk } from "./block-state.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Plan } from "../workflow/plan.ts";
-import { type BlockFailure, MAX_INTERRUPTIONS } from "./recovery.ts";
+import { type BlockFailure, MAX_INTERRUPTIONS } from "../recovery.ts";
 import { advance, cancellation, proceed, whatIsDue } from "./run-advance.ts";
 import { isPaused, outputIn, outputsOf, pendingChecks, runningBlocks, surroundings, waitsForBrowser } from "./run-inspect.ts";
 import { replay, transition } from "./run-transition.ts";

@@ -17,7 +17,7 @@ import type {
 } from "../id.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Plan } from "../workflow/plan.ts";
-import type { BlockFailure } from "./recovery.ts";
+import type { BlockFailure } from "../recovery.ts";
 
 /** What was decided before the run began and never changes. */
 export interface RunFacts extends RunEvidenceSettings {

@@ -7,7 +7,7 @@ import { LOOP_NAMES, outputName, SYSTEM_NAMES } from "./names.ts";
 import { type ParameterNames, sourceOf } from "./parameter.ts";
 import type { BlockRole, DefinitionVersion, DraftBlock } from "./plan.ts";
 import { faultsOf } from "./schema-faults.ts";
-import { NO_RETRY } from "../run/recovery.ts";
+import { NO_RETRY } from "../recovery.ts";
 import type { BlockCatalog, BlockTypeFacts } from "./catalog.ts";
 import { asksModel } from "./criteria.ts";
 import { BLOCK_TIMEOUT_SECONDS, DEFINITION_LIMITS } from "./limits.ts";

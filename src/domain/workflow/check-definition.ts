@@ -5,7 +5,7 @@ import { formatPath, isJsonObject, type JsonObject } from "../json.ts";
 import { outputName, SYSTEM_NAMES } from "./names.ts";
 import { checkParameterDefinitions, type ParameterDefinition, type ParameterNames, resolveNames } from "./parameter.ts";
 import { type DefinitionVersion, type Plan, wire } from "./plan.ts";
-import { NO_RETRY } from "../run/recovery.ts";
+import { NO_RETRY } from "../recovery.ts";
 import { faultsOf } from "./schema-faults.ts";
 import type { BlockCatalog } from "./catalog.ts";
 import { blocksIn, DefinitionCheck } from "./check-blocks.ts";

@@ -1,7 +1,7 @@
 /** A compiled plan as `POST /v1/workflows/validate` shows it: what a person or an editor needs to draw the graph and to see each block's policy. */
 import type { JsonObject } from "../json.ts";
 import { type Dependency, levelsOf, type Plan, type PlanNode } from "./plan.ts";
-import type { RetryPolicy } from "../run/recovery.ts";
+import type { RetryPolicy } from "../recovery.ts";
 import type { CheckedDefinition } from "./check-definition.ts";
 
 interface Edge {

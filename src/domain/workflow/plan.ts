@@ -7,7 +7,7 @@ import { ExpressionError, findExpressions, parseExpression } from "../expression
 import { formatPath, type JsonObject } from "../json.ts";
 import { labelsMeantBy } from "./names.ts";
 import { type ParameterNames, sourceOf } from "./parameter.ts";
-import type { RetryPolicy } from "../run/recovery.ts";
+import type { RetryPolicy } from "../recovery.ts";
 
 /** 1: blocks follow each other as they are listed; 2: by `next_block_label`; 3: by what they depend on. */
 export type DefinitionVersion = 1 | 2 | 3;

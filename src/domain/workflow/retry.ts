@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { RETRY_DEFAULTS, type RetryPolicy } from "../run/recovery.ts";
+import { RETRY_DEFAULTS, type RetryPolicy } from "../recovery.ts";
 import type { BlockDefinition, retrySchema } from "./schema.ts";
 
 /** What may be run again without asking tries so often when nothing else is said: a lost answer is a failure too. */

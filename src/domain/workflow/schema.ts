@@ -4,7 +4,7 @@ import { extraHeadersField, headerOriginsField } from "../browser/extra-headers.
 import { jsonValue } from "../json-value.ts";
 import type { JsonObject } from "../json.ts";
 import { connectHeadersField } from "../browser/remote-browser.ts";
-import { RETRY_DEFAULTS } from "../run/recovery.ts";
+import { RETRY_DEFAULTS } from "../recovery.ts";
 import { WORKFLOW_STATUSES } from "./workflow-status.ts";
 import { CRITERIA_TYPES } from "./criteria.ts";
 import { unused } from "./unused-fields.ts";

@@ -1,7 +1,7 @@
 import type { ChildRequest } from "../../blocks/block.ts";
 import type { Wait } from "../../domain/run/block-state.ts";
 import type { Json } from "../../domain/json.ts";
-import type { BlockFailure } from "../../domain/run/recovery.ts";
+import type { BlockFailure } from "../../domain/recovery.ts";
 import type { BlockEvent } from "../../domain/run/run.ts";
 
 /** Which attempt at which block. */

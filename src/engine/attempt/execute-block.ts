@@ -13,7 +13,7 @@ import { describeFaults } from "../../domain/error.ts";
 import { evaluateExpression, ExpressionError, fillIn, hasExpression, isFalse, parseExpression } from "../../domain/expression.ts";
 import type { Json } from "../../domain/json.ts";
 import type { PlanNode } from "../../domain/workflow/plan.ts";
-import type { BlockFailure } from "../../domain/run/recovery.ts";
+import type { BlockFailure } from "../../domain/recovery.ts";
 import { faultsOf } from "../../domain/workflow/schema-faults.ts";
 import { type Answer, failed } from "./answer.ts";
 import type { Lookup } from "./run-scope.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../domain/browser/browser.ts";
 import { type BrowserRecord, NO_BROWSER } from "../../domain/browser/browser-record.ts";
 import type { RunId } from "../../domain/id.ts";
-import { MAIN_PAGE } from "../../domain/browser/pages.ts";
+import { MAIN_PAGE } from "../../domain/run/pages.ts";
 import type { Vault } from "../../ports/vault.ts";
 
 /** Seals what a run's record holds of the sites that its browser was at, and opens it: cookies, storage and addresses may be secrets. */

@@ -10,7 +10,7 @@ import {
   withoutBrowser,
 } from "../../domain/browser/browser-record.ts";
 import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
-import { MAIN_PAGE } from "../../domain/browser/pages.ts";
+import { MAIN_PAGE } from "../../domain/run/pages.ts";
 import type { BrowserLease, BrowserTab, Browsers } from "../../ports/browser.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { BrowserSource } from "./browser-source.ts";

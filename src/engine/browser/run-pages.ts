@@ -1,6 +1,6 @@
 import { beginningAt, type PageState, pageEndSchema } from "../../domain/browser/browser.ts";
 import { abandoningTabs, checkpointed, inTab, withoutAbandoned, withoutPages, withoutTab } from "../../domain/browser/browser-record.ts";
-import { isOver, MAIN_PAGE, PageClaims } from "../../domain/browser/pages.ts";
+import { isOver, MAIN_PAGE, PageClaims } from "../../domain/run/pages.ts";
 import type { Run } from "../../domain/run/run.ts";
 import type { BrowserLease, BrowserTab, RecordWish, TabRecorder } from "../../ports/browser.ts";
 import type { BrowserPage } from "../../ports/browser-page.ts";
@@ -32,7 +32,7 @@ export interface RunPagesDeps {
 
 /**
  * The pages of a run, in the one browser that it has: which block works on which, each with one block at a time. Blocks that run side by side have
- * pages of their own (`domain/browser/pages.ts`), in tabs that share the browser's cookies. A page whose tab is gone is opened anew from its last checkpoint.
+ * pages of their own (`domain/run/pages.ts`), in tabs that share the browser's cookies. A page whose tab is gone is opened anew from its last checkpoint.
  */
 export class RunPages {
   /** That they are in. */

@@ -1,7 +1,7 @@
 import { findBlockType } from "../../blocks/registry.ts";
 import type { EngineDeps } from "../../compose.ts";
 import { labelOf } from "../../domain/run/block-state.ts";
-import { liveState } from "../../domain/browser/live-view.ts";
+import { liveState } from "../../domain/run/live-view.ts";
 import { advance, proceed, whatIsDue } from "../../domain/run/run-advance.ts";
 import { childrenAwaited, pendingChecks, runningBlocks } from "../../domain/run/run-inspect.ts";
 import { isNews, newsOf } from "../../domain/run/run-news.ts";

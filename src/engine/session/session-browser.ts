@@ -2,7 +2,7 @@ import { BrowserUnavailable, type BrowserState, browserStateSchema, PageError, t
 import { type BrowserMemory, memoryOfState, originOf } from "../../domain/browser/browser-memory.ts";
 import { straysOf } from "../../domain/browser/browser-record.ts";
 import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
-import { MAIN_PAGE } from "../../domain/browser/pages.ts";
+import { MAIN_PAGE } from "../../domain/run/pages.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import type { Parting } from "../../ports/browser-sessions.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PlanNode } from "../workflow/plan.ts";
 import { isOver, PageClaims } from "./pages.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "./run.ts";
 
 type Node = Partial<Pick<PlanNode, "maxConcurrency">> & { readonly after?: readonly string[] };
 

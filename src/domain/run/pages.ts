@@ -3,9 +3,9 @@
  * first that begins goes on with the page itself, and the others get pages of their own that begin at the same address. Where a single cursor
  * moves there is one page. The iterations of a loop go on with each other's page, unless they run side by side: then each has its own.
  */
-import { blockAt, iterationsOf, labelOf } from "../run/block-state.ts";
+import { blockAt, iterationsOf, labelOf } from "./block-state.ts";
 import type { PlanNode } from "../workflow/plan.ts";
-import type { Run } from "../run/run.ts";
+import type { Run } from "./run.ts";
 
 /** The page that a run begins with. */
 export const MAIN_PAGE = "main";

@@ -1,9 +1,9 @@
 /** What those who watch a run are told beside its pictures. */
-import { labelOf } from "../run/block-state.ts";
+import { labelOf } from "./block-state.ts";
 import type { JsonObject } from "../json.ts";
-import { runningBlocks } from "../run/run-inspect.ts";
-import { statusOf } from "../run/run-view.ts";
-import { isFinal, type Run } from "../run/run.ts";
+import { runningBlocks } from "./run-inspect.ts";
+import { statusOf } from "./run-view.ts";
+import { isFinal, type Run } from "./run.ts";
 
 /** @param url where the page is that is shown; null when there is none */
 export function liveState(run: Run, url: string | null): JsonObject & { readonly type: "state" | "end" } {

@@ -1,4 +1,4 @@
-import type { FailureEvidence } from "../evidence/evidence.ts";
+import type { FailureEvidence } from "./evidence/evidence.ts";
 
 /** Why an attempt failed. `outcome: "unknown"` means that nobody can tell whether it took effect. */
 export interface BlockFailure {
