@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => tab.close());
 
-const goto = (url: string, timeoutMs = 5000) => page.goto(url, { timeoutMs, signal: NEVER, waitUntil: "load" });
+const goto = (url: string, timeoutMs = SOON.timeoutMs) => page.goto(url, { timeoutMs, signal: NEVER, waitUntil: "load" });
 const OK = `<button id=ok onclick="window.clicks = (window.clicks ?? 0) + 1">OK</button>`;
 
 /** A script's tag that may stand in a script. */

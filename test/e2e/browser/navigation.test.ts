@@ -9,7 +9,7 @@ const check = (url: string): Fault | null =>
 
 const { page } = await browserOfFile({ guard: guardBy(check) });
 
-const goto = (url: string, timeoutMs = 5000) => page.goto(url, { timeoutMs, signal: NEVER, waitUntil: "load" });
+const goto = (url: string, timeoutMs = SOON.timeoutMs) => page.goto(url, { timeoutMs, signal: NEVER, waitUntil: "load" });
 
 describe("goto_url", () => {
   it("tells address, status and title after redirects", async () => {
@@ -29,6 +29,25 @@ describe("goto_url", () => {
 describe("goto", () => {
   it("waits for a slow page", async () => {
     expect(await goto(at("/slow?ms=400"))).toEqual({ url: at("/slow?ms=400"), status: 200, title: "Slow" });
+  });
+
+  it("goes on with a page that goes to another by its script, and so do back, forward and reload", async () => {
+    const moving = html("<script>location.replace('/list')</script>");
+    await expect(goto(moving)).resolves.toMatchObject({ url: at("/list"), title: "List 1" });
+    const once = html(
+      "<title>First</title><script>if (sessionStorage.moving) { delete sessionStorage.moving; location.replace('/list?page=2') }</script>",
+    );
+    await goto(once);
+    await evaluate(page, "sessionStorage.moving = true");
+    await expect(page.reload({ ...SOON, waitUntil: "load" })).resolves.toMatchObject({ title: "List 2" });
+  });
+
+  it("arrives, whatever a page does that loads itself again all the time", async () => {
+    for (let visit = 0; visit < 10; visit++) {
+      await goto(html("<title>Restless</title><script>setInterval(() => location.reload(), 130)</script>"));
+      await new Promise((resolve) => setTimeout(resolve, visit * 13)); // it is at another point of its round each time
+      expect(await goto(at("/slow?ms=300"))).toMatchObject({ title: "Slow" });
+    }
   });
 
   it("gives up on a server that does not answer, and can go elsewhere then", async () => {

@@ -26,11 +26,15 @@ export class Renderer {
   #onGivenUp: (asked: Place | null) => void = () => undefined;
   /** When the page opened its last dialogs and began, by itself, to go elsewhere. */
   #unrest: number[] = [];
+  #stirs = 0;
 
   constructor(tab: Tab, navigation: Navigation) {
     this.#tab = tab;
     this.#navigation = navigation;
-    const note = () => void (this.#unrest = [...this.#unrest, Date.now()].slice(-MANY));
+    const note = () => {
+      this.#stirs++;
+      this.#unrest = [...this.#unrest, Date.now()].slice(-MANY);
+    };
     tab.cdp.on("Page.javascriptDialogOpening", note);
     tab.cdp.on("Page.frameRequestedNavigation", ({ frameId }) => frameId === tab.id && note());
   }
@@ -81,7 +85,7 @@ export class Renderer {
     await this.recovered(deadline);
     const staysHere = to.includes("#") && withoutFragment(to) === withoutFragment(this.#navigation.url);
     if (this.#navigation.isUnderWay || (this.#navigation.isLoading && !staysHere)) this.#stopLoading();
-    if (this.#isRestless || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.#silence(deadline));
+    if (this.#isRestless || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.silence(deadline));
   }
 
   /**
@@ -119,7 +123,7 @@ export class Renderer {
    * interruption would keep the next document from coming, one that goes elsewhere would do so instead, and a dialog that opens at the moment of
    * the change could be closed by nobody.
    */
-  async #silence(deadline: Deadline): Promise<void> {
+  async silence(deadline: Deadline): Promise<void> {
     const { loaderId } = this.#navigation;
     this.#allowScripts(false);
     try {
@@ -131,6 +135,11 @@ export class Renderer {
     } finally {
       this.#allowScripts(true);
     }
+  }
+
+  /** How often the page has opened a dialog, or begun to go elsewhere by itself. */
+  get stirs(): number {
+    return this.#stirs;
   }
 
   get #isRestless(): boolean {

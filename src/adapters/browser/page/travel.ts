@@ -9,6 +9,13 @@ import type { PageParts } from "./page-parts.ts";
 /** Chromium's word for a navigation that came to no document: a download, an answer without content, or one that was broken off. */
 const NO_DOCUMENT = "net::ERR_ABORTED";
 
+/** CDP's answer to `Page.navigate`, which comes before the document. */
+interface Departure {
+  /** Of the document that is about to come; absent where it is a place in the one that is there. */
+  readonly loaderId?: string;
+  readonly errorText?: string;
+}
+
 /** Takes a page to other addresses, and says where it arrived. */
 export class Travel {
   readonly #parts: PageParts;
@@ -25,14 +32,14 @@ export class Travel {
     try {
       await renderer.leave(url, deadline);
       responses.mark();
-      const { loaderId, errorText } = await this.#navigate(url, deadline);
+      const { loaderId, errorText } = await this.#depart(url, deadline);
       if (errorText === NO_DOCUMENT) {
         throw new PageError(`${url} is a download or has no content; for a file use a download step or http_request`, {
           errorClass: "block",
         });
       }
       if (errorText !== undefined) throw notOpened(url, errorText);
-      if (loaderId !== undefined) await navigation.reached(waitUntil, loaderId, deadline);
+      if (loaderId !== undefined) await navigation.reached(waitUntil, null, deadline); // a script of it may have gone on to another
       return await this.#arrival(deadline);
     } catch (error) {
       if (!(error instanceof TimeUp)) throw error;
@@ -72,13 +79,29 @@ export class Travel {
   }
 
   /** @throws TimeUp, PageError when it redirects to where it may not */
-  async #navigate(url: string, deadline: Deadline): Promise<{ loaderId?: string; errorText?: string }> {
+  async #navigate(url: string, deadline: Deadline): Promise<Departure> {
     const { tab, guard } = this.#parts;
     guard.takeRefusal();
     const answer = await tab.wait(tab.cdp.send("Page.navigate", { url }), deadline);
     const refusal = guard.takeRefusal();
     if (refusal !== null) throw new PageError(`${url} redirects to ${describeRefusal(refusal)}`, { errorClass: "block" });
     return answer;
+  }
+
+  /**
+   * Begins to load a document, and waits until it is there. A page that goes elsewhere by itself meanwhile may break that off, or come after it: then
+   * its scripts are ended, and it is left again.
+   */
+  async #depart(url: string, deadline: Deadline): Promise<Departure> {
+    const { navigation, renderer } = this.#parts;
+    const [mark, stirs] = [navigation.mark(), renderer.stirs];
+    const answer = await this.#navigate(url, deadline);
+    const { loaderId, errorText } = answer;
+    if (errorText === undefined ? loaderId === undefined : errorText !== NO_DOCUMENT) return answer; // a place in this document, or a reason
+    const hasCome = errorText !== undefined || (await navigation.became(loaderId!, mark, deadline));
+    if (hasCome && renderer.stirs === stirs) return answer;
+    await renderer.silence(deadline);
+    return await this.#navigate(url, deadline);
   }
 
   /** Goes where only the browser knows. */

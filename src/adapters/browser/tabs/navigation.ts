@@ -184,8 +184,18 @@ export class Navigation {
     const isElsewhere = () => this.#loaderId !== mark.loaderId;
     const isWithin = () => this.#movesWithin !== mark.movesWithin;
     await this.#when(deadline, () => isElsewhere() || isWithin() || (this.hasBegun(mark) && !this.#loading));
-    if (isElsewhere()) await this.reached(state, this.#loaderId, deadline);
+    if (isElsewhere()) await this.reached(state, null, deadline); // a script of it may have gone on to another
     return isElsewhere() || isWithin();
+  }
+
+  /**
+   * Waits for a document that is about to come.
+   * @returns false when another came in its place, or none
+   * @throws TimeUp
+   */
+  async became(loaderId: string, mark: NavigationMark, deadline: Deadline): Promise<boolean> {
+    await this.#when(deadline, () => this.#loaderId !== mark.loaderId || !this.#loading);
+    return this.#loaderId === loaderId;
   }
 
   /**
