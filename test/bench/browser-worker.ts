@@ -21,6 +21,8 @@ export default {
         return Response.json(await puppeteer.acquire(BROWSER, { keep_alive: KEEP_ALIVE_MS }));
       case "/puppeteer":
         return Response.json(await byPuppeteer(await puppeteer.connect(BROWSER, session), site));
+      case "/puppeteer/tabs":
+        return Response.json(await tabsByPuppeteer(await puppeteer.connect(BROWSER, session), site, Number(searchParams.get("tabs"))));
       case "/puppeteer/cold":
         return Response.json(await coldByPuppeteer(BROWSER, site));
       case "/adapter":
@@ -40,6 +42,15 @@ async function coldByPuppeteer(binding: BrowserWorker, site: string): Promise<ob
     return await work(browser, site);
   } finally {
     await browser.close();
+  }
+}
+
+/** The work in so many tabs of one browser at once. */
+async function tabsByPuppeteer(browser: Browser, site: string, tabs: number): Promise<object[]> {
+  try {
+    return await Promise.all(Array.from({ length: tabs }, () => work(browser, site)));
+  } finally {
+    await browser.disconnect();
   }
 }
 

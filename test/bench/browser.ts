@@ -86,12 +86,12 @@ const [service, bare] = await Promise.all([
 ]);
 try {
   const client = connectService(service.url, { apiKey: service.apiKey! });
-  const ask = async (path: string): Promise<Found & { messages: Record<string, number> }> => {
+  const ask = async <Answer = Found & { messages: Record<string, number> }>(path: string): Promise<Answer> => {
     const response = await fetch(`${bare.url}${path}`);
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${(await response.text()).slice(0, 500)}`);
-    return (await response.json()) as Found & { messages: Record<string, number> };
+    return (await response.json()) as Answer;
   };
-  const { sessionId } = (await ask("/open")) as unknown as { sessionId: string };
+  const { sessionId } = await ask<{ sessionId: string }>("/open");
   const place = `?session=${sessionId}&site=${encodeURIComponent(site.origin)}`;
   const session = await client.call<{ browser_session_id: string }>("POST", "/v1/browser_sessions", { timeout: 60 });
 
@@ -120,6 +120,7 @@ try {
   };
   const warm = {
     bare: async () => assertDone(await ask(`/puppeteer${place}`)),
+    bareFour: async () => (await ask<Found[]>(`/puppeteer/tabs${place}&tabs=4`)).forEach(assertDone),
     adapter: async () => assertDone(await ask(`/adapter${place}`)),
     one: await runOf(1, true),
     four: await runOf(4, true),
@@ -148,6 +149,8 @@ try {
     note("warm", median(took.one) / median(took.bare));
     note("adapter", median(took.adapter) / median(took.bare));
     note("tabs", median(took.four) / median(took.one));
+    note("bare tabs", median(took.bareFour) / median(took.bare));
+    note("tabs against bare", median(took.four) / median(took.bareFour));
     note("slow tabs", median(took.fourSlow) / median(took.oneSlow));
     const tookCold = await interleave(cold, Math.ceil(runs / 3), settle);
     note("cold", median(tookCold.run) / median(tookCold.bare));
@@ -162,6 +165,8 @@ try {
     ["warm", "a run on an open browser against puppeteer, warm, ratio", (value) => value <= 1.05, "≤ 1.05, aim 0.85"],
     ["tabs", "4 parallel tabs in one run against 1", (value) => value <= 1.5, "≤ 1.50"],
     ["slow tabs", `the same where each answer of the site takes ${ANSWER_MS} ms`, () => true, ""],
+    ["bare tabs", "puppeteer: 4 tabs at once against 1", () => true, ""],
+    ["tabs against bare", "4 tabs in one run against 4 of puppeteer, ratio", () => true, ""],
     ["messages", "CDP messages against puppeteer, ratio", (value) => value <= 1, "≤ 1.00"],
     ["their messages", "CDP messages, puppeteer", () => true, ""],
     ["our messages", "CDP messages, the block", () => true, ""],
