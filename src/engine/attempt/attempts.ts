@@ -3,12 +3,13 @@ import { findBlockType, readsSecrets } from "../../blocks/registry.ts";
 import type { EngineDeps } from "../../compose.ts";
 import { isDownload } from "../../domain/artifact.ts";
 import { blockAt, labelOf } from "../../domain/run/block-state.ts";
-import { artifactIdOf, isId } from "../../domain/id.ts";
+import { isId } from "../../domain/id.ts";
 import type { Run } from "../../domain/run/run.ts";
 import { type Answer, type AttemptPlace, failed } from "./answer.ts";
 import { executeBlock } from "./execute-block.ts";
 import type { LiveView } from "../run/live-view.ts";
 import { logFields } from "../log-fields.ts";
+import { keepArtifact } from "./keep-artifact.ts";
 import { withOwnFiles } from "./own-files.ts";
 import type { RunPages, TakenPage } from "../browser/run-pages.ts";
 import type { RunEvidence } from "./run-evidence.ts";
@@ -82,12 +83,7 @@ export class Attempts {
       openArtifact: async (artifactId) =>
         isId("artifact", artifactId) ? await this.#deps.artifacts.open(organizationId, artifactId) : null,
       downloads: async () => this.#storage.artifacts.filter(isDownload),
-      saveArtifact: async (file) => {
-        const artifactId = artifactIdOf(runId, this.#deps.ids.next("artifact"));
-        const saved = await this.#deps.artifacts.save({ organizationId, runId, path }, { artifactId, ...file });
-        this.#storage.addArtifact(saved);
-        return saved;
-      },
+      saveArtifact: async (file) => await keepArtifact(this.#deps, this.#storage, run.facts, path, file),
     };
   }
 

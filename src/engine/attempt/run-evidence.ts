@@ -10,16 +10,14 @@ import {
   type TabRecord,
 } from "../../domain/evidence/evidence.ts";
 import { toHar } from "../../domain/evidence/har.ts";
-import { artifactIdOf } from "../../domain/id.ts";
 import type { Run } from "../../domain/run/run.ts";
-import type { Artifacts } from "../../ports/artifacts.ts";
 import type { RecordWish } from "../../ports/browser.ts";
 import type { BrowserPage } from "../../ports/browser-page.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { Ids } from "../../ports/ids.ts";
 import type { Log } from "../../ports/log.ts";
 import type { AttemptPlace } from "./answer.ts";
 import { logFields } from "../log-fields.ts";
+import { keepArtifact, type KeepArtifactDeps } from "./keep-artifact.ts";
 import type { RunPages, TakenPage } from "../browser/run-pages.ts";
 import type { RunStorage } from "../run/run-storage.ts";
 import type { SecretMask } from "./secret-mask.ts";
@@ -47,16 +45,21 @@ interface EvidenceFile {
   readonly bytes: Uint8Array;
 }
 
+interface EvidenceDeps extends KeepArtifactDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /** What a run keeps of its pages. Nothing here throws: evidence never changes how a block or a run ends. */
 export class RunEvidence {
-  readonly #deps: { readonly artifacts: Artifacts; readonly ids: Ids; readonly clock: Clock; readonly log: Log };
+  readonly #deps: EvidenceDeps;
   readonly #storage: RunStorage;
   /** The page as the last attempt left it, when that did not end well: it is gone when the run ends. */
   #left: Uint8Array | null = null;
   /** The block that had a page last. */
   #lastPath: string | null = null;
 
-  constructor(deps: { artifacts: Artifacts; ids: Ids; clock: Clock; log: Log }, storage: RunStorage) {
+  constructor(deps: EvidenceDeps, storage: RunStorage) {
     this.#deps = deps;
     this.#storage = storage;
   }
@@ -137,10 +140,8 @@ export class RunEvidence {
     );
   }
 
-  async #save({ facts: { organizationId, runId } }: Run, path: string, file: EvidenceFile): Promise<string> {
-    const artifactId = artifactIdOf(runId, this.#deps.ids.next("artifact"));
-    this.#storage.addArtifact(await this.#deps.artifacts.save({ organizationId, runId, path }, { artifactId, ...file }));
-    return artifactId;
+  async #save({ facts }: Run, path: string, file: EvidenceFile): Promise<string> {
+    return (await keepArtifact(this.#deps, this.#storage, facts, path, file)).artifactId;
   }
 
   #logMissing({ facts }: Run, path: string | null, reason: string): void {
