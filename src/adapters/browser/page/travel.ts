@@ -98,7 +98,7 @@ export class Travel {
     const answer = await this.#navigate(url, deadline);
     const { loaderId, errorText } = answer;
     if (errorText === undefined ? loaderId === undefined : errorText !== NO_DOCUMENT) return answer; // a place in this document, or a reason
-    const hasCome = errorText !== undefined || (await navigation.became(loaderId!, mark, deadline));
+    const hasCome = loaderId === undefined || errorText !== undefined || (await navigation.became(loaderId, mark, deadline));
     if (hasCome && renderer.stirs === stirs) return answer;
     await renderer.silence(deadline);
     return await this.#navigate(url, deadline);
