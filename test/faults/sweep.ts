@@ -12,6 +12,8 @@ import { requireDefinition } from "../../src/domain/workflow/check-definition.ts
 import { ORGANIZATION_SETTINGS } from "../../src/domain/testing/organization.ts";
 import type { RunReport } from "../../src/ports/run-objects.ts";
 import { launch } from "../../src/services/runs.ts";
+import { eventually } from "../eventually.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import type { ReceivedRequest } from "../workers/receiver.ts";
 import { openBox } from "../workers/receiver-client.ts";
 import { createFakeBrowsers } from "./fake-browsers.ts";
@@ -46,10 +48,8 @@ const WAKES = [
   (run: DurableObjectStub<WorkflowRun>) => runDurableObjectAlarm(run),
   (run: DurableObjectStub<WorkflowRun>) => run.report(0),
 ];
-/** As long as a run may take on a busy machine; one that is stranded never ends. */
-const STRANDED_MS = 60_000;
 /** After so long without an end the alarm is not waited for, and as long again each time. */
-const PATIENCE_MS = 100;
+const ALARM_WAIT_MS = 100;
 const POLL_MS = 10;
 
 const ids = createIds(Date.now);
@@ -115,7 +115,7 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
       waitMs: 0,
       prepare: async () => ({ facts, plan: packPlan(plan), browserState: null }),
     });
-  await untilAnswered(start);
+  await eventually(start); // as an `Idempotency-Key` lets a caller who was not answered
   if (scenario.queued === true) await gate.release(other);
 
   const run = findRun(organizationId, runId);
@@ -137,18 +137,13 @@ export async function runWith(scenario: Scenario, at: number, fault: Fault): Pro
   return { struck: injector.struck, broken };
 }
 
-/** A caller who repeats a request that was not answered, as an `Idempotency-Key` lets it. @throws when there is no answer after all */
-async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
-  return await vi.waitFor(ask, { timeout: STRANDED_MS, interval: POLL_MS });
-}
-
 /** @returns whether the run has ended, all it had to tell is recorded, and nothing is left for it to do */
 async function settle(organizationId: OrganizationId, run: Find, scenario: Scenario, at: number): Promise<boolean> {
   let wakeAt = 0;
   const look = async (): Promise<void> => {
     const first = wakeAt === 0;
     if (Date.now() >= wakeAt) {
-      wakeAt = Date.now() + PATIENCE_MS;
+      wakeAt = Date.now() + ALARM_WAIT_MS;
       if (first) await WAKES[at % WAKES.length]!(run());
       else for (const one of [run, ...childrenOf(organizationId, await journalOf(run))]) await runDurableObjectAlarm(one());
     }
@@ -156,7 +151,7 @@ async function settle(organizationId: OrganizationId, run: Find, scenario: Scena
     if (report !== null && !isFinalStatus(report.status)) await scenario.act?.(run(), report);
     if (report === null || !isFinalStatus(report.status) || !(await isSettled(run))) throw new Error("not yet");
   };
-  return await vi.waitFor(look, { timeout: STRANDED_MS, interval: POLL_MS }).then(
+  return await vi.waitFor(look, { timeout: PATIENCE_MS, interval: POLL_MS }).then(
     () => true,
     () => false,
   );
@@ -246,7 +241,7 @@ function childrenOf(organizationId: OrganizationId, journal: readonly RunEvent[]
 async function journalOf(run: Find): Promise<RunEvent[]> {
   const read = (_object: WorkflowRun, { storage }: DurableObjectState) =>
     storage.sql.exec<{ event: string }>("SELECT event FROM journal ORDER BY seq").toArray();
-  const rows = await untilAnswered(() => runInDurableObject(run(), read));
+  const rows = await eventually(() => runInDurableObject(run(), read));
   return rows.map(({ event }) => JSON.parse(event) as RunEvent);
 }
 

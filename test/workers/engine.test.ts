@@ -5,6 +5,7 @@ import { blockCatalog } from "../../src/blocks/registry.ts";
 import type { WorkflowRun } from "../../src/engine/run/run-object.ts";
 import type { RunEvent } from "../../src/domain/run/run.ts";
 import { packPlan } from "../../src/domain/workflow/packed-plan.ts";
+import { RUN_FACTS } from "../../src/domain/testing/facts.ts";
 import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";
 import type { RunReport, RunStart } from "../../src/ports/run-objects.ts";
 import { createIds } from "../../src/adapters/ids.ts";
@@ -16,21 +17,13 @@ function prepare(blocks: readonly object[], more: Partial<RunStart["facts"]> = {
   const definition = { title: "Test", workflow_definition: { parameters: [], blocks } };
   const { plan } = requireDefinition(definition, blockCatalog);
   const facts: RunStart["facts"] = {
+    ...RUN_FACTS,
     runId: ids.next("run"),
     organizationId: ids.next("organization"),
     workflowPermanentId: ids.next("workflow"),
     workflowId: ids.next("workflowVersion"),
-    version: 1,
-    workflowTitle: "Test",
-    parameters: {},
-    request: {},
-    webhookUrl: null,
-    allowedHosts: [],
     maxSeconds: 3600,
     admission: { limit: 100, priority: 0, sequentialKey: null },
-    apiOrigin: "https://pilotfish.test",
-    parent: null,
-    retryOf: null,
     ...more,
   };
   const stub = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${facts.organizationId}:${facts.runId}`));
