@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { PageError } from "../../../src/domain/browser/browser.ts";
 import type { BrowserTab } from "../../../src/ports/browser.ts";
 import type { BrowserPage } from "../../../src/ports/browser-page.ts";
-import { at, evaluate, html, leaseBrowser, NEVER, type OneTab, perform, show, SOON } from "./harness.ts";
+import { at, evaluate, frame, html, htmlOn, leaseBrowser, NEVER, type OneTab, perform, show, SOON } from "./harness.ts";
 
 let lease: OneTab;
 let tab: BrowserTab;
@@ -102,6 +102,25 @@ describe("work is done on a page that", () => {
     expect(clicks).toMatchObject({ matched: 1 });
     expect((await page.screenshot({ ...SOON, fullPage: false, target: null })).byteLength).toBeGreaterThan(1000);
     await canBeUsed();
+  });
+});
+
+describe("each click and each key comes once where an alert opens every few milliseconds:", () => {
+  const ALERTS = script("setInterval(() => alert('again'), 5)");
+  const FORM = `${OK}<input id=field>`;
+
+  it.each<[string, string, string | null, clicks?: number]>([
+    ["in the page", FORM + ALERTS, null, 40],
+    ["in the page around", frame("id=frame", htmlOn("same site", FORM)) + ALERTS, "#frame"],
+    ["in the page around, which has another process", frame("id=frame", htmlOn("other process", FORM)) + ALERTS, "#frame"],
+    ["in the frame, which has another process", frame("id=frame", htmlOn("other process", FORM + ALERTS)), "#frame"],
+  ])("%s", async (_, markup, inFrame, clicks = 3) => {
+    await show(page, markup);
+    const target = (css: string) => (inFrame === null ? css : { css, frame: inFrame });
+    for (let i = 0; i < clicks; i++) await perform(page, { do: "click", target: target("#ok") });
+    await perform(page, { do: "type", target: target("#field"), text: "lost?", delayMs: 0 });
+    const there = { ...SOON, ...(inFrame === null ? {} : { frame: inFrame }) };
+    expect(await page.evaluate("[window.clicks, field.value]", {}, there)).toEqual([clicks, "lost?"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import { evaluate, browserOfFile, runBlock, show } from "./harness.ts";
+import { browserOfFile, evaluate, frame, type FrameSite, htmlOn, runBlock, show } from "./harness.ts";
 
 const { page } = await browserOfFile();
 
@@ -25,6 +25,40 @@ describe("click", () => {
     const events = (await evaluate(page, "log")) as string[];
     expect(events.toSorted()).toEqual(expected.toSorted());
   });
+});
+
+it.each<FrameSite>(["same site", "other process"])(
+  "clicks what a frame of the %s shows, once, where the frame itself is the target",
+  async (site) => {
+    const button = `<button style="position:fixed;inset:0" onclick="top.postMessage('clicked', '*')">Inside</button>`;
+    const count = "<script>window.clicks = 0; onmessage = () => clicks++</script>";
+    const inner = { css: "#inner", frame: "#outer" };
+    const clickBoth = (inside: JsonObject, around: JsonObject | string) =>
+      run(
+        { action: "click", target: inside },
+        { action: "wait_for", function: "clicks === 1" },
+        { action: "click", target: around },
+        { action: "wait_for", function: "clicks === 2" },
+      );
+    await show(page, frame("id=outer", htmlOn(site, button)) + count);
+    await clickBoth({ css: "button", frame: "#outer" }, "#outer");
+    await show(page, frame("id=outer", htmlOn(site, frame("id=inner", htmlOn(site, button)))) + count);
+    await clickBoth({ css: "button", frame: inner }, inner);
+  },
+);
+
+it("clicks once where the page keeps every event from whoever listens", async () => {
+  const types = '["pointerdown", "mousedown", "pointerup", "mouseup", "click"]';
+  const keep = `for (const type of ${types}) addEventListener(type, (event) => { event.stopImmediatePropagation(); log.push(type) }, true);`;
+  await show(page, `<button id=a>A</button><script>window.log = []; ${keep}</script>`);
+  await run({ action: "click", target: "#a" });
+  expect(await evaluate(page, "log")).toEqual(JSON.parse(types));
+});
+
+it("chooses in the list of a select that was clicked, by keys", async () => {
+  await show(page, "<select id=a><option>One<option>Two<option>Three</select>");
+  await run({ action: "click", target: "#a" }, { action: "press", key: "ArrowDown" }, { action: "press", key: "Enter" });
+  expect(await evaluate(page, "a.value")).toBe("Two");
 });
 
 it("gives an element the focus without a click", async () => {

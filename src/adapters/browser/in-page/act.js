@@ -6,17 +6,18 @@
  * @param {ReturnType<typeof import("./locate.js").locate>} locator
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./point.js").point>} pointer
+ * @param {ReturnType<typeof import("./input.js").input>} inputs
  * @param {ReturnType<typeof import("./controls.js").controls>} controller
  * @param {ReturnType<typeof import("./scroll.js").scroll>} scroller
  * @param {ReturnType<typeof import("./hide.js").hide>} hider
  */
-export function act(faults, dom, elements, locator, chooser, pointer, controller, scroller, hider) {
+export function act(faults, dom, elements, locator, chooser, pointer, inputs, controller, scroller, hider) {
   const { NotYet, Never, BadTarget } = faults;
   const { page } = dom;
   const { fold, isVisible, shownText } = elements;
   const { findAll, describeSeveral } = locator;
   const { theOne, whyNone, firstClickable, usable, controlOf } = chooser;
-  const { pointAt, boxOf, waitForPointer, takeMissed } = pointer;
+  const { pointAt, boxOf } = pointer;
   const { focus, fill, select, check, upload } = controller;
   const { scrollIntoView, scrollTo, scrollBy, scrollToEnd } = scroller;
   /** @typedef {import("./protocol.ts").PageOp} PageOp */
@@ -42,7 +43,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
     const endsAt = performance.now() + waitMs;
     leaving = false;
     globalThis.navigation?.addEventListener("navigate", noteLeaving); // again: a document that follows an empty one keeps us, not this
-    takeMissed();
+    inputs.begin();
     let box = /** @type {Box | null} */ (null);
     let done = 0;
     for (let pause = 10; done < ops.length;) {
@@ -73,11 +74,14 @@ export function act(faults, dom, elements, locator, chooser, pointer, controller
     return op.do === "fill" || op.do === "select" || op.do === "check" || op.do === "upload" || op.do === "focus";
   }
 
-  /** @param {"down" | "up" | null} until */
-  async function settle(until) {
-    if (until !== null) await waitForPointer(until);
+  /**
+   * @param {"down" | "up"} button
+   * @param {number} keys
+   */
+  async function settle(button, keys) {
+    const arrival = await inputs.arrived(button, keys);
     await nextTask();
-    return { missed: takeMissed(), leaving };
+    return { ...arrival, leaving };
   }
 
   /** After everything that the page has already posted to itself, such as the submission of a form. */

@@ -31,6 +31,7 @@ export function dom() {
   const rootElementOf = property(Document.prototype, "documentElement");
   const bodyOf = property(Document.prototype, "body");
   const readyStateOf = property(Document.prototype, "readyState");
+  const activeIn = property(Document.prototype, "activeElement");
 
   const page = {
     title: () => titleOf(document),
@@ -40,6 +41,15 @@ export function dom() {
     /** @param {string} expression @param {Node} scope */
     xpath: (expression, scope) =>
       Document.prototype.evaluate.call(document, expression, scope, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE),
+    /** What has the focus, through open shadow trees. */
+    focused() {
+      let focused = activeIn(document);
+      for (let inner = focused; inner !== null;) {
+        focused = inner;
+        inner = shadowOf(focused)?.activeElement ?? null;
+      }
+      return focused;
+    },
     isAnimated: () => Document.prototype.getAnimations.call(document).length > 0,
   };
 

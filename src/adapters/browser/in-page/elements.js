@@ -9,6 +9,7 @@ export function elements(dom) {
     shownIn,
     around,
     nearest,
+    isIn,
     parentNodeOf,
     shadowOf,
     tagOf,
@@ -199,5 +200,17 @@ export function elements(dom) {
     return folded.length > length ? `${folded.slice(0, length)}…` : folded;
   }
 
-  return { UNSPOKEN, fold, isVisible, whyHidden, isDisabled, textOf, shownText, labelsOf, ariaLabelOf, nameOf, describe, shorten };
+  /**
+   * Does a click on `hit` reach `element`? Through what is inside it, its label, or its shadow tree.
+   * @param {Element} hit
+   * @param {Element} element
+   */
+  function reaches(hit, element) {
+    if (isIn(hit, element)) return true;
+    const label = nearest(hit, (box) => box instanceof HTMLLabelElement);
+    const control = label instanceof HTMLLabelElement ? label.control : null;
+    return control !== null && isIn(control, element);
+  }
+
+  return { UNSPOKEN, fold, isVisible, whyHidden, isDisabled, textOf, shownText, labelsOf, ariaLabelOf, nameOf, describe, shorten, reaches };
 }

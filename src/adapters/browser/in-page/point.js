@@ -1,87 +1,24 @@
 /**
- * Where the pointer has to go, and whether it got there. Runs in the page (see `source.js`).
+ * Where the pointer has to go. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
+ * @param {ReturnType<typeof import("./input.js").input>} inputs
  */
-export function point(faults, dom, elements, chooser) {
+export function point(faults, dom, elements, chooser, inputs) {
   const { NotYet } = faults;
-  const { page, rectsOf, frameOf, nearest, isIn, elementAt, scrollIntoView } = dom;
-  const { describe } = elements;
+  const { page, rectsOf, frameOf, elementAt, scrollIntoView } = dom;
+  const { describe, reaches } = elements;
   const { usable } = chooser;
+  const { expectPointer, expectNothing } = inputs;
   /** @typedef {import("./protocol.ts").Box} Box */
-
-  /** What the button was pressed for must come so soon. */
-  const EXPECTED_MS = 5000;
-
-  /** In a frame of another process input may arrive a little later than its answer. */
-  const LATE_MS = 1000;
-
-  /** The element that the pointer has been sent to. `missed` says what it met instead; undefined before it came. `over`: the button is up again. */
-  let expected =
-    /** @type {{ element: Element, find: () => Element, at: number, missed?: string | null, came: boolean, over: boolean } | null} */ (
-      null
-    );
 
   /** HTML drag and drop in this document: has it begun since it was last pointed at, and has it come over it since it was last looked where to drop? */
   const dragged = { start: false, over: false };
   /** @param {Event} event */
   function noteDrag({ type, isTrusted }) {
     if (isTrusted) dragged[type === "dragstart" ? "start" : "over"] = true;
-  }
-
-  /** What pressing the button comes to. */
-  const EVENTS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"];
-
-  /**
-   * Keeps an event from the page that was meant for something else: between finding the point and pressing there the page may have changed.
-   * @param {Event} event
-   */
-  function check(event) {
-    if (expected === null || !event.isTrusted || performance.now() - expected.at > EXPECTED_MS) return;
-    expected.came = true;
-    if (expected.missed === undefined) {
-      if (event.type !== "pointerdown" && event.type !== "mousedown") return; // a key makes clicks too
-      expected.missed = whatWasMissed(expected, event.composedPath()[0]);
-    }
-    if (event.type === "mouseup") expected.over = true;
-    if (expected.missed === null) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  }
-
-  /**
-   * @param {{ element: Element, find: () => Element }} expected
-   * @param {EventTarget | undefined} hit
-   */
-  function whatWasMissed({ element, find }, hit) {
-    try {
-      const goal = element.isConnected ? element : find();
-      if (hit instanceof Element && reaches(hit, goal)) return null;
-      return `${describe(goal)} went away from under the pointer, which met ${hit instanceof Element ? describe(hit) : "nothing"} instead`;
-    } catch (error) {
-      return error instanceof NotYet ? error.say() : String(error);
-    }
-  }
-
-  /**
-   * Waits until the pointer has been where it was sent to; when it does not come, that is what it missed.
-   * @param {"down" | "up"} until
-   */
-  async function waitForPointer(until) {
-    if (expected === null) return;
-    const came = () => expected === null || (until === "up" ? expected.over : expected.missed !== undefined);
-    for (const endsAt = performance.now() + LATE_MS; !came() && performance.now() < endsAt;)
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    if (expected !== null && !expected.came) expected.missed = `the pointer did not come to ${describe(expected.element)}`;
-  }
-
-  /** @returns what the pointer met instead of what it was sent to; null when all was well */
-  function takeMissed() {
-    const missed = expected?.missed ?? null;
-    expected = null;
-    return missed;
   }
 
   /**
@@ -109,21 +46,9 @@ export function point(faults, dom, elements, chooser) {
     }
     dragged[covered ? "over" : "start"] = false;
     for (const type of ["dragstart", "dragover"]) addEventListener(type, noteDrag, { capture: true });
-    expected = covered ? null : { element, find, at: performance.now(), came: false, over: false };
-    for (const type of EVENTS) addEventListener(type, check, { capture: true }); // again: a document that follows an empty one keeps us, not these
+    if (covered || hit === null) expectNothing();
+    else expectPointer(element, find, hit);
     return { x, y, width: 0, height: 0 };
-  }
-
-  /**
-   * Does a click on `hit` reach `element`? Through what is inside it, its label, or its shadow tree.
-   * @param {Element} hit
-   * @param {Element} element
-   */
-  function reaches(hit, element) {
-    if (isIn(hit, element)) return true;
-    const label = nearest(hit, (box) => box instanceof HTMLLabelElement);
-    const control = label instanceof HTMLLabelElement ? label.control : null;
-    return control !== null && isIn(control, element);
   }
 
   /**
@@ -173,5 +98,5 @@ export function point(faults, dom, elements, chooser) {
     });
   }
 
-  return { pointAt, boxOf, sawDrag: () => ({ ...dragged }), waitForPointer, takeMissed, nextFrame };
+  return { pointAt, boxOf, sawDrag: () => ({ ...dragged }), nextFrame };
 }

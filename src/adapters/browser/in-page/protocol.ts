@@ -50,6 +50,16 @@ export type RunAnswer = { readonly done: number } & (
   | { readonly state: "leaving" }
 );
 
+/** What has become of input, as far as the document can know. */
+export interface Arrival {
+  /** What the pointer met instead of what it was sent to, as a sentence; null when all was well. */
+  readonly missed: string | null;
+  /** The button has gone down, and was to come up again, but has not. */
+  readonly isHeld: boolean;
+  /** Of the keys, so many did not come. */
+  readonly keysMissed: number;
+}
+
 export interface Whereabouts {
   readonly url: string;
   readonly title: string;
@@ -78,12 +88,12 @@ export interface PageLibrary {
    */
   changeStorage(kind: "local" | "session", removed: readonly string[] | null, entries: Readonly<Record<string, string>>): string | null;
   /**
-   * Lets the page do what it has already set out to do. `missed`: what the pointer met instead of what it was sent to, by the last `run`.
-   * @param until for a frame: wait until the button is down or up again there, which may be a little later in another process
+   * Waits until input has come, which in a frame of another process may be a little later than its answer, and lets the page do what it has already
+   * set out to do.
+   * @param button what the pointer was sent for by the last `run`, if it was
+   * @param keys so many were sent
    */
-  settle(
-    until: "down" | "up" | null,
-  ): Promise<{ readonly missed: string | null; /** Is another document on its way? */ readonly leaving: boolean }>;
+  settle(button: "down" | "up", keys: number): Promise<Arrival & { /** Is another document on its way? */ readonly leaving: boolean }>;
   /** HTML drag and drop in this document: has it begun since the last `point`, and has it come over it since the last `drop`? */
   sawDrag(): { readonly start: boolean; readonly over: boolean };
   /** The element that shows a frame, or why there is none. */

@@ -1,5 +1,5 @@
 import type { CDPEvents, CDPSession } from "@cloudflare/puppeteer";
-import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser/browser.ts";
+import { type BrowserTarget, framesOf, PageError, PLAIN_CLICK } from "../../../domain/browser/browser.ts";
 import type { Deadline } from "../deadline.ts";
 import type { FramePlace } from "./frames.ts";
 import type { Box } from "../in-page/protocol.ts";
@@ -43,9 +43,9 @@ export class Drag {
     const { tab, renderer } = this.#parts;
     for (let { box, place } = found; box !== null;) {
       const at: Box = box;
-      const missed = await this.#operations.input(() => pressAt(tab.cdp, at), place, deadline, "down");
+      const { missed } = await this.#operations.input(() => pressAt(tab.cdp, at), place, deadline, { button: "down" });
       if (missed === null) return { at, place };
-      await renderer.ask(releaseAt(tab.cdp, at), deadline);
+      await renderer.ask(releaseAt(tab.cdp, at, PLAIN_CLICK), deadline);
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
       ({ box, place } = await this.#operations.point({ do: "point", target, first: false }, deadline));
     }
@@ -84,7 +84,7 @@ export class Drag {
     } finally {
       const last = at;
       await html?.cancel(deadline).catch(() => undefined); // the button is let go in any case
-      await this.#operations.input(() => releaseAt(tab.cdp, last), null, deadline);
+      await this.#operations.input(() => releaseAt(tab.cdp, last, PLAIN_CLICK), null, deadline);
     }
   }
 

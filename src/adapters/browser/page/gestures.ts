@@ -2,10 +2,13 @@ import { type BrowserTarget, PageError, type Press } from "../../../domain/brows
 import type { Deadline } from "../deadline.ts";
 import type { FramePlace } from "./frames.ts";
 import type { Box } from "../in-page/protocol.ts";
-import { clickAt, moveTo, pressKeys } from "./input.ts";
+import { clickAt, isPressed, moveTo, pressKeys, releaseAt } from "./input.ts";
 import type { KeyPress } from "./keys.ts";
 import type { Found, Operations } from "./operations.ts";
 import type { PageParts } from "./page-parts.ts";
+
+/** So many keys are under way at once. */
+const KEYS_AT_ONCE = 100;
 
 /** What the pointer and the keyboard do in one place. */
 export class Gestures {
@@ -28,9 +31,12 @@ export class Gestures {
     press: Press,
     deadline: Deadline,
   ): Promise<void> {
+    const { cdp } = this.#parts.tab;
     for (let { box, place } = found; box !== null;) {
       const at: Box = box;
-      const missed = await this.#operations.input(() => clickAt(this.#parts.tab.cdp, at, press), place, deadline);
+      let { missed, isHeld } = await this.#operations.input(() => clickAt(cdp, at, press), place, deadline);
+      while (isHeld && this.#operations.hasDialogs && deadline.remainingMs > 0)
+        ({ missed, isHeld } = await this.#operations.input(() => releaseAt(cdp, at, press), place, deadline));
       if (missed === null) return;
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
       ({ box, place } = await this.#operations.point({ do: "point", target, first }, deadline));
@@ -50,7 +56,23 @@ export class Gestures {
     }
   }
 
+  /**
+   * Where dialogs open, the browser drops keys: those that none of came are pressed again, one by one.
+   * @param place the frame that has the focus; null for the page itself
+   * @throws TimeUp, or PageError when some came and others did not
+   */
   async press(keys: readonly KeyPress[], place: FramePlace | null, deadline: Deadline): Promise<void> {
-    await this.#operations.input(() => pressKeys(this.#parts.tab.cdp, keys), place, deadline);
+    for (let done = 0; done < keys.length;) {
+      const next = keys.slice(done, done + (this.#operations.hasDialogs ? 1 : KEYS_AT_ONCE));
+      const sent = next.filter(isPressed).length;
+      const { keysMissed: missed } = await this.#operations.input(() => pressKeys(this.#parts.tab.cdp, next), place, deadline, {
+        keys: sent,
+      });
+      if (missed === 0) done += next.length;
+      else if (missed < next.length || deadline.remainingMs === 0) {
+        const message = `${missed} of ${next.length} keys did not come to the page, which opened a dialog meanwhile`;
+        throw new PageError(message, { errorClass: "temporary" });
+      }
+    }
   }
 }

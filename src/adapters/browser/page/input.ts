@@ -7,21 +7,27 @@ interface Point {
   readonly y: number;
 }
 
-/** So many keys are under way at once. */
-const KEYS_AT_ONCE = 100;
-
 /**
  * Moves the pointer there, presses and releases. All that travels together: it is handled in its order anyway.
  * @returns when the page has handled it
  */
-export async function clickAt(cdp: CDPSession, { x, y }: Point, { button, count, modifiers: held }: Press): Promise<void> {
-  const modifiers = held.reduce((bits, modifier) => bits | MODIFIERS[modifier], 0);
-  const events = [cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, modifiers })];
-  for (let clickCount = 1; clickCount <= count; clickCount++) {
-    for (const type of ["mousePressed", "mouseReleased"] as const)
-      events.push(cdp.send("Input.dispatchMouseEvent", { type, x, y, modifiers, button, clickCount }));
+export async function clickAt(cdp: CDPSession, { x, y }: Point, press: Press): Promise<void> {
+  const events = [cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, modifiers: bitsOf(press) })];
+  for (let clickCount = 1; clickCount <= press.count; clickCount++) {
+    const event = { x, y, modifiers: bitsOf(press), button: press.button, clickCount };
+    for (const type of ["mousePressed", "mouseReleased"] as const) events.push(cdp.send("Input.dispatchMouseEvent", { type, ...event }));
   }
   await Promise.all(events);
+}
+
+/** Lets the button go. */
+export async function releaseAt(cdp: CDPSession, { x, y }: Point, press: Press): Promise<void> {
+  const event = { x, y, modifiers: bitsOf(press), button: press.button, clickCount: press.count };
+  await cdp.send("Input.dispatchMouseEvent", { type: "mouseReleased", ...event });
+}
+
+function bitsOf({ modifiers }: Press): number {
+  return modifiers.reduce((bits, modifier) => bits | MODIFIERS[modifier], 0);
 }
 
 /** So many moves a drag takes: pages look at where it is on its way. */
@@ -49,23 +55,26 @@ export async function dragTo(cdp: CDPSession, from: Point, to: Point, isTaken: (
   }
 }
 
-export async function releaseAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
-  await cdp.send("Input.dispatchMouseEvent", { type: "mouseReleased", x, y, button: "left", clickCount: 1 });
-}
-
 export async function moveTo(cdp: CDPSession, { x, y }: Point): Promise<void> {
   await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y });
 }
 
-/** @returns when the page has handled all */
+/**
+ * All of them travel together.
+ * @returns when the page has handled all
+ */
 export async function pressKeys(cdp: CDPSession, keys: readonly KeyPress[]): Promise<void> {
-  for (let from = 0; from < keys.length; from += KEYS_AT_ONCE) {
-    await Promise.all(keys.slice(from, from + KEYS_AT_ONCE).flatMap((key) => press(cdp, key)));
-  }
+  await Promise.all(keys.flatMap((key) => press(cdp, key)));
 }
 
-function press(cdp: CDPSession, { key, code, keyCode, text, modifiers }: KeyPress): Promise<void>[] {
-  if (code === "") return [cdp.send("Input.insertText", { text })];
+/** Is it a key of the keyboard, and not text that is put in without one? */
+export function isPressed({ code }: KeyPress): boolean {
+  return code !== "";
+}
+
+function press(cdp: CDPSession, press: KeyPress): Promise<void>[] {
+  const { key, code, keyCode, text, modifiers } = press;
+  if (!isPressed(press)) return [cdp.send("Input.insertText", { text })];
   const event = { key, code, windowsVirtualKeyCode: keyCode, modifiers };
   const down =
     text === ""

@@ -4,7 +4,7 @@ import type { TimedOp } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "../deadline.ts";
 import type { FramePlace } from "./frames.ts";
 import { describeRefusal } from "../guard/tab-guard.ts";
-import type { Box, PageOp, RunAnswer } from "../in-page/protocol.ts";
+import type { Arrival, Box, PageLibrary, PageOp, RunAnswer } from "../in-page/protocol.ts";
 import type { PageParts } from "./page-parts.ts";
 import { ContextLost } from "../tabs/tab.ts";
 
@@ -17,8 +17,14 @@ const ANSWER_MS = 1500;
 /** Of so many refused parts of a page a message tells. */
 const PARTS_TOLD = 3;
 
+/** A dialog that opened so long ago may be open still, or be followed by the next one. */
+const DIALOG_MS = 1000;
+
 /** A frame's document that is to be replaced goes within this time, or stays. */
 const LEAVE_MS = 3000;
+
+/** For input that has led elsewhere: nobody is left to ask. */
+const ARRIVED: Arrival = { missed: null, isHeld: false, keysMissed: 0 };
 
 /** What the library found last: a point or a box in the page, and the frame it is in. */
 export interface Found {
@@ -91,14 +97,14 @@ export class Operations {
   /**
    * Sends input, and waits for what it leads to. It is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too.
    * @param place the frame that it is for; null for the page itself
-   * @returns what the pointer met instead of what it was sent to, if it did
+   * @param keys so many are sent
    */
   async input(
     send: () => Promise<void>,
     place: FramePlace | null,
     deadline: Deadline,
-    until: "down" | "up" = "up",
-  ): Promise<string | null> {
+    { button = "up", keys = 0 }: { readonly button?: "down" | "up"; readonly keys?: number } = {},
+  ): Promise<Arrival> {
     const { tab, navigation, renderer } = this.#parts;
     const mark = navigation.mark();
     try {
@@ -107,30 +113,35 @@ export class Operations {
       } catch (error) {
         if (!(error instanceof ContextLost)) throw error; // it has led to another document already
       }
-      const missed = navigation.hasBegun(mark) ? null : await this.#settle(place, until, deadline);
+      const arrival = navigation.hasBegun(mark) ? ARRIVED : await this.#settle(place, [button, this.hasDialogs ? keys : 0], deadline);
       await arrive(this.#parts, mark, deadline);
-      return missed;
+      return arrival;
     } catch (error) {
       if (!tab.isClosed) throw error;
-      return null; // that is what the input made the page do
+      return ARRIVED; // that is what the input made the page do
     }
+  }
+
+  /**
+   * Is it a time of dialogs? Then the browser may drop keys. At other times keys that do not come have gone elsewhere, such as to the list of a select.
+   */
+  get hasDialogs(): boolean {
+    return this.#parts.dialogs.openedSince(Date.now() - DIALOG_MS);
   }
 
   /**
    * Lets a document do what input has made it set out to do.
    * @param place the frame that the input was for; null for the page itself
-   * @param until see `PageLibrary.settle`
-   * @returns what the pointer met instead of what it was sent to, if it did
    */
-  async #settle(place: FramePlace | null, until: "down" | "up", deadline: Deadline): Promise<string | null> {
+  async #settle(place: FramePlace | null, sent: Parameters<PageLibrary["settle"]>, deadline: Deadline): Promise<Arrival> {
     const { library } = this.#parts;
-    if (place === null) return (await library.call("settle", [null], deadline)).missed;
     try {
-      const { missed, leaving } = await library.callIn(place, "settle", [until], deadline);
-      if (leaving) await this.#leave(place, deadline);
-      return missed;
+      const answer = place === null ? library.call("settle", sent, deadline) : library.callIn(place, "settle", sent, deadline);
+      const { leaving, ...arrival } = await answer;
+      if (leaving && place !== null) await this.#leave(place, deadline);
+      return arrival;
     } catch (error) {
-      if (error instanceof ContextLost) return null; // it has led to another document already
+      if (error instanceof ContextLost) return ARRIVED; // it has led to another document already
       throw error;
     }
   }

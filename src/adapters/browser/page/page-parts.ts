@@ -1,4 +1,5 @@
 import type { Children } from "../tabs/children.ts";
+import type { DialogLog } from "../tabs/dialogs.ts";
 import { Frames } from "./frames.ts";
 import type { TabGuard } from "../guard/tab-guard.ts";
 import { Library } from "./library.ts";
@@ -13,6 +14,7 @@ export interface PageParts {
   readonly tab: Tab;
   readonly navigation: Navigation;
   readonly guard: TabGuard;
+  readonly dialogs: DialogLog;
   readonly renderer: Renderer;
   readonly library: Library;
   readonly frames: Frames;
@@ -20,10 +22,10 @@ export interface PageParts {
   readonly secrets: SecretFields;
 }
 
-export function partsOf(tab: Tab, navigation: Navigation, guard: TabGuard, children: Children): PageParts {
+export function partsOf(tab: Tab, navigation: Navigation, guard: TabGuard, children: Children, dialogs: DialogLog): PageParts {
   const renderer = new Renderer(tab, navigation);
   const library = new Library(tab, navigation, renderer);
   const frames = new Frames(tab, children, renderer, library);
   const secrets = new SecretFields(tab, library, navigation);
-  return { tab, navigation, guard, renderer, library, frames, responses: new Responses(tab, children), secrets };
+  return { tab, navigation, guard, dialogs, renderer, library, frames, responses: new Responses(tab, children), secrets };
 }

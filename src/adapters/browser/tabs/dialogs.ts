@@ -12,11 +12,18 @@ const MAX_MESSAGE = 2_000;
 export class DialogLog implements PageDialogs {
   #seen: SeenDialog[] = [];
   #more = Promise.withResolvers<void>();
+  #lastAt = 0;
 
   add(dialog: SeenDialog): void {
+    this.#lastAt = Date.now();
     this.#seen = [...this.#seen, dialog].slice(-MAX_KEPT);
     this.#more.resolve();
     this.#more = Promise.withResolvers();
+  }
+
+  /** @param atMs milliseconds since the epoch */
+  openedSince(atMs: number): boolean {
+    return this.#lastAt >= atMs;
   }
 
   async take({ atLeast, timeoutMs, signal }: PageOptions & { readonly atLeast: number }): Promise<SeenDialog[]> {

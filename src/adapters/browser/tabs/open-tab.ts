@@ -110,7 +110,7 @@ export class OpenTab {
       const refusal = origin !== "new" && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
       const cookies = new BrowserCookies(tab, root);
-      const parts = partsOf(tab, navigation, watched, children);
+      const parts = partsOf(tab, navigation, watched, children, dialogs);
       const page = new CdpPage(parts, { current, tabs, dialogs, cookies, settings: emulation });
       const screencast = new Screencast(tab, parts.secrets);
       return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener });
