@@ -206,7 +206,7 @@ describe("a run", () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const opens = {
       action: "goto",
-      url: html(`<style>body { background: rgb(0, 0, 255) }</style><script>fetch("/login?id=${status}")</script>`),
+      url: html(`<style>body { background: rgb(0, 0, 255) }</style><script>console.log("told"); fetch("/login?id=${status}")</script>`),
     };
     const waits = { action: "wait_for", text: "Never", timeout_seconds: 300 };
     const blocks = [{ block_type: "actions", label: "a", steps: [opens, waits] }];
