@@ -5,15 +5,13 @@ import type { BrowserGuard } from "../../domain/outbound/outbound-patterns.ts";
 import type { BrowserLease, Browsers } from "../../ports/browser.ts";
 import { Deadline, TimeUp } from "./deadline.ts";
 import { Lease } from "./lease.ts";
-import { closeBrowser } from "./platform.ts";
+import { closeBrowser, endBrowser } from "./platform.ts";
 
 /** A new browser takes 2 to 4 s on the platform. */
 const LAUNCH_MS = 60_000;
 
 /** A browser that still lives answers at once. */
 const TAKE_UP_MS = 10_000;
-
-const CLOSE_MS = 10_000;
 
 /** How long a browser may take to say that it lives. */
 const PING_MS = 10_000;
@@ -100,7 +98,6 @@ async function ping(binding: BrowserWorker, sessionId: string): Promise<boolean>
 /** Ends a browser by its connection where that still works, otherwise by its id. */
 function endOf(binding: BrowserWorker, browser: Browser): () => Promise<void> {
   return async () => {
-    const closing = browser.connected ? new Deadline(CLOSE_MS).wait(browser.close()) : Promise.reject(new Error("not connected"));
-    await closing.catch(() => closeBrowser(binding, browser.sessionId()));
+    await endBrowser(browser).catch(() => closeBrowser(binding, browser.sessionId()));
   };
 }

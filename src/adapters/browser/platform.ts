@@ -1,4 +1,4 @@
-import puppeteer, { type BrowserWorker } from "@cloudflare/puppeteer";
+import puppeteer, { type Browser, type BrowserWorker } from "@cloudflare/puppeteer";
 import { BrowserUnavailable, PageError } from "../../domain/browser/browser.ts";
 import type { BrowserPlatform, PlatformLimits } from "../../ports/browser-platform.ts";
 import type { BrowserWish } from "../../ports/browser-pool.ts";
@@ -62,9 +62,21 @@ export async function closeBrowser(binding: BrowserWorker, sessionId: string): P
     const response = await deadline.wait(binding.fetch(address, { method: "DELETE" }));
     await response.body?.cancel();
     if (response.ok) return;
-    const browser = await deadline.wait(puppeteer.connect(binding, sessionId));
-    await deadline.wait(browser.close());
+    await endBrowser(await deadline.wait(puppeteer.connect(binding, sessionId)));
   } catch {
     // See above: there is nothing more to be done about it.
   }
+}
+
+/**
+ * Ends a browser by the connection to it. Puppeteer's own `close` prints an error when the browser goes down before it has answered, as it may.
+ * @throws when it is there still
+ */
+export async function endBrowser(browser: Browser): Promise<void> {
+  const deadline = new Deadline(CLOSE_MS);
+  const root = await deadline.wait(browser.target().createCDPSession());
+  await deadline.wait(root.connection()!.send("Browser.close")).catch((error: unknown) => {
+    if (browser.connected) throw error;
+  });
+  await browser.disconnect();
 }
