@@ -82,7 +82,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   let asked = false;
   let ready = false;
   const log = collectLog(child, (line) => {
-    if (ready && isOfInterest(line)) print(line);
+    if (ready && !asked && isOfInterest(line)) print(line); // how its parts complain of each other's end is nobody's business
   });
   const exited = new Promise<string>((settle) => {
     child.once("exit", (code, signal) => settle(`the service ended (${signal ?? `exit code ${code}`}). Its last lines:\n${log.tail(25)}`));
