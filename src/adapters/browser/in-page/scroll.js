@@ -78,7 +78,7 @@ export function scroll(faults, dom, elements, chooser, pointer) {
   }
 
   /**
-   * Waits until there is more to scroll to.
+   * Waits until there is more to scroll to. A page that gets no turn for a while, on a busy machine, is given its turns and frames first.
    * @param {Element} scroller
    * @param {number} idleMs how long nothing has to happen to be sure that nothing will
    * @param {() => boolean} goOn
@@ -86,8 +86,10 @@ export function scroll(faults, dom, elements, chooser, pointer) {
    */
   async function hasGrown(scroller, idleMs, goOn) {
     const isAtEnd = () => scroller.scrollTop + scroller.clientHeight >= scroller.scrollHeight - 2;
-    for (const endsAt = performance.now() + idleMs; performance.now() < endsAt;) {
+    const endsAt = performance.now() + idleMs;
+    for (let looks = 0; performance.now() < endsAt || looks * LOOK_MS * 2 < idleMs; looks++) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await nextFrame();
       if (!isAtEnd()) return true;
       if (!goOn()) return true;
     }
