@@ -130,6 +130,139 @@ describe("what is set for a tab", () => {
   });
 });
 
+describe("what is set for a tab that holds frames of other processes and workers", () => {
+  const inOwn = (path: string) => at(path).replace("127.0.0.1", "own.localhost");
+  /** What documents and workers can tell, of themselves and of what they ask for. */
+  const TELL = `(async () => {
+    const sent = JSON.parse(/\\{.*\\}/.exec(await (await fetch(${JSON.stringify(at("/headers"))})).text())[0]);
+    return [navigator.userAgent, navigator.platform, navigator.userAgentData?.platform ?? null, navigator.languages.join(), new Intl.NumberFormat().format(1234.5),
+      Intl.DateTimeFormat().resolvedOptions().timeZone, sent['user-agent'], sent['accept-language'] ?? null];
+  })()`;
+  /** What only documents can. */
+  const TELL_ALL = `[...await ${TELL}, 'ontouchstart' in window,
+    await new Promise((done) => navigator.geolocation.getCurrentPosition(({ coords }) => done(coords.latitude), ({ code }) => done('error ' + code), { timeout: 300 }))]`;
+  const worker = JSON.stringify(`${TELL}.then(postMessage)`);
+  const WORKER = `await new Promise((done) => { new Worker(URL.createObjectURL(new Blob([${worker}]))).onmessage = ({ data }) => done(data) })`;
+  const TOLD: Json = [PHONE, "Linux armv81", "Android", "de-DE,de", "1.234,5", "Asia/Tokyo", PHONE, "de-DE,de;q=0.9"];
+  const EVERYWHERE = { page: TOLD, worker: TOLD, outer: [...TOLD, true, 47.5], inner: [...TOLD, true, 47.5], workerOfFrame: TOLD };
+
+  const inThird = (markup: string) => htmlOn("other process", markup).replace("own.", "third.");
+  const gone = (text: string) => ({ action: "wait_for", text, frame: "#sibling" });
+  const inner = frame("name=inner allow=geolocation", inThird("Inner"));
+  const AROUND = html(`<title>Around</title>${frame("name=outer allow=geolocation", htmlOn("other process", inner))}`);
+  const set = [
+    ...SET_ALL("*").slice(0, 4),
+    { action: "set_geolocation", latitude: 47.5, longitude: 8.7, origins: [new URL(at("/")).origin] },
+  ];
+  const reads = [
+    read(TELL, "page"),
+    read(WORKER, "worker"),
+    { ...read(TELL_ALL, "outer"), frame: "outer" },
+    { ...read(TELL_ALL, "inner"), frame: { css: "[name=inner]", frame: "outer" } },
+    { ...read(WORKER, "workerOfFrame"), frame: "outer" },
+  ];
+
+  it("is seen in each of them, and by the sites that they ask", async () => {
+    const tab = await fresh();
+    expect(await run(tab, ...set, goto(AROUND), ...reads)).toMatchObject(EVERYWHERE);
+    const { sent } = await run(
+      tab,
+      { ...read(`void (location = ${JSON.stringify(inOwn("/headers"))})`), frame: "outer" },
+      { action: "wait_for", target: { css: "#headers", frame: "outer" } },
+      { ...read(HEADERS, "sent"), frame: "outer" },
+    );
+    expect(sent).toMatchObject({ "user-agent": PHONE, "accept-language": "de-DE,de;q=0.9", "sec-ch-ua-platform": '"Android"' });
+  });
+
+  it("is seen there at once when it is set, and gone when it is taken back", async () => {
+    const tab = await fresh(AROUND);
+    const before = await run(tab, ...reads);
+    const { outer, inner, ...others } = await run(tab, ...set, ...reads);
+    expect(others).toMatchObject({ page: TOLD, worker: TOLD, workerOfFrame: TOLD });
+    for (const told of [outer, inner]) expect((told as Json[]).toSpliced(8, 1)).toEqual([...(TOLD as Json[]), 47.5]); // touch comes with a document
+    const after = await run(
+      tab,
+      { action: "set_viewport" },
+      { action: "set_user_agent", user_agent: null },
+      { action: "set_locale", locale: null },
+      { action: "set_timezone", timezone: null },
+      goto(AROUND),
+      ...reads,
+    );
+    for (const name of ["page", "worker", "workerOfFrame"]) expect(after[name], name).toEqual(before[name]);
+    for (const name of ["outer", "inner"]) expect((after[name] as Json[]).slice(0, 9), name).toEqual((before[name] as Json[]).slice(0, 9));
+  });
+
+  it.each<[string, () => JsonObject[]]>([
+    ["is removed", () => [read("sibling.remove()")]],
+    ["comes into the page's own", () => [read(`sibling.src = ${JSON.stringify(html("Away"))}`), gone("Away")]],
+    ["goes into another", () => [read(`sibling.src = ${JSON.stringify(inThird("Away"))}`), gone("Away")]],
+  ])("stays in a frame when another of its process %s", async (_, leave) => {
+    const tab = await fresh();
+    const siblings = frame("id=sibling", htmlOn("other process", "First")) + frame("name=stays", htmlOn("other process", "Second"));
+    const told = {
+      ...read("[Intl.DateTimeFormat().resolvedOptions().timeZone, new Intl.NumberFormat().format(0.5)]", "told"),
+      frame: "stays",
+    };
+    await run(
+      tab,
+      { action: "set_timezone", timezone: "Asia/Tokyo" },
+      { action: "set_locale", locale: "de-DE" },
+      goto(html(siblings)),
+      ...leave(),
+    );
+    await expect.poll(async () => (await run(tab, told))["told"]).toEqual(["Asia/Tokyo", "0,5"]);
+  });
+
+  it("stays when the page itself goes where its frame is, into the frame's process", async () => {
+    const tab = await fresh();
+    const zone = "[Intl.DateTimeFormat().resolvedOptions().timeZone, new Intl.NumberFormat().format(0.5)]";
+    const next = htmlOn("other process", `<title>Next</title><script>window.atFirst = ${zone}</script>`);
+    const { seen } = await run(
+      tab,
+      { action: "set_timezone", timezone: "Asia/Tokyo" },
+      { action: "set_locale", locale: "de-DE" },
+      goto(html(`<a href="${next.replaceAll("&", "&amp;")}">Next</a>${frame("name=f", htmlOn("other process", "Framed"))}`)),
+      { action: "wait_for", text: "Framed", frame: "f" },
+      { action: "click", target: "a" },
+      { action: "wait_for", function: "document.title === 'Next'" },
+      { action: "wait_for", load_state: "networkidle" },
+      read(`[...window.atFirst, ...${zone}]`),
+    );
+    expect(seen).toEqual(["Asia/Tokyo", "0,5", "Asia/Tokyo", "0,5"]);
+  });
+
+  it("is set although one of the frames hangs", async () => {
+    const tab = await fresh(AROUND);
+    const hang = { ...read("setTimeout(() => { while (true) {} })"), frame: "outer" };
+    const { zone } = await run(
+      tab,
+      hang,
+      { action: "set_timezone", timezone: "Asia/Tokyo", timeout_seconds: 15 },
+      read("Intl.DateTimeFormat().resolvedOptions().timeZone", "zone"),
+    );
+    expect(zone).toBe("Asia/Tokyo");
+  });
+});
+
+describe("set_locale", () => {
+  it("alone is sent with the first request of a window that the page opens, and leaves the rest as it is", async () => {
+    const tab = await fresh(at("/headers"));
+    const own = `[navigator.userAgent, navigator.userAgentData.brands.map(({ brand }) => brand), ${HEADERS}['sec-ch-ua']]`;
+    const output = await run(
+      tab,
+      read(own, "before"),
+      { action: "set_locale", locale: "de-DE" },
+      read(`void window.open("/headers", "_blank", "noopener")`),
+      { action: "switch_tab", newest: true },
+      read(`${HEADERS}['accept-language']`, "asked"),
+      read(own, "after"),
+    );
+    expect(output["asked"]).toBe("de-DE,de;q=0.9");
+    expect(output["after"]).toEqual(output["before"]);
+  });
+});
+
 describe("set_headers", () => {
   it("sends them in every frame, also in one of a frame that another process has", async () => {
     const tab = await fresh();

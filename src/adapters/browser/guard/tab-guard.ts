@@ -31,7 +31,9 @@ export class TabGuard {
   opener: TabGuard | null = null;
   /** What is set for the tab. */
   settings: () => TabSettings = () => ({});
-  /** Is told of the next document that the tab is let go to. */
+  /** Is told of every document that the tab is let go to. */
+  onDocument: (() => void) | null = null;
+  /** Is told of the next one. */
   onNextDocument: (() => void) | null = null;
   readonly #mainFrameId: string;
   readonly #browser: CDPSession;
@@ -100,6 +102,7 @@ export class TabGuard {
     if (frameId !== this.#mainFrameId) return;
     this.#refusals.clear();
     this.#parts.clear();
+    this.onDocument?.();
     this.onNextDocument?.();
     this.onNextDocument = null;
   }

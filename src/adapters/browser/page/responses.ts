@@ -44,7 +44,7 @@ export class Responses {
     if (this.#isWatching) return;
     this.#isWatching = true;
     this.#listen(this.#tab.cdp);
-    this.#children.onFrame((cdp) => this.#listen(cdp));
+    this.#children.tell({ onFrame: (cdp) => this.#listen(cdp) });
     await this.#tab.wait(this.#tab.hearRequests(), deadline);
   }
 

@@ -1,31 +1,46 @@
-import type { Browser, CDPSession } from "@cloudflare/puppeteer";
+import type { CDPSession } from "@cloudflare/puppeteer";
 import { PageError } from "../../../domain/browser/browser.ts";
 import { changeSettings, type SettingsChange, type TabSettings } from "../../../domain/browser/tab-settings.ts";
-import { clientHintsOf, languagesOf, PLATFORMS, platformOf } from "../../../domain/browser/user-agent.ts";
 import type { PageOptions } from "../../../ports/page-options.ts";
 import type { PageSettings } from "../../../ports/page-surroundings.ts";
 import { Deadline, TimeUp } from "../deadline.ts";
+import type { Children } from "./children.ts";
+import { isInEffect, SessionEmulation } from "./session-emulation.ts";
 import type { Tab } from "./tab.ts";
 
-/** What pages are laid out for: a common laptop. */
-const VIEWPORT = { width: 1280, height: 800, deviceScaleFactor: 1, mobile: false };
+/** How long the frames of a page are waited for when a setting changes. */
+const FRAME_MS = 1_000;
 
-/** A tab's settings, in force. Chromium keeps them for a session only: whoever attaches to a tab says them again. */
+/** What a tab's settings do to other things than sessions. */
+interface Around {
+  /** The browser's own session. */
+  readonly root: CDPSession;
+  /** Something has changed that concerns requests. */
+  readonly onRequests: () => Promise<void>;
+}
+
+/**
+ * A tab's settings, in force in all that belongs to it. Whoever attaches to a tab says them again, and so does this to every frame with a process of its
+ * own, and to every worker, before that begins. A worker keeps what was set when it began.
+ */
 export class Emulation implements PageSettings {
   readonly #tab: Tab;
-  readonly #browser: Browser;
-  readonly #root: CDPSession;
-  readonly #onRequests: () => Promise<void>;
+  readonly #around: Around;
+  readonly #own: SessionEmulation;
+  readonly #frames = new Map<CDPSession, SessionEmulation>();
   #now: TabSettings;
-  #platformScript: string | null = null;
 
-  /** @param onRequests is called when something has changed that concerns requests */
-  constructor(tab: Tab, browser: Browser, root: CDPSession, settings: TabSettings, onRequests: () => Promise<void>) {
+  constructor(tab: Tab, children: Children, settings: TabSettings, around: Around) {
     this.#tab = tab;
-    this.#browser = browser;
-    this.#root = root;
+    this.#around = around;
+    this.#own = new SessionEmulation(tab.cdp, "tab");
     this.#now = settings;
-    this.#onRequests = onRequests;
+    children.tell({
+      onFrame: (frame) => this.#beginFrame(frame),
+      onWorker: (worker) => void new SessionEmulation(worker, "worker").begin(this.#now).catch(() => undefined), // it is gone
+      onGone: (child) => this.#frames.delete(child) && this.#sayAgainSoon(),
+    });
+    tab.cdp.on("Page.frameStoppedLoading", ({ frameId }) => frameId === tab.id && this.#sayAgainSoon());
   }
 
   get now(): TabSettings {
@@ -34,31 +49,36 @@ export class Emulation implements PageSettings {
 
   /** Says everything that is set; of a tab without settings only the size of its pages. */
   async begin(): Promise<void> {
-    const { viewport, userAgent, locale, timeZone, geolocation, headers, logins } = this.#now;
+    const { geolocation, headers, logins } = this.#now;
     await Promise.all([
-      this.#sendViewport(),
-      ...(viewport?.touch === true ? [this.#sendTouch()] : []),
-      ...(userAgent === undefined && locale === undefined ? [] : [this.#sendUserAgent()]),
-      // In a process that another tab has set already it is in force.
-      ...(locale === undefined ? [] : [this.#sendLocale().catch(ignoreInEffect)]),
-      ...(timeZone === undefined ? [] : [this.#sendTimeZone().catch(ignoreInEffect)]),
-      ...(geolocation === undefined ? [] : [this.#sendGeolocation([])]),
-      ...(headers === undefined && logins === undefined ? [] : [this.#onRequests()]),
+      this.#own.begin(this.#now),
+      ...(geolocation === undefined ? [] : [this.#permitPosition([])]),
+      ...(headers === undefined && logins === undefined ? [] : [this.#around.onRequests()]),
     ]);
+  }
+
+  /** Says again what all documents of a process share: what has said it there is gone. */
+  async sayAgain(): Promise<void> {
+    await Promise.all([this.#own, ...this.#frames.values()].map((session) => session.sayAgain(this.#now)));
+  }
+
+  /**
+   * The page is about to go elsewhere, maybe into the process of one of its frames: the next document could not say there what a frame says, and
+   * would lose it with the frame, before its first script. What does not go after all is told again.
+   */
+  leave(): void {
+    for (const frame of this.#frames.values()) frame.leave(this.#now).catch(() => undefined); // it is gone
   }
 
   async change(change: SettingsChange, { timeoutMs, signal }: PageOptions): Promise<void> {
     const before = this.#now;
+    const deadline = new Deadline(timeoutMs, signal);
     this.#now = changeSettings(before, change);
-    const sent: Promise<unknown>[] = [];
-    if ("viewport" in change) sent.push(this.#sendViewport(), this.#sendTouch());
-    if ("userAgent" in change || "locale" in change) sent.push(this.#sendUserAgent());
-    if ("locale" in change) sent.push(this.#sendLocale());
-    if ("timeZone" in change) sent.push(this.#sendTimeZone());
-    if ("geolocation" in change) sent.push(this.#sendGeolocation(before.geolocation?.origins ?? []));
-    if ("headers" in change || "logins" in change) sent.push(this.#onRequests());
+    const sent = [this.#own.change(this.#now, change)];
+    if ("geolocation" in change) sent.push(this.#permitPosition(before.geolocation?.origins ?? []));
+    if ("headers" in change || "logins" in change) sent.push(this.#around.onRequests());
     try {
-      await this.#tab.wait(Promise.all(sent), new Deadline(timeoutMs, signal));
+      await this.#tab.wait(Promise.all(sent), deadline);
     } catch (error) {
       this.#now = before;
       if (error instanceof TimeUp) throw new PageError("the browser did not take this in time", { errorClass: "temporary", cause: error });
@@ -66,6 +86,28 @@ export class Emulation implements PageSettings {
         throw new PageError("another tab of the browser, in the same process, has another one", { errorClass: "block", cause: error });
       throw error;
     }
+    await this.#changeFrames(change, deadline);
+  }
+
+  /** One that hangs takes it in when it goes on; nobody waits for it for long. */
+  async #changeFrames(change: SettingsChange, deadline: Deadline): Promise<void> {
+    if (this.#frames.size === 0) return;
+    const sent = [...this.#frames.values()].map((frame) => frame.change(this.#now, change).catch(() => undefined)); // it is gone, or a frame of its process has said it
+    await deadline
+      .atMost(FRAME_MS)
+      .wait(Promise.all(sent))
+      .catch(() => deadline.signal.throwIfAborted());
+  }
+
+  #beginFrame(frame: CDPSession): void {
+    const session = new SessionEmulation(frame, "frame");
+    this.#frames.set(frame, session);
+    session.begin(this.#now).catch(() => undefined); // it is gone
+    frame.on("Page.frameNavigated", () => this.#sayAgainSoon()); // maybe into another process
+  }
+
+  #sayAgainSoon(): void {
+    this.sayAgain().catch(() => undefined); // one of them is gone
   }
 
   /** How the next dialog is answered. */
@@ -79,79 +121,12 @@ export class Emulation implements PageSettings {
     return { accept: dialogs.respond === "accept", text: dialogs.text };
   }
 
-  async #sendViewport(): Promise<void> {
-    const { width, height, deviceScaleFactor, mobile } = this.#now.viewport ?? VIEWPORT;
-    await this.#tab.cdp.send("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor, mobile });
-  }
-
-  async #sendTouch(): Promise<void> {
-    await this.#tab.cdp.send("Emulation.setTouchEmulationEnabled", { enabled: this.#now.viewport?.touch ?? false });
-  }
-
-  async #sendUserAgent(): Promise<void> {
-    const { userAgent: set, locale } = this.#now;
-    if (set === undefined && locale === undefined) {
-      await Promise.all([
-        this.#tab.cdp.send("Emulation.setUserAgentOverride", { userAgent: "" }), // the browser's own
-        this.#sayPlatform(null),
-      ]);
-      return;
-    }
-    const userAgent = set?.userAgent ?? (await this.#browser.userAgent());
-    const platform = set?.platform ?? platformOf(userAgent);
-    const hints = clientHintsOf(userAgent, platform);
-    const override = {
-      userAgent,
-      platform: PLATFORMS[platform],
-      ...(locale === undefined ? {} : { acceptLanguage: languagesOf(locale) }),
-      ...(hints === null ? {} : { userAgentMetadata: hints }),
-    };
-    await Promise.all([
-      this.#tab.cdp.send("Emulation.setUserAgentOverride", override),
-      this.#sayPlatform(set === undefined ? null : PLATFORMS[platform]),
-    ]);
-  }
-
-  /** Chromium forgets the platform with the document: it is said in each, before the page's own scripts. */
-  async #sayPlatform(platform: string | null): Promise<void> {
-    const before = this.#platformScript;
-    this.#platformScript = null;
-    if (before !== null) await this.#tab.cdp.send("Page.removeScriptToEvaluateOnNewDocument", { identifier: before });
-    if (platform === null) return;
-    const source = `Object.defineProperty(Navigator.prototype, "platform", { get: () => ${JSON.stringify(platform)}, configurable: true, enumerable: true })`;
-    this.#platformScript = (await this.#tab.cdp.send("Page.addScriptToEvaluateOnNewDocument", { source })).identifier;
-  }
-
-  async #sendLocale(): Promise<void> {
-    const { locale } = this.#now;
-    await this.#tab.cdp.send("Emulation.setLocaleOverride", locale === undefined ? {} : { locale });
-  }
-
-  async #sendTimeZone(): Promise<void> {
-    await this.#tab.cdp.send("Emulation.setTimezoneOverride", { timezoneId: this.#now.timeZone ?? "" });
-  }
-
   /** @param before the origins that might ask for it until now */
-  async #sendGeolocation(before: readonly string[]): Promise<void> {
+  async #permitPosition(before: readonly string[]): Promise<void> {
     const { geolocation } = this.#now;
-    const permit = (origin: string, setting: "granted" | "prompt") =>
-      this.#root.send("Browser.setPermission", { permission: { name: "geolocation" }, setting, origin });
-    if (geolocation === undefined) {
-      await Promise.all([this.#tab.cdp.send("Emulation.clearGeolocationOverride"), ...before.map((origin) => permit(origin, "prompt"))]);
-      return;
-    }
-    const { origins, ...position } = geolocation;
-    await Promise.all([
-      this.#tab.cdp.send("Emulation.setGeolocationOverride", position),
-      ...origins.map((origin) => permit(origin, "granted")),
-    ]);
+    const [origins, setting] = geolocation === undefined ? [before, "prompt" as const] : [geolocation.origins, "granted" as const];
+    const permit = (origin: string) =>
+      this.#around.root.send("Browser.setPermission", { permission: { name: "geolocation" }, setting, origin });
+    await Promise.all(origins.map(permit));
   }
-}
-
-function isInEffect(error: unknown): boolean {
-  return error instanceof Error && /already in effect/i.test(error.message);
-}
-
-function ignoreInEffect(error: unknown): void {
-  if (!isInEffect(error)) throw error;
 }

@@ -99,10 +99,11 @@ export class OpenTab {
     const watched = guard.follow(tab);
     guard.sessions.inDocuments(tab.cdp, tab.hearRequests());
     const children = new Children(guard.sessions);
-    children.onFrame((frame) => watched.followInto(frame));
+    children.tell({ onFrame: (frame) => watched.followInto(frame) });
+    const emulation = new Emulation(tab, children, settings, { root, onRequests: () => guard.watch() });
     children.watch(tab.cdp);
-    const emulation = new Emulation(tab, browser, root, settings, () => guard.watch());
     watched.settings = () => emulation.now;
+    watched.onDocument = () => emulation.leave();
     watched.opener = opener === null ? null : opener.#watched;
     try {
       const recorder = new Recorder(tab, record);
@@ -148,7 +149,7 @@ export class OpenTab {
   /** Says again what is set: a tab of the same process has taken some of it with it. */
   async sayAgain(): Promise<void> {
     const { locale, timeZone } = this.settings;
-    if (locale !== undefined || timeZone !== undefined) await this.#tab.wait(this.#emulation.begin(), new Deadline(REACT_MS));
+    if (locale !== undefined || timeZone !== undefined) await this.#tab.wait(this.#emulation.sayAgain(), new Deadline(REACT_MS));
   }
 
   /**
