@@ -160,7 +160,8 @@ export function locate(faults, dom, css, elements) {
       if (!inChild) (own === text ? exact : containing).push(element);
       return true;
     };
-    visit(scope instanceof Element ? scope : page.root());
+    const root = scope instanceof Element ? scope : page.root();
+    if (root !== null) visit(root); // a document may have nothing in it yet
     return exact.length > 0 ? exact : containing;
   }
 

@@ -34,9 +34,13 @@ export class Gestures {
     const { cdp } = this.#parts.tab;
     for (let { box, place } = found; box !== null;) {
       const at: Box = box;
-      let { missed, isHeld } = await this.#operations.input(() => clickAt(cdp, at, press), place, deadline);
+      let { missed, isHeld } = await this.#operations.input((pressed) => clickAt(cdp, at, press, pressed), place, deadline);
+      const release = (pressed: () => void) => {
+        pressed(); // that has come
+        return releaseAt(cdp, at, press);
+      };
       while (isHeld && this.#operations.hasDialogs && deadline.remainingMs > 0)
-        ({ missed, isHeld } = await this.#operations.input(() => releaseAt(cdp, at, press), place, deadline));
+        ({ missed, isHeld } = await this.#operations.input(release, place, deadline));
       if (missed === null) return;
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
       ({ box, place } = await this.#operations.point({ do: "point", target, first }, deadline));

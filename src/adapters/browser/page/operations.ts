@@ -2,6 +2,7 @@ import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser
 import { arrive } from "./arrive.ts";
 import type { TimedOp } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "../deadline.ts";
+import { FrameRemoval } from "./frame-removal.ts";
 import type { FramePlace } from "./frames.ts";
 import { describeRefusal } from "../guard/tab-guard.ts";
 import type { Arrival, Box, PageLibrary, PageOp, RunAnswer } from "../in-page/protocol.ts";
@@ -96,29 +97,37 @@ export class Operations {
 
   /**
    * Sends input, and waits for what it leads to. It is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too.
+   * @param send calls `pressed` when the button has gone down where the pointer was sent to
    * @param place the frame that it is for; null for the page itself
    * @param keys so many are sent
    */
   async input(
-    send: () => Promise<void>,
+    send: (pressed: () => void) => Promise<void>,
     place: FramePlace | null,
     deadline: Deadline,
     { button = "up", keys = 0 }: { readonly button?: "down" | "up"; readonly keys?: number } = {},
   ): Promise<Arrival> {
     const { tab, navigation, renderer } = this.#parts;
     const mark = navigation.mark();
+    const removal = place === null || place.cdp === tab.cdp ? null : new FrameRemoval(place);
+    let isMissed = removal !== null && keys === 0;
+    const sent = send(() => (isMissed &&= removal?.isGone === true));
     try {
       try {
-        await renderer.ask(send(), deadline);
+        await renderer.ask(removal === null ? sent : Promise.race([sent, removal.happened]), deadline);
       } catch (error) {
         if (!(error instanceof ContextLost)) throw error; // it has led to another document already
       }
+      if (isMissed && removal?.isGone === true)
+        return { missed: "the frame went away from under the pointer", isHeld: false, keysMissed: 0 };
       const arrival = navigation.hasBegun(mark) ? ARRIVED : await this.#settle(place, [button, this.hasDialogs ? keys : 0], deadline);
       await arrive(this.#parts, mark, deadline);
       return arrival;
     } catch (error) {
       if (!tab.isClosed) throw error;
       return ARRIVED; // that is what the input made the page do
+    } finally {
+      removal?.stop();
     }
   }
 
