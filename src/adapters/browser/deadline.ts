@@ -36,7 +36,8 @@ export class Deadline {
   async wait<T>(work: Promise<T>): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
     const abort = () => reject(this.signal.reason);
-    const timer = setTimeout(() => reject(new TimeUp()), this.remainingMs);
+    // An answer that came while this thread was busy with something else is there, and taken first.
+    let timer = setTimeout(() => (timer = setTimeout(() => reject(new TimeUp()))), this.remainingMs);
     if (this.signal.aborted) abort();
     else this.signal.addEventListener("abort", abort, { once: true });
     try {

@@ -8,8 +8,8 @@ const LIFECYCLE_NAME = { domcontentloaded: "DOMContentLoaded", load: "load", net
   string
 >;
 
-/** A navigation that was asked for begins within this time, or never (`mailto:`, an answer without content). */
-const START_MS = 1000;
+/** A navigation that was asked for begins within this time, on a busy machine too, or never (`mailto:`). */
+const START_MS = 3000;
 
 /** After an act that led to another document: how long its images and the like may take beyond the document itself. */
 const LOAD_GRACE_MS = 5000;

@@ -21,14 +21,14 @@ import { type Connection, Tab } from "./tab.ts";
 /** A checkpoint is taken between blocks: a page that is busy does not hold up the run for longer. */
 const CHECKPOINT_MS = 3000;
 
-/** A page that says nothing for so long will not do. */
+/** A page that was left open and says nothing for so long will not do. */
 const REACT_MS = 5000;
 
 /** How long going back to the address of a checkpoint may take. */
 const RESTORE_MS = 60_000;
 
-/** How long a tab may take to close before its process is ended. */
-const CLOSE_MS = 2000;
+/** How long a tab may take to close before its process is ended, which may be that of other pages too. */
+const CLOSE_MS = 5000;
 
 /** The browser that a tab is in. */
 export interface Ground {
@@ -107,7 +107,7 @@ export class OpenTab {
     watched.opener = opener === null ? null : opener.#watched;
     try {
       const recorder = new Recorder(tab, record);
-      const navigation = await prepare(tab, watched, emulation, recorder, { dialogs, isWindow: origin === "window" }, deadline);
+      const navigation = await prepare(tab, watched, emulation, recorder, { dialogs, origin }, deadline);
       const refusal = origin !== "new" && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
       const cookies = new BrowserCookies(tab, root);
@@ -217,10 +217,11 @@ async function prepare(
   watched: TabGuard,
   emulation: Emulation,
   recorder: Recorder,
-  { dialogs, isWindow }: { readonly dialogs: DialogLog; readonly isWindow: boolean },
+  { dialogs, origin }: Pick<TabBeginning, "dialogs" | "origin">,
   deadline: Deadline,
 ): Promise<Navigation> {
   const { cdp } = tab;
+  const isWindow = origin === "window";
   answerDialogs(cdp, emulation, dialogs);
   const enabled = cdp.send("Page.enable");
   const navigating = cdp.send("Page.getFrameTree").then(({ frameTree }) => {
@@ -241,7 +242,7 @@ async function prepare(
     ...(isWindow ? [letRun(cdp)] : []),
   ]);
   try {
-    return (await tab.wait(ready, deadline.atMost(REACT_MS)))[0];
+    return (await tab.wait(ready, origin === "resumed" ? deadline.atMost(REACT_MS) : deadline))[0];
   } catch (error) {
     throw error instanceof TimeUp ? new PageError("the page does not react", { errorClass: "temporary", cause: error }) : error;
   }

@@ -18,8 +18,8 @@ export const GONE_WITH_SESSION = /Target closed|[Ss]ession closed|Connection clo
 /** During a long wait the browser is told something now and then: one that nobody talks to is taken for idle and ended. */
 const HEARTBEAT_MS = 30_000;
 
-/** By then the browser has told why a session has ended. */
-const TOLD_MS = 300;
+/** By then the browser has told why a session has ended, on a busy machine too; it tells in any case, if only that its connection is over. */
+const TOLD_MS = 5_000;
 
 /** One tab over CDP: knows whether it is still there, and lets no call wait for a tab that is not. */
 export class Tab {
