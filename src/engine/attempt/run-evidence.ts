@@ -26,7 +26,7 @@ import type { SecretMask } from "./secret-mask.ts";
 const PICTURE_MS = 5_000;
 
 /** The same for a run that goes on without the attempt: whoever broke it off wants its page, or its browser, back. */
-const BROKEN_OFF_PICTURE_MS = 2_000;
+const BROKEN_OFF_PICTURE_MS = 4_000;
 
 /** Nobody waits for the last one but the browser. */
 const LAST_PICTURE_MS = 10_000;

@@ -10,10 +10,8 @@ import { reportOf } from "./run-report.ts";
 import type { RunStorage } from "./run-storage.ts";
 import { within } from "../within.ts";
 
-/** How long the browser of a run that has ended is kept for what is to be kept of attempts that were broken off. */
-const LAST_LOOK_MS = 5_000;
-/** Who cancels wants it back at once. */
-const CANCELED_LOOK_MS = 3_000;
+/** How long the browser of a run that has ended is kept for what is to be kept of attempts that were broken off: their picture, and storing it. */
+const LAST_LOOK_MS = 6_000;
 
 /** Why a run is canceled for which nobody waits any more. */
 export const PARENT_ENDED = "The run that waited for it has ended.";
@@ -77,7 +75,7 @@ export class RunCleanUp {
   }
 
   async #look(run: EndedRun, pages: RunPages, live: LiveWork): Promise<void> {
-    await within(run.status === "canceled" ? CANCELED_LOOK_MS : LAST_LOOK_MS, live.finished());
+    await within(LAST_LOOK_MS, live.finished());
     await this.#evidence.last(run, pages);
   }
 }
