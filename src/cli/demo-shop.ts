@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { checkOrderForm, EMPTY_FORM, makeOrder, readOrderForm, type Order } from "./demo-shop/order.ts";
 import { confirmationPage, loginPage, missingPage, orderPage, productPage, productsPage } from "./demo-shop/pages.ts";
 import { findProduct, formatPrice, searchProducts } from "./demo-shop/products.ts";
@@ -19,21 +18,22 @@ export interface Shop {
   /** What was posted to /api/results, once for each `Idempotency-Key`; also at GET there. */
   results: unknown[];
   requests: { method: string; path: string; at: number }[];
+  /** Answers no request that this fits, as in `GET /products?q=rope`, until the returned function is called. */
+  hold(request: RegExp): () => void;
   close(): Promise<void>;
 }
 
 /**
  * A small shop on loopback for the demo and the tests: login, search, a paged table, detail pages, a CSV download and an order form that
  * validates. The same products in the same order each time; sessions and orders live as long as the shop.
- * `?delay_ms=` makes a single page slow.
- * @param options.delayMs makes every page slow
  */
-export async function startShop(options: { port?: number; delayMs?: number } = {}): Promise<Shop> {
+export async function startShop(options: { port?: number } = {}): Promise<Shop> {
   const shop = { orders: [] as Order[], results: [] as unknown[], requests: [] as Shop["requests"] };
   const sessions = new Map<string, string>();
   const seen = new Set<string>();
+  const holds = new Map<RegExp, Promise<void>>();
   const server = createServer((request, response) => {
-    answer({ ...shop, sessions, seen }, request, options.delayMs ?? 0).then(
+    answer({ ...shop, sessions, seen, holds }, request).then(
       (reply) => send(response, reply),
       (error: unknown) => send(response, error instanceof BadRequest ? { status: 400, json: { error: error.message } } : crash(error)),
     );
@@ -44,6 +44,14 @@ export async function startShop(options: { port?: number; delayMs?: number } = {
   return {
     url: `http://127.0.0.1:${address.port}`,
     ...shop,
+    hold: (request) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      holds.set(request, promise);
+      return () => {
+        holds.delete(request);
+        resolve();
+      };
+    },
     close: async () => {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -65,16 +73,18 @@ type State = Pick<Shop, "orders" | "results" | "requests"> & {
   sessions: Map<string, string>;
   /** Idempotency keys of the results. */
   seen: Set<string>;
+  /** Requests that are not answered before these. */
+  holds: ReadonlyMap<RegExp, Promise<void>>;
 };
 
 class BadRequest extends Error {}
 
-async function answer(state: State, request: IncomingMessage, delayMs: number): Promise<Reply> {
+async function answer(state: State, request: IncomingMessage): Promise<Reply> {
   const url = new URL(request.url ?? "/", "http://shop");
   const method = request.method ?? "GET";
   state.requests.push({ method, path: url.pathname + url.search, at: Date.now() });
-  await sleep(Number(url.searchParams.get("delay_ms") ?? delayMs) || 0);
   const route = `${method} ${url.pathname}`;
+  await Promise.all([...state.holds].flatMap(([held, released]) => (held.test(route + url.search) ? [released] : [])));
 
   if (route === "GET /api/orders") return { json: state.orders };
   if (route === "GET /api/results") return { json: state.results };

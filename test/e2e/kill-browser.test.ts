@@ -46,7 +46,7 @@ afterAll(async () => {
 
 beforeEach(() => void shop.requests.splice(0));
 
-/** Signs in, and then reads two slow pages side by side, which are for those only who have signed in. */
+/** Signs in, and then reads two pages side by side, which are for those only who have signed in. */
 function definition(): object {
   const read = (label: string, query: string) => ({
     block_type: "actions",
@@ -54,7 +54,7 @@ function definition(): object {
     depends_on: ["sign_in"],
     retry: { max_attempts: 2, initial_seconds: 0.1 },
     steps: [
-      { action: "goto", url: `${shop.url}/products?q=${query}&delay_ms=1500` },
+      { action: "goto", url: `${shop.url}/products?q=${query}` },
       { action: "evaluate", name: "found", script: "document.querySelectorAll('tbody tr').length" },
     ],
     on_interrupted: "retry",
@@ -76,11 +76,12 @@ function definition(): object {
   };
 }
 
-/** Resolves when both slow pages are being waited for. */
-async function startRun(): Promise<string> {
-  const { run_id } = await api.call<Run>("POST", "/v1/run/workflows", { workflow_id: workflowId });
-  await expect.poll(() => shop.requests.filter(({ path }) => path.includes("delay_ms")).length).toBe(2);
-  return run_id;
+/** Resolves when both pages are being waited for, which do not come before they are released. */
+async function startRun(): Promise<{ runId: string; release: () => void }> {
+  const release = shop.hold(/^GET \/products\?q=/);
+  const { run_id: runId } = await api.call<Run>("POST", "/v1/run/workflows", { workflow_id: workflowId });
+  await expect.poll(() => shop.requests.filter(({ path }) => path.includes("?q=")).length).toBe(2);
+  return { runId, release };
 }
 
 async function finish(runId: string): Promise<Run> {
@@ -104,10 +105,11 @@ describe("a run with two browser blocks at work is completed, and no browser pro
       },
     ],
   ])("when %s", async (_, kill) => {
-    const runId = await startRun();
+    const { runId, release } = await startRun();
     const browsers = browsersOf(service.pid);
     expect(browsers).toHaveLength(1);
     for (const browser of browsers) await kill(browser);
+    release();
     expect(await finish(runId)).toMatchObject({
       status: "completed",
       failure_reason: null,
@@ -124,7 +126,7 @@ describe("a run with two browser blocks at work is completed, and no browser pro
 
 describe("a run that waits for another's browser", () => {
   it("has its turn though the service is killed and started again meanwhile", async () => {
-    const holder = await startRun();
+    const { runId: holder, release } = await startRun();
     const { run_id: waiting } = await api.call<Run>("POST", "/v1/run/workflows", { workflow_id: workflowId });
     const line = async () => {
       const { browsers } = await api.call<{ browsers: { run_id: string; status: string }[] }>("GET", "/v1/browsers");
@@ -133,6 +135,7 @@ describe("a run that waits for another's browser", () => {
     await expect.poll(line).toEqual([waiting]);
     await service.kill();
     await start();
+    release();
     const ends = await Promise.all([finish(holder), finish(waiting)]);
     expect(ends.map(({ status }) => status)).toEqual(["completed", "completed"]);
     expect(await line()).toEqual([]);

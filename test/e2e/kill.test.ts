@@ -36,8 +36,7 @@ async function start(): Promise<void> {
 
 beforeAll(async () => {
   state = await mkdtemp(join(tmpdir(), "pilotfish-kill-"));
-  // Every page takes its time, so that a block can be caught at work.
-  [shop] = await Promise.all([startShop({ delayMs: 120 }), start()]);
+  [shop] = await Promise.all([startShop(), start()]);
 });
 
 afterAll(async () => {
@@ -63,18 +62,21 @@ async function blocksOf(runId: string): Promise<Block[]> {
   return timeline.map(({ block }) => block).toReversed();
 }
 
-/** Kills the whole process tree as soon as this block is at work. @returns what was complete by then */
-async function killDuring(label: string, runId: string): Promise<Block[]> {
-  for (;;) {
-    const blocks = await blocksOf(runId);
-    const block = blocks.find((candidate) => candidate.label === label);
-    if (block?.status === "running") {
-      await service.kill();
-      return blocks.filter(({ status }) => status === "completed");
-    }
-    if (block !== undefined) throw new Error(`${label} was over before it could be killed: ${block.status}`);
-    await sleep(10);
-  }
+/**
+ * Orders, and kills the whole process tree while this block waits for the shop's answer.
+ * @param request of the block, which no block before it sends
+ * @returns what was complete by then
+ */
+async function killDuring(label: string, request: RegExp): Promise<{ runId: string; before: Block[] }> {
+  const release = shop.hold(request);
+  const asked = shop.requests.length;
+  const runId = await order();
+  await expect.poll(() => shop.requests.slice(asked).some(({ method, path }) => request.test(`${method} ${path}`))).toBe(true);
+  const blocks = await blocksOf(runId);
+  expect(blocks.find((block) => block.label === label)).toMatchObject({ status: "running" });
+  await service.kill();
+  release();
+  return { runId, before: blocks.filter(({ status }) => status === "completed") };
 }
 
 async function finish(runId: string): Promise<Run> {
@@ -86,27 +88,27 @@ async function finish(runId: string): Promise<Run> {
 }
 
 describe("a service that is killed in the middle of a run and started again on the same state", () => {
-  it.each(["sign_in", "search_products", "download_list", "open_product"])(
-    "completes the run after a kill during %s and repeats no completed block",
-    async (label) => {
-      const [orders, results] = [shop.orders.length, shop.results.length];
-      const runId = await order();
-      const before = await killDuring(label, runId);
-      await start();
-      expect(await finish(runId)).toMatchObject({ status: "completed", failure_reason: null });
-      const after = await blocksOf(runId);
-      expect(after).toEqual(expect.arrayContaining(before)); // with the same times and attempts
-      expect(after.find((block) => block.label === label)).toMatchObject({ status: "completed", attempt: 2 });
-      expect(after.filter((block) => block.attempt > 1)).toHaveLength(1);
-      expect(shop.orders.length - orders).toBe(1);
-      expect(shop.results.length - results).toBe(1);
-    },
-  );
+  it.each([
+    ["sign_in", /^POST \/login/],
+    ["search_products", /^GET \/products\?/],
+    ["download_list", /^GET \/products\.csv/],
+    ["open_product", /^GET \/products\//],
+  ])("completes the run after a kill during %s and repeats no completed block", async (label, request) => {
+    const [orders, results] = [shop.orders.length, shop.results.length];
+    const { runId, before } = await killDuring(label, request);
+    await start();
+    expect(await finish(runId)).toMatchObject({ status: "completed", failure_reason: null });
+    const after = await blocksOf(runId);
+    expect(after).toEqual(expect.arrayContaining(before)); // with the same times and attempts
+    expect(after.find((block) => block.label === label)).toMatchObject({ status: "completed", attempt: 2 });
+    expect(after.filter((block) => block.attempt > 1)).toHaveLength(1);
+    expect(shop.orders.length - orders).toBe(1);
+    expect(shop.results.length - results).toBe(1);
+  });
 
   it("fails the run, its outcome unknown, after a kill during the one block that must not be repeated", async () => {
     const orders = shop.orders.length;
-    const runId = await order();
-    await killDuring("place_order", runId);
+    const { runId } = await killDuring("place_order", /^POST \/order\//);
     await start();
     const run = await finish(runId);
     expect(run).toMatchObject({ status: "failed" });

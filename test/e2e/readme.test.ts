@@ -6,6 +6,7 @@ import { startShop } from "../../src/cli/demo-shop.ts";
 import { startService } from "../../src/cli/service.ts";
 import { connectService } from "../../src/cli/service-client.ts";
 import { eventually } from "../eventually.ts";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 
 const API_KEY = "key-of-the-readme-test";
 
@@ -19,7 +20,7 @@ it("the workflow in twenty lines of the README does what the README says", async
     const { workflow_permanent_id } = await api.call<{ workflow_permanent_id: string }>("POST", "/v1/workflows", { yaml_definition });
     const request = { workflow_id: workflow_permanent_id, parameters: { shop: shop.url } };
     for (let time = 1; time <= 3; time++) {
-      const run = await api.call<{ status: string; output: object }>("POST", "/v1/run/workflows", request, { prefer: "wait=30" });
+      const run = await api.call<{ status: string; output: object }>("POST", "/v1/run/workflows", request, UNTIL_IT_ENDS);
       expect(run).toMatchObject({ status: "completed", output: { verdict_output: { text: "It costs 79.", bought: true } } });
     }
     await eventually(async () => expect(await api.call("GET", "/v1/browsers")).toMatchObject({ in_use: 0 }));

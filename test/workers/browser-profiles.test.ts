@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { createTenant, definition, type Tenant } from "./api.ts";
 
 const SECRET = "s3cret-of-the-cookie";
@@ -66,7 +67,7 @@ describe("browser profiles", () => {
   it("are not made of a run that keeps nothing", async () => {
     const tenant = await createTenant();
     const { workflow_permanent_id: workflow_id } = (await tenant.call("POST", "/v1/workflows", { json_definition: definition() })).body;
-    const run = await tenant.call("POST", "/v1/run/workflows", { workflow_id, parameters: { count: 1 } }, { prefer: "wait=10" });
+    const run = await tenant.call("POST", "/v1/run/workflows", { workflow_id, parameters: { count: 1 } }, UNTIL_IT_ENDS);
     await expect.poll(async () => (await create(tenant, { workflow_run_id: run.body.run_id })).status).toBe(409);
   });
 

@@ -2,6 +2,7 @@
 import { env, exports } from "cloudflare:workers";
 import createClient, { type Client } from "openapi-fetch";
 import { expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { eventually } from "../eventually.ts";
 import type { components, paths } from "./api-schema.d.ts";
 import { findOperation, operations, requireDescribed } from "./conformance.ts";
@@ -134,7 +135,7 @@ async function driveWorkflows(client: Client<paths>, noun: "workflows" | "agents
 
   const request = { workflow_id, parameters: { count: 2 } };
   const path = noun === "workflows" ? "/v1/run/workflows" : "/v1/run/agents";
-  const run = await ok(client.POST(path, { body: request, params: { header: { Prefer: "wait=20" } } }));
+  const run = await ok(client.POST(path, { body: request, params: { header: { Prefer: UNTIL_IT_ENDS.prefer } } }));
   expect(run).toMatchObject({ status: "completed", output: { first_output: { doubled: 4 } } });
   const ofRun = { params: { path: { run_id: run.run_id } } };
   expect((await ok(client.GET(`/v1/${noun}/runs/{run_id}`, ofRun))).outputs).toEqual(run.output);

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { blockCatalog, blockTypes } from "../../src/blocks/registry.ts";
 import { maskSealedFields } from "../../src/domain/browser/extra-headers.ts";
 import { definitions } from "../../src/domain/testing/definitions.ts";
@@ -11,7 +12,7 @@ const workflow = (...blocks: object[]) => ({ title: "Test", workflow_definition:
 
 const run = async (tenant: Tenant, json: object) => {
   const { body: saved } = await tenant.call("POST", "/v1/workflows", { json_definition: json });
-  const started = await tenant.call("POST", "/v1/run/workflows", { workflow_id: saved.workflow_permanent_id }, { prefer: "wait=10" });
+  const started = await tenant.call("POST", "/v1/run/workflows", { workflow_id: saved.workflow_permanent_id }, UNTIL_IT_ENDS);
   return { warnings: saved.warnings as { path: string; message: string; code: string }[], run: started.body };
 };
 
@@ -124,7 +125,7 @@ describe("YAML with names that are no identifiers", () => {
       path: "workflow_definition.blocks[0].label",
       message: '"1st step" was changed to "_1st_step": names must be identifiers (line 6, column 25)',
     });
-    const run = await tenant.call("POST", "/v1/run/workflows", { workflow_id: body.workflow_permanent_id }, { prefer: "wait=10" });
+    const run = await tenant.call("POST", "/v1/run/workflows", { workflow_id: body.workflow_permanent_id }, UNTIL_IT_ENDS);
     expect(run.body).toMatchObject({ status: "completed", output: { last_output: { again: "Hello Ada" } } });
   });
 

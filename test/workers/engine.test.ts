@@ -9,6 +9,7 @@ import { RUN_FACTS } from "../../src/domain/testing/facts.ts";
 import { requireDefinition } from "../../src/domain/workflow/check-definition.ts";
 import type { RunReport, RunStart } from "../../src/ports/run-objects.ts";
 import { createIds } from "../../src/adapters/ids.ts";
+import { PATIENCE_MS } from "../patience.ts";
 
 const ids = createIds(Date.now);
 
@@ -111,7 +112,7 @@ describe("canceling", () => {
 describe("waking", () => {
   it("completes a block that slept when its time has come", async () => {
     const { stub, start } = prepare([{ block_type: "wait", label: "w", wait_sec: 0.05 }, set("b")]);
-    expect((await start(10_000)).status).toBe("completed");
+    expect((await start(PATIENCE_MS)).status).toBe("completed");
     expect(typesOf(await journalOf(stub))).toContain("block_slept w");
   });
 
@@ -119,7 +120,7 @@ describe("waking", () => {
     const { stub, start } = prepare([{ block_type: "wait", label: "w", wait_sec: 1 }, set("b")]);
     await start(10);
     await evictDurableObject(stub);
-    expect((await stub.report(10_000))?.status).toBe("completed");
+    expect((await stub.report(PATIENCE_MS))?.status).toBe("completed");
   });
 
   it("runs a repeatable block again that was interrupted, as a new attempt", async () => {
@@ -134,7 +135,7 @@ describe("waking", () => {
       for (const event of journal) state.storage.sql.exec("INSERT INTO journal (event) VALUES (?)", JSON.stringify(event));
     });
     await evictDurableObject(stub);
-    expect((await start(10_000)).status).toBe("completed");
+    expect((await start(PATIENCE_MS)).status).toBe("completed");
     expect(typesOf(await journalOf(stub))).toEqual([
       "run_created", "run_started", "block_started a", "block_interrupted a", "block_started a", "block_completed a", "block_started b", "block_completed b", "run_ended",
     ]); // prettier-ignore
@@ -155,6 +156,6 @@ describe("waking", () => {
     });
     await evictDurableObject(stub);
     await runDurableObjectAlarm(stub);
-    expect((await stub.report(10_000))?.status).toBe("completed");
+    expect((await stub.report(PATIENCE_MS))?.status).toBe("completed");
   });
 });

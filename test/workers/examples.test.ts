@@ -4,6 +4,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { composeWorker } from "../../src/compose.ts";
 import { eventually } from "../eventually.ts";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { type Answer, createTenant, type Tenant } from "./api.ts";
 import type { Answer as ReceiverAnswer } from "./receiver.ts";
 import { type Box, openBox } from "./receiver-client.ts";
@@ -62,7 +63,7 @@ class RunOf {
   }
 
   async ended(): Promise<Answer["body"]> {
-    return (await this.#tenant.call("GET", `/v1/runs/${this.id}`, undefined, { prefer: "wait=20" })).body;
+    return (await this.#tenant.call("GET", `/v1/runs/${this.id}`, undefined, UNTIL_IT_ENDS)).body;
   }
 
   async reaches(status: string): Promise<void> {

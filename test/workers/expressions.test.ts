@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { createTenant, type Tenant } from "./api.ts";
 
 const set = (label: string, v: unknown, more: object = {}) => ({ block_type: "set", label, values: { v }, ...more });
@@ -17,7 +18,7 @@ async function run(blocks: readonly object[], more: object = {}, parameters: obj
   const { status, body } = await save(tenant, blocks, more);
   expect([status, body.errors]).toEqual([200, undefined]);
   const request = { workflow_id: body.workflow_permanent_id, parameters };
-  const { body: started } = await tenant.call("POST", "/v1/run/workflows", request, { prefer: "wait=20" });
+  const { body: started } = await tenant.call("POST", "/v1/run/workflows", request, UNTIL_IT_ENDS);
   return started;
 }
 

@@ -1,5 +1,6 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { createFileExpiries } from "../../src/adapters/d1/file-expiries.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { composeWorker } from "../../src/compose.ts";
@@ -160,7 +161,7 @@ describe("a run that is given an uploaded file", () => {
     const json = { title: "Reads", workflow_definition: { parameters, blocks: [block] } };
     const saved = (await tenant.call("POST", "/v1/workflows", { json_definition: json })).body;
     const run = { workflow_id: saved.workflow_permanent_id, parameters: { file } };
-    return (await tenant.call("POST", "/v1/run/workflows", run, { prefer: "wait=10" })).body;
+    return (await tenant.call("POST", "/v1/run/workflows", run, UNTIL_IT_ENDS)).body;
   }
 
   it("reads it by each of its addresses, without a request", async () => {

@@ -6,6 +6,7 @@ import type { JsonObject } from "../../src/domain/json.ts";
 import { checkOutboundUrl } from "../../src/domain/outbound/outbound.ts";
 import type { HttpRequest, HttpResponse } from "../../src/ports/http.ts";
 import { eventually } from "../eventually.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import { openBox } from "./receiver-client.ts";
 
 const client = createHttpClient({ fetch, hosts: { allowedHosts: ["127.0.0.1"] } });
@@ -14,7 +15,7 @@ function send(request: Partial<HttpRequest> & { url: string }): Promise<HttpResp
   return client.send({
     method: "GET",
     headers: {},
-    timeoutMs: 10_000,
+    timeoutMs: PATIENCE_MS,
     followRedirects: true,
     signal: new AbortController().signal,
     ...request,
@@ -164,7 +165,7 @@ describe("redirects", () => {
         url: box.url,
         method: "POST",
         headers,
-        timeoutMs: 5000,
+        timeoutMs: PATIENCE_MS,
         followRedirects: true,
         signal: new AbortController().signal,
       });
@@ -199,16 +200,16 @@ describe("limits", () => {
 
   it("has the answer when the head is there, where only the beginning of the body is wanted and it stalls", async () => {
     const box = await openBox({ status: 202, hold: "body", body: "begin" });
-    const response = await send({ url: box.url, keepBytes: 8, timeoutMs: 200 });
+    const response = await send({ url: box.url, keepBytes: 8, timeoutMs: 2000 });
     expect(response.status).toBe(202);
     expect(text(response)).toBe("begin");
   });
 
   it.each(["head", "body"] as const)("gives up when the %s takes too long", async (hold) => {
     const box = await openBox({ hold, body: "begin" });
-    await expect(send({ url: `${box.url}?token=secret`, timeoutMs: 200 })).rejects.toMatchObject({
+    await expect(send({ url: `${box.url}?token=secret`, timeoutMs: 1000 })).rejects.toMatchObject({
       kind: "timeout",
-      message: `GET ${box.url} was not answered in full within 0.2 s`,
+      message: `GET ${box.url} was not answered in full within 1 s`,
     });
     await eventually(async () => expect(await box.requests()).toMatchObject([{ abandoned: true }]));
   });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createRunObjects } from "../../src/adapters/run-objects.ts";
 import type { OrganizationId, RunId } from "../../src/domain/id.ts";
 import { eventually } from "../eventually.ts";
+import { PATIENCE_S, UNTIL_IT_ENDS } from "../patience.ts";
 import { asAdmin, changeTenant, createTenant, type Answer, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -67,9 +68,9 @@ describe("the blocks of a workflow", () => {
     const id = await save(generous, workflowOf(blocksOf(500)));
     const strict = await changeTenant(generous, { max_workflow_blocks: 1 });
     expect((await strict.call("POST", `/v1/workflows/${id}`, { json_definition: workflowOf(blocksOf(2)) })).status).toBe(422);
-    expect((await start(strict, id, {}, 30)).body).toMatchObject({ status: "completed", output: { b499_output: { v: 1 } } });
+    expect((await start(strict, id, {}, PATIENCE_S)).body).toMatchObject({ status: "completed", output: { b499_output: { v: 1 } } });
     expect((await asAdmin("PUT", "/templates/wpid_template_of_60", workflowOf(blocksOf(60)))).status).toBe(200);
-    const run = await strict.call("POST", "/v1/run/workflows?template=true", { workflow_id: "wpid_template_of_60" }, { prefer: "wait=10" });
+    const run = await strict.call("POST", "/v1/run/workflows?template=true", { workflow_id: "wpid_template_of_60" }, UNTIL_IT_ENDS);
     expect(run.body.status).toBe("completed");
   });
 
@@ -84,7 +85,7 @@ describe("the time that a run may be at work", () => {
     const box = await openBox({ hold: "head" }); // a run that only waits is not at work
     const tenant = await createTenant({ max_run_seconds: 1, allowed_hosts: ["127.0.0.1"] });
     const id = await save(tenant, workflowOf([{ block_type: "http_request", label: "call", url: box.url }]));
-    expect((await start(tenant, id, { max_elapsed_time_minutes: 5 }, 10)).body).toMatchObject({
+    expect((await start(tenant, id, { max_elapsed_time_minutes: 5 }, PATIENCE_S)).body).toMatchObject({
       status: "timed_out",
       failure_reason: expect.stringContaining("limit of 1 seconds"),
     });
@@ -98,15 +99,15 @@ describe("the time that a run may be at work", () => {
     ["the organization's when the request's is more", { max_elapsed_time_minutes: 1 }, { max_elapsed_time_minutes: 2 }, 90],
   ])("is %s", async (_, workflow, request, seconds) => {
     const tenant = await createTenant({ max_run_seconds: 90 });
-    const runId = await startId(tenant, await save(tenant, workflowOf([set("a")], workflow)), request, 10);
+    const runId = await startId(tenant, await save(tenant, workflowOf([set("a")], workflow)), request, PATIENCE_S);
     expect(await pinnedLimit(tenant, runId)).toBe(seconds);
   });
 
   it.each(["/v1/runs/{id}/retry", "/v1/workflows/runs/{id}/retry"])("is that of the request again after POST %s", async (path) => {
     const tenant = await createTenant();
-    const first = await startId(tenant, await save(tenant, workflowOf([set("a")])), { max_elapsed_time_minutes: 3 }, 10);
+    const first = await startId(tenant, await save(tenant, workflowOf([set("a")])), { max_elapsed_time_minutes: 3 }, PATIENCE_S);
     const from = path.includes("/workflows/") ? undefined : { from_block: "start" };
-    const again = await tenant.call("POST", path.replace("{id}", first), from, { prefer: "wait=10" });
+    const again = await tenant.call("POST", path.replace("{id}", first), from, UNTIL_IT_ENDS);
     expect(again.body).toMatchObject({ status: "completed", retried_from_workflow_run_id: first });
     expect(await pinnedLimit(tenant, again.body.run_id)).toBe(180);
   });
@@ -115,7 +116,7 @@ describe("the time that a run may be at work", () => {
     const tenant = await createTenant({ max_run_seconds: 90 });
     const child = await save(tenant, workflowOf([set("a")], { max_elapsed_time_minutes: 5 }));
     const parent = workflowOf([{ block_type: "workflow_trigger", label: "sub", workflow_permanent_id: child }]);
-    const runId = await startId(tenant, await save(tenant, parent), {}, 10);
+    const runId = await startId(tenant, await save(tenant, parent), {}, PATIENCE_S);
     const { output } = await read(tenant, runId);
     expect(await pinnedLimit(tenant, output.sub_output.workflow_run_id)).toBe(90);
   });

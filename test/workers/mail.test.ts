@@ -1,6 +1,7 @@
 import { describe, expect, inject, it } from "vitest";
 import { createMailer } from "../../src/adapters/smtp-mailer.ts";
 import type { Mail, MailServer } from "../../src/domain/mail.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import { mailsTo, newAddress } from "./mail-client.ts";
 
 const mailer = createMailer({ hosts: { allowedHosts: ["localhost", "127.0.0.1"] }, service: null });
@@ -25,7 +26,7 @@ function mail(to: readonly string[], more: Partial<Mail> = {}): Mail {
   };
 }
 
-function send(sent: Mail, to: MailServer, timeoutMs = 10_000, signal = new AbortController().signal) {
+function send(sent: Mail, to: MailServer, timeoutMs = PATIENCE_MS, signal = new AbortController().signal) {
   return mailer.send(sent, { server: to, timeoutMs, signal });
 }
 
@@ -108,7 +109,11 @@ describe("a mailer", () => {
 
   it("does not speak to a server that is not on the list", async () => {
     const strict = createMailer({ hosts: { allowedHosts: [] }, service: null });
-    const sent = strict.send(mail([newAddress()]), { server: server("plain"), timeoutMs: 1000, signal: new AbortController().signal });
+    const sent = strict.send(mail([newAddress()]), {
+      server: server("plain"),
+      timeoutMs: PATIENCE_MS,
+      signal: new AbortController().signal,
+    });
     await expect(sent).rejects.toMatchObject({ failure: "refused", message: expect.stringContaining("localhost may not be reached") });
   });
 });
@@ -122,7 +127,7 @@ describe("the service's own mail server", () => {
     const to = newAddress();
     expect(own.serviceSender).toBe("Service <service@example.test>");
     const replyTo = "ann@example.test";
-    const options = { server: null, timeoutMs: 10_000, signal: new AbortController().signal };
+    const options = { server: null, timeoutMs: PATIENCE_MS, signal: new AbortController().signal };
     await own.send(mail([to], { from: "Service <service@example.test>", replyTo }), options);
     const [received] = await mailsTo(to);
     expect(received).toMatchObject({ user: "robot", from: "service@example.test" });

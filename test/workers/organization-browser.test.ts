@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { composeWorker } from "../../src/compose.ts";
 import { fireSchedules } from "../../src/services/schedule-firing.ts";
 import { asAdmin, changeTenant, createTenant, definition, type Tenant } from "./api.ts";
@@ -15,7 +16,7 @@ async function save(tenant: Tenant, json_definition: object = definition()): Pro
 
 /** Starts a run, which ends without a browser. */
 async function start(tenant: Tenant, workflow_id: string, more: object = {}) {
-  return (await tenant.call("POST", "/v1/run/workflows", { workflow_id, parameters: { count: 1 }, ...more }, { prefer: "wait=20" })).body;
+  return (await tenant.call("POST", "/v1/run/workflows", { workflow_id, parameters: { count: 1 }, ...more }, UNTIL_IT_ENDS)).body;
 }
 
 const sourceOf = (run: { browser_source: string; browser_address: string | null }) => [run.browser_source, run.browser_address];

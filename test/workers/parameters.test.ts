@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { type Answer, createTenant, type Tenant } from "./api.ts";
 
 let tenant: Tenant;
@@ -35,7 +36,7 @@ describe("context parameters", () => {
       workflow_id: saved.body.workflow_permanent_id,
       parameters: { customer: given },
     });
-    const { body: run } = await tenant.call("GET", `/v1/runs/${started.body.run_id}`, undefined, { prefer: "wait=20" });
+    const { body: run } = await tenant.call("GET", `/v1/runs/${started.body.run_id}`, undefined, UNTIL_IT_ENDS);
     expect(run).toMatchObject({ status: "completed", parameters: { customer: given } });
     expect(run.output.reader_output).toEqual({ name: "Ann", city: "Lyon", whole: given, again: "Lyon" });
   });

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import type { Answer, Tenant } from "./api.ts";
 
 /** Saves a workflow of these blocks and runs it to its end. @returns the run */
@@ -12,5 +13,5 @@ export async function runBlocks(
   const saved = await tenant.call("POST", "/v1/workflows", { json_definition });
   expect(saved.status, JSON.stringify(saved.body)).toBe(200);
   const request = { workflow_id: saved.body.workflow_permanent_id, parameters };
-  return (await tenant.call("POST", "/v1/run/workflows", request, { prefer: "wait=20" })).body;
+  return (await tenant.call("POST", "/v1/run/workflows", request, UNTIL_IT_ENDS)).body;
 }

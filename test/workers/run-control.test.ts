@@ -2,6 +2,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../eventually.ts";
+import { PATIENCE_S, UNTIL_IT_ENDS } from "../patience.ts";
 import { createTenant, send, type Tenant } from "./api.ts";
 import { mailsTo, newAddress } from "./mail-client.ts";
 import { openBox } from "./receiver-client.ts";
@@ -23,7 +24,7 @@ async function start(tenant: Tenant, definition: object, request: object = {}, s
     .body;
 }
 
-const read = (tenant: Tenant, runId: string, seconds = 10) =>
+const read = (tenant: Tenant, runId: string, seconds = PATIENCE_S) =>
   tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: `wait=${seconds}` });
 const blocksOf = async (tenant: Tenant, runId: string) =>
   (await tenant.call("GET", `/v1/runs/${runId}/timeline`)).body.map((entry: { block: object }) => entry.block).toReversed();
@@ -36,7 +37,7 @@ describe("version 3", () => {
     const fetching = boxes.map((box, index) => ({ block_type: "http_request", label: `get${index}`, url: box.url }));
     const owner = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const sum = set("sum", "{{ get0_output.response_body.n + get1_output.response_body.n + get2_output.response_body.n }}");
-    const run = await start(owner, { version: 3, blocks: [sum, ...fetching] }, {}, 10);
+    const run = await start(owner, { version: 3, blocks: [sum, ...fetching] }, {}, PATIENCE_S);
     expect(run).toMatchObject({ status: "completed", output: { sum_output: { v: 6 } } });
   });
 });
@@ -55,7 +56,7 @@ describe("control blocks", () => {
       set("low", "l"),
       set("end", "{{ low_output.v }}"),
     ];
-    const run = await start(tenant, { blocks }, {}, 10);
+    const run = await start(tenant, { blocks }, {}, PATIENCE_S);
     expect(run).toMatchObject({ status: "completed", output: { end_output: { v: "l" } } });
     expect((await blocksOf(tenant, run.run_id)).map(({ label }: { label: string }) => label)).toEqual(["a", "choose", "low", "end"]);
   });
@@ -69,7 +70,7 @@ describe("control blocks", () => {
       max_concurrency: 2,
       loop_blocks: [set("twice", "{{ current_value * 2 + current_index }}")],
     };
-    const run = await start(tenant, { blocks: [loop, set("last", "{{ each_output[2][0].output_value.v }}")] }, {}, 10);
+    const run = await start(tenant, { blocks: [loop, set("last", "{{ each_output[2][0].output_value.v }}")] }, {}, PATIENCE_S);
     expect(run).toMatchObject({ status: "completed", output: { last_output: { v: 62 } } });
     const [each] = await blocksOf(tenant, run.run_id);
     expect(each).toMatchObject({ label: "each", block_type: "for_loop", status: "completed" });
@@ -83,7 +84,7 @@ describe("control blocks", () => {
       condition: { expression: "{{ current_index == 0 or step_output.v < 3 }}" },
       loop_blocks: [set("step", "{{ current_index + 1 }}")],
     };
-    const run = await start(tenant, { blocks: [loop] }, {}, 10);
+    const run = await start(tenant, { blocks: [loop] }, {}, PATIENCE_S);
     expect(run.status).toBe("completed");
     expect(run.output.until_output).toHaveLength(3);
   });
@@ -94,7 +95,7 @@ describe("control blocks", () => {
       tenant,
       { blocks: [{ block_type: "for_loop", label: "each", loop_variable_reference: "{{ [] }}", loop_blocks: [set("a")] }] },
       {},
-      10,
+      PATIENCE_S,
     );
     expect(run).toMatchObject({ status: "terminated", failure_reason: expect.stringContaining("No iterable value") });
   });
@@ -105,7 +106,7 @@ describe("recovery", () => {
     const box = await openBox({ status: 503 }, { status: 200 });
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const call = { block_type: "http_request", label: "call", url: box.url, retry: { max_attempts: 3, initial_seconds: 0.05 } };
-    const run = await start(tenant, { blocks: [call] }, {}, 10);
+    const run = await start(tenant, { blocks: [call] }, {}, PATIENCE_S);
     expect(run.status).toBe("completed");
     const requests = await box.requests();
     expect(requests).toHaveLength(2);
@@ -123,7 +124,7 @@ describe("recovery", () => {
       retry: { max_attempts: 2, initial_seconds: 0.01 },
       error_code_mapping: { UPSTREAM_DOWN: "500" },
     };
-    const run = await start(tenant, { blocks: [call] }, {}, 10);
+    const run = await start(tenant, { blocks: [call] }, {}, PATIENCE_S);
     expect(run).toMatchObject({ status: "failed", errors: [{ error_code: "UPSTREAM_DOWN" }] });
     expect(await box.requests()).toHaveLength(2);
   });
@@ -135,7 +136,7 @@ describe("recovery", () => {
       { block_type: "http_request", label: "first", url: first.url },
       { block_type: "http_request", label: "second", url: second.url },
     ];
-    const run = await start(tenant, { blocks, retry: { max_attempts: 2, initial_seconds: 0.05 } }, {}, 10);
+    const run = await start(tenant, { blocks, retry: { max_attempts: 2, initial_seconds: 0.05 } }, {}, PATIENCE_S);
     expect(run.status).toBe("completed");
     expect([(await first.requests()).length, (await second.requests()).length]).toEqual([1, 2]);
   });
@@ -148,7 +149,7 @@ describe("recovery", () => {
       tenant,
       { blocks: [set("a", "{{ 1 / 0 }}"), { ...set("b"), values: { v: "{{ a_output.nope }}" } }, last], finally_block_label: "clean_up" },
       {},
-      10,
+      PATIENCE_S,
     );
     expect(failed.status).toBe("failed");
     const canceled = await start(tenant, { blocks: [wait("w", 3600), last], finally_block_label: "clean_up" });
@@ -160,10 +161,13 @@ describe("recovery", () => {
 
 describe("pause and resume", () => {
   it("begin nothing new, and go on", async () => {
-    const tenant = await createTenant();
-    const { run_id } = await start(tenant, { blocks: [wait("w", 0.2), set("after")] });
+    const box = await openBox({ hold: "head" });
+    const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
+    const { run_id } = await start(tenant, { blocks: [{ block_type: "http_request", label: "asks", url: box.url }, set("after")] });
     expect((await tenant.call("POST", `/v1/runs/${run_id}/pause`)).body.status).toBe("paused");
     expect((await tenant.call("POST", `/v1/runs/${run_id}/pause`)).status).toBe(409);
+    await box.release();
+    await eventually(async () => expect(await blocksOf(tenant, run_id)).toMatchObject([{ label: "asks", status: "completed" }]));
     expect((await read(tenant, run_id, 1)).body.status).toBe("paused");
     expect((await tenant.call("POST", `/v1/runs/${run_id}/resume`)).body.status).toBe("running");
     expect((await read(tenant, run_id)).body.status).toBe("completed");
@@ -261,9 +265,9 @@ describe("retrying a run", () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const parameters = [{ key: "path", parameter_type: "workflow", workflow_parameter_type: "string" }];
     const blocks = [{ block_type: "http_request", label: "once", url: box.url }, set("risky", "{{ {'a': 1}[path] }}")];
-    const failed = await start(tenant, { parameters, blocks }, { parameters: { path: "b" } }, 10);
+    const failed = await start(tenant, { parameters, blocks }, { parameters: { path: "b" } }, PATIENCE_S);
     expect(failed.status).toBe("failed");
-    const again = await tenant.call("POST", `/v1/runs/${failed.run_id}/retry`, { parameters: { path: "a" } }, { prefer: "wait=10" });
+    const again = await tenant.call("POST", `/v1/runs/${failed.run_id}/retry`, { parameters: { path: "a" } }, UNTIL_IT_ENDS);
     expect(again.body).toMatchObject({
       status: "completed",
       retried_from_workflow_run_id: failed.run_id,
@@ -274,7 +278,7 @@ describe("retrying a run", () => {
       "POST",
       `/v1/runs/${failed.run_id}/retry`,
       { from_block: "start", parameters: { path: "a" } },
-      { prefer: "wait=10" },
+      UNTIL_IT_ENDS,
     );
     expect(whole.body.status).toBe("completed");
     expect(await box.requests()).toHaveLength(2);
@@ -291,11 +295,11 @@ describe("Skyvern's routes for runs", () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const parameters = [{ key: "path", parameter_type: "workflow", workflow_parameter_type: "string" }];
     const blocks = [{ block_type: "http_request", label: "call", url: box.url }, set("got", "{{ path }}")];
-    const first = await start(tenant, { parameters, blocks }, { parameters: { path: "a" }, webhook_url: box.url }, 10);
+    const first = await start(tenant, { parameters, blocks }, { parameters: { path: "a" }, webhook_url: box.url }, PATIENCE_S);
     const update = { title: "Newer", workflow_definition: { blocks: [set("other")] } };
     await tenant.call("POST", `/v1/workflows/${first.workflow_permanent_id}`, { json_definition: update });
     const before = [(await read(tenant, first.run_id)).body, await blocksOf(tenant, first.run_id)];
-    const again = await tenant.call("POST", `/v1/${word}/runs/${first.run_id}/retry`, undefined, { prefer: "wait=10" });
+    const again = await tenant.call("POST", `/v1/${word}/runs/${first.run_id}/retry`, undefined, UNTIL_IT_ENDS);
     expect(again.status).toBe(200);
     expect(again.body).toMatchObject({
       status: "completed",
@@ -363,7 +367,7 @@ describe("a child run", () => {
       blocks: [set("double", "{{ n * 2 }}")],
     });
     const trigger = { block_type: "workflow_trigger", label: "sub", workflow_permanent_id: child, payload: { n: 21 } };
-    const run = await start(tenant, { blocks: [trigger, set("got", "{{ sub_output.outputs.double_output.v }}")] }, {}, 10);
+    const run = await start(tenant, { blocks: [trigger, set("got", "{{ sub_output.outputs.double_output.v }}")] }, {}, PATIENCE_S);
     expect(run).toMatchObject({ status: "completed", output: { got_output: { v: 42 } } });
   });
 
@@ -374,7 +378,7 @@ describe("a child run", () => {
       tenant,
       { blocks: [{ block_type: "workflow_trigger", label: "sub", workflow_permanent_id: failing }] },
       {},
-      10,
+      PATIENCE_S,
     );
     expect(failed).toMatchObject({ status: "failed", failure_reason: expect.stringContaining("is undefined") });
     const sleeping = await save(tenant, { blocks: [wait("w", 3600)] });
@@ -398,7 +402,7 @@ describe("large outputs", () => {
       owner,
       { blocks: [{ block_type: "http_request", label: "get", url: box.url }, set("length", "{{ get_output.response_body | length }}")] },
       {},
-      10,
+      PATIENCE_S,
     );
     expect(run).toMatchObject({ status: "completed", output: { length_output: { v: 100_000 } } });
     await evictDurableObject(env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${owner.organizationId}:${run.run_id}`)));

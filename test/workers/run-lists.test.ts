@@ -7,6 +7,7 @@ import type { OrganizationId } from "../../src/domain/id.ts";
 import type { RunProjection } from "../../src/domain/run/run-view.ts";
 import { INDEX_ROW } from "../../src/domain/testing/index-row.ts";
 import { eventually } from "../eventually.ts";
+import { PATIENCE_S, UNTIL_IT_ENDS } from "../patience.ts";
 import { asAdmin, createTenant, definition, nextOf, type Answer, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -41,7 +42,7 @@ async function createWorkflow(tenant: Tenant, json: object = definition()): Prom
   return (await tenant.call("POST", "/v1/workflows", { json_definition: json })).body.workflow_permanent_id;
 }
 
-const run = async (tenant: Tenant, body: object, seconds = 10) =>
+const run = async (tenant: Tenant, body: object, seconds = PATIENCE_S) =>
   (await tenant.call("POST", "/v1/run/workflows", body, seconds > 0 ? { prefer: `wait=${seconds}` } : {})).body;
 const idsIn = ({ body }: Answer): string[] =>
   body.map((item: { run_id?: string; workflow_run_id: string }) => item.run_id ?? item.workflow_run_id);
@@ -239,7 +240,7 @@ describe("the older status object", () => {
     const workflow_id = await createWorkflow(tenant);
     const { run_id } = await run(tenant, { workflow_id, parameters: { count: "21" }, webhook_url: box.url, totp_identifier: "me" });
     await tenant.call("POST", `/v1/workflows/${workflow_id}`, { json_definition: definition("Second") });
-    const again = (await tenant.call("POST", `/v1/workflows/runs/${run_id}/retry`, undefined, { prefer: "wait=10" })).body;
+    const again = (await tenant.call("POST", `/v1/workflows/runs/${run_id}/retry`, undefined, UNTIL_IT_ENDS)).body;
     await eventually(async () => {
       const { status, body } = await tenant.call("GET", `/v1/workflows/runs/${run_id}`);
       expect([status, Object.keys(body)]).toEqual([200, STATUS_FIELDS]);
@@ -268,7 +269,7 @@ describe("the older status object", () => {
       "POST",
       "/v1/run/workflows?template=true",
       { workflow_id: "wpid_template_status", parameters: { count: 3 } },
-      { prefer: "wait=10" },
+      UNTIL_IT_ENDS,
     );
     expect((await tenant.call("GET", `/v1/workflows/runs/${templated.body.run_id}`)).body).toMatchObject({
       status: "completed",

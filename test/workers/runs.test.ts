@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../eventually.ts";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { asAdmin, createTenant, definition, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -8,7 +9,7 @@ async function createWorkflow(tenant: Tenant, json: object = definition()): Prom
   return (await tenant.call("POST", "/v1/workflows", { json_definition: json })).body.workflow_permanent_id;
 }
 
-const run = (tenant: Tenant, body: object, headers: Record<string, string> = { prefer: "wait=10" }) =>
+const run = (tenant: Tenant, body: object, headers: Record<string, string> = UNTIL_IT_ENDS) =>
   tenant.call("POST", "/v1/run/workflows", body, headers);
 const listed = async (tenant: Tenant, runId: string) =>
   await eventually(async () => {
@@ -31,7 +32,7 @@ describe("starting a run", () => {
     const workflow_id = await createWorkflow(tenant);
     const { status, body, headers } = await run(tenant, { workflow_id, parameters: { count: 21 } });
     expect(status).toBe(200);
-    expect(headers.get("preference-applied")).toBe("wait=10");
+    expect(headers.get("preference-applied")).toBe(UNTIL_IT_ENDS.prefer);
     expect(Object.keys(body)).toEqual(expect.arrayContaining(FIELDS));
     expect(body).toMatchObject({
       status: "completed",
@@ -53,7 +54,7 @@ describe("starting a run", () => {
   it("takes the words of newer clients: /run/agents and agent_id", async () => {
     const tenant = await createTenant();
     const agent_id = await createWorkflow(tenant);
-    const { body } = await tenant.call("POST", "/v1/run/agents/", { agent_id, parameters: { count: "4" } }, { prefer: "wait=10" });
+    const { body } = await tenant.call("POST", "/v1/run/agents/", { agent_id, parameters: { count: "4" } }, UNTIL_IT_ENDS);
     expect(body).toMatchObject({ status: "completed", output: { first_output: { doubled: 8 } } });
   });
 
@@ -75,7 +76,7 @@ describe("starting a run", () => {
       "POST",
       "/v1/run/workflows?template=true",
       { workflow_id: "wpid_template_doubling", parameters: { count: 3 } },
-      { prefer: "wait=10" },
+      UNTIL_IT_ENDS,
     );
     expect(known.body).toMatchObject({ status: "completed", output: { first_output: { doubled: 6 } } });
     const unknown = await tenant.call("POST", "/v1/run/workflows?template=true", {
@@ -117,7 +118,7 @@ describe("starting a run", () => {
     const second = await run(tenant, { workflow_id: quick, parameters: { count: 1 } }, {});
     expect([first.body.status, second.body.status]).toEqual(["running", "queued"]);
     await tenant.call("POST", `/v1/runs/${first.body.run_id}/cancel`);
-    expect((await tenant.call("GET", `/v1/runs/${second.body.run_id}`, undefined, { prefer: "wait=10" })).body).toMatchObject({
+    expect((await tenant.call("GET", `/v1/runs/${second.body.run_id}`, undefined, UNTIL_IT_ENDS)).body).toMatchObject({
       status: "completed",
       queued_at: expect.any(String),
     });
@@ -128,7 +129,7 @@ describe("an Idempotency-Key", () => {
   it("starts one run, however often and however close together it is sent", async () => {
     const tenant = await createTenant();
     const body = { workflow_id: await createWorkflow(tenant), parameters: { count: 1 } };
-    const answers = await Promise.all([1, 2, 3].map(() => run(tenant, body, { prefer: "wait=10", "idempotency-key": "one" })));
+    const answers = await Promise.all([1, 2, 3].map(() => run(tenant, body, { ...UNTIL_IT_ENDS, "idempotency-key": "one" })));
     answers.push(await run(tenant, body, { "idempotency-key": "one" }));
     expect(new Set(answers.map((answer) => answer.body.run_id)).size).toBe(1);
     expect(answers.every((answer) => answer.body.status === "completed")).toBe(true);
@@ -147,14 +148,14 @@ describe("an Idempotency-Key", () => {
     const key = { "idempotency-key": "three" };
     const refused = await run(tenant, { workflow_id, parameters: { count: "many" } }, key);
     expect(refused.status).toBe(400);
-    const mended = await run(tenant, { workflow_id, parameters: { count: 3 } }, { ...key, prefer: "wait=10" });
+    const mended = await run(tenant, { workflow_id, parameters: { count: 3 } }, { ...key, ...UNTIL_IT_ENDS });
     expect(mended).toMatchObject({ status: 200, body: { status: "completed" } });
     expect((await run(tenant, { workflow_id, parameters: { count: 3 } }, key)).body.run_id).toBe(mended.body.run_id);
   });
 
   it("makes one new run of a retry, however often it is sent", async () => {
     const tenant = await createTenant();
-    const first = await run(tenant, { workflow_id: await createWorkflow(tenant), parameters: { count: 1 } }, { prefer: "wait=10" });
+    const first = await run(tenant, { workflow_id: await createWorkflow(tenant), parameters: { count: 1 } }, UNTIL_IT_ENDS);
     const retry = async (from_block: string) =>
       await tenant.call("POST", `/v1/runs/${first.body.run_id}/retry`, { from_block }, { "idempotency-key": "again" });
     const answers = await Promise.all([1, 2, 3].map(() => retry("start")));

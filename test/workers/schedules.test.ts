@@ -6,6 +6,7 @@ import { scheduleItemSchema, scheduleResponseSchema } from "../../src/domain/sch
 import { LATE_MS, runIdOfFiring, SCHEDULE_LIMITS } from "../../src/domain/schedule/schedule.ts";
 import { fireSchedules, type FiringDeps } from "../../src/services/schedule-firing.ts";
 import { eventually } from "../eventually.ts";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { type Answer, createTenant, definition, send, type Tenant } from "./api.ts";
 
 const HOUR_MS = 3_600_000;
@@ -38,7 +39,7 @@ const history = (tenant: Tenant, workflowId: string, count: number) =>
     expect(runs).toHaveLength(count);
     return runs;
   });
-const endOf = (tenant: Tenant, runId: string) => tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: "wait=20" });
+const endOf = (tenant: Tenant, runId: string) => tenant.call("GET", `/v1/runs/${runId}`, undefined, UNTIL_IT_ENDS);
 const iso = (instant: number) => new Date(instant).toISOString();
 
 describe("a schedule", () => {

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { eventually } from "../eventually.ts";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { asAdmin, type Answer, createTenant, type Tenant } from "./api.ts";
 import type { Answer as ReceiverAnswer } from "./receiver.ts";
 import { openBox } from "./receiver-client.ts";
@@ -57,7 +58,7 @@ async function start(tenant: Tenant, workflow_id: string, parameters: object, mo
 }
 
 async function ended(tenant: Tenant, runId: string): Promise<Answer["body"]> {
-  return (await tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: "wait=20" })).body;
+  return (await tenant.call("GET", `/v1/runs/${runId}`, undefined, UNTIL_IT_ENDS)).body;
 }
 
 function objectOf(tenant: Tenant, runId: string) {

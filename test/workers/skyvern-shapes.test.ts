@@ -5,6 +5,7 @@ import { workflowRunStatusSchema } from "../../src/domain/run/run-list-view-sche
 import { runSchema } from "../../src/domain/run/run-view-schema.ts";
 import { timelineEntrySchema } from "../../src/domain/run/timeline-view-schema.ts";
 import { eventually } from "../eventually.ts";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { asAdmin, createTenant, definition, send, type Tenant } from "./api.ts";
 import { openBox } from "./receiver-client.ts";
 
@@ -74,7 +75,7 @@ const VINTAGES = [
 const save = async (tenant: Tenant, json: object): Promise<string> =>
   (await tenant.call("POST", "/v1/workflows", { json_definition: json })).body.workflow_permanent_id;
 const start = (tenant: Tenant, id: string, more: object = {}) =>
-  tenant.call("POST", "/v1/run/agents", { agent_id: id, ...more }, { prefer: "wait=10" });
+  tenant.call("POST", "/v1/run/agents", { agent_id: id, ...more }, UNTIL_IT_ENDS);
 
 /** A run that has downloaded a file. */
 async function downloadingRun(content = "sku,price\nA,1\n") {
@@ -101,7 +102,7 @@ describe.each(VINTAGES)("the official client that calls $run", ({ base, run, id 
       "POST",
       run,
       { [id]: workflowId, parameters: { count: 2 }, proxy_location: "RESIDENTIAL" },
-      { ...CLIENT_HEADERS, "x-max-steps-override": "12", "x-user-agent": "skyvern-ui", prefer: "wait=10" },
+      { ...CLIENT_HEADERS, "x-max-steps-override": "12", "x-user-agent": "skyvern-ui", ...UNTIL_IT_ENDS },
     );
     expect(started).toMatchObject({ status: 200, body: { status: "completed", trigger_type: "manual" } });
     const runId = started.body.run_id;
@@ -168,7 +169,7 @@ describe("a run", () => {
   it("tells by which run it was tried again", async () => {
     const tenant = await createTenant();
     const first = (await start(tenant, await save(tenant, definition()), { parameters: { count: 1 } })).body;
-    const again = (await tenant.call("POST", `/v1/agents/runs/${first.run_id}/retry`, undefined, { prefer: "wait=10" })).body;
+    const again = (await tenant.call("POST", `/v1/agents/runs/${first.run_id}/retry`, undefined, UNTIL_IT_ENDS)).body;
     expect(again.retried_from_workflow_run_id).toBe(first.run_id);
     const { body } = await tenant.call("GET", `/v1/runs/${first.run_id}`);
     expect(body).toEqual({ ...first, retried_by_workflow_run_id: again.run_id });
@@ -512,7 +513,7 @@ describe("the older API", () => {
     expect((await tenant.call("GET", `/api/v1/workflows/${id}`)).body).toEqual((await tenant.call("GET", `/v1/agents/${id}`)).body);
     expect((await tenant.call("GET", "/api/v1/workflows")).body).toHaveLength(1);
     const run = async (query: string) =>
-      (await tenant.call("POST", `/api/v1/workflows/${id}/run${query}`, { data: { count: 5 } }, { prefer: "wait=10" })).body;
+      (await tenant.call("POST", `/api/v1/workflows/${id}/run${query}`, { data: { count: 5 } }, UNTIL_IT_ENDS)).body;
     for (const [query, doubled] of [["?version=1", 10], ["", 15]] as const) {
       const answer = await run(query);
       expect(answer).toEqual({ workflow_id: id, agent_id: id, workflow_run_id: expect.stringMatching(/^wr_/), agent_run_id: answer.workflow_run_id });

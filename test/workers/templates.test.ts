@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../patience.ts";
 import { openDatabase } from "../../src/adapters/d1/database.ts";
 import { createWorkflows } from "../../src/adapters/d1/workflows.ts";
 import { createTemplates } from "../../src/adapters/r2-templates.ts";
@@ -128,7 +129,7 @@ describe("unpublishing a template", () => {
       "POST",
       "/v1/run/workflows?template=true",
       { workflow_id: id, parameters: { count: 1 } },
-      { prefer: "wait=10" },
+      UNTIL_IT_ENDS,
     );
     expect(await asAdmin("DELETE", `/templates/${id}`)).toMatchObject({ status: 204, body: null });
     expect((await asAdmin("DELETE", `/templates/${id}`)).status).toBe(404);
@@ -197,7 +198,7 @@ describe("a workflow made from a template", () => {
     await publish(id, definition("Two"));
     expect((await tenant.call("GET", `/v1/workflows/${body.workflow_permanent_id}`)).body.title).toBe("One");
     const started = { workflow_id: body.workflow_permanent_id, parameters: { count: 21 } };
-    const { body: run } = await tenant.call("POST", "/v1/run/workflows", started, { prefer: "wait=10" });
+    const { body: run } = await tenant.call("POST", "/v1/run/workflows", started, UNTIL_IT_ENDS);
     expect(run).toMatchObject({ status: "completed", output: { first_output: { doubled: 42 } } });
     expect((await (await createTenant()).call("GET", `/v1/workflows/${body.workflow_permanent_id}`)).status).toBe(404);
   });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
-import { at, evaluate, html, browserOfFile, runBlock, show } from "./harness.ts";
+import { at, evaluate, html, browserOfFile, runBlock, show, SOON } from "./harness.ts";
 
 const { page } = await browserOfFile();
 
@@ -60,7 +60,7 @@ describe("back, forward and reload", () => {
   });
 
   it("say when there is nothing to go to", async () => {
-    await page.goto(at("/list"), { timeoutMs: 5000, signal: new AbortController().signal, waitUntil: "load" });
+    await page.goto(at("/list"), { ...SOON, waitUntil: "load" });
     await expect(run({ action: "forward" })).rejects.toThrow(
       /^steps\[0\] forward: there is nothing to go forward to: the tab's history has \d+ pages, and .*\/list is the last$/,
     );
@@ -284,7 +284,7 @@ describe("scroll", () => {
     let count = 0;
     const add = () => { for (let i = 0; i < 10 && count < ${entries}; i++) mark.insertAdjacentHTML("beforebegin", "<p style='height:50px'>" + ++count + "</p>"); };
     add();
-    new IntersectionObserver(([entry]) => entry.isIntersecting && setTimeout(add, 150)).observe(mark);
+    new IntersectionObserver(([entry]) => entry.isIntersecting && setTimeout(add, 50)).observe(mark);
   </script>`;
 
   it.each([
@@ -292,7 +292,7 @@ describe("scroll", () => {
     ["an element", "<div id=box style='height:200px;overflow:auto'>", { target: "#box" }],
   ])("goes on to the end of a list that grows: %s", async (_, around, inside) => {
     await show(page, GROWING(around, 60));
-    await run({ action: "scroll", to: "end", idle_seconds: 0.5, ...inside });
+    await run({ action: "scroll", to: "end", idle_seconds: 2, ...inside });
     expect(await evaluate(page, "count")).toBe(60);
   });
 
@@ -409,7 +409,7 @@ describe("wait_for", () => {
     ["a load state", "", { load_state: "networkidle" }],
   ])("%s", async (_, script, condition) => {
     await show(page, `<p id=y>y</p><script>setTimeout(() => { ${script} }, 200)</script>`);
-    await run({ action: "wait_for", ...condition, timeout_seconds: 5 });
+    await run({ action: "wait_for", ...condition });
   });
 
   it.each([
@@ -555,8 +555,8 @@ describe("download", () => {
 
   it("says where the click led when it starts no download", async () => {
     await show(page, "<a id=d href='/list'>List</a>");
-    await expect(run({ action: "download", name: "report", target: "#d", timeout_seconds: 0.8 })).rejects.toThrow(
-      `steps[0] download #d: the click started no download within 0.8 s; the page is now ${at("/list")}`,
+    await expect(run({ action: "download", name: "report", target: "#d", timeout_seconds: 3 })).rejects.toThrow(
+      `steps[0] download #d: the click started no download within 3 s; the page is now ${at("/list")}`,
     );
   });
 

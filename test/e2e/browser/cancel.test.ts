@@ -2,8 +2,9 @@ import puppeteer from "@cloudflare/puppeteer";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.ts";
+import { AT_ONCE_MS, UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { at, html } from "./harness.ts";
+import { at, busyPage, html } from "./harness.ts";
 
 interface Block {
   readonly label: string;
@@ -12,11 +13,11 @@ interface Block {
 
 const wait = { block_type: "wait", label: "inner", wait_sec: 3600 };
 const open = { block_type: "goto_url", label: "open", url: html("<title>Shop</title><h1>Shop</h1>") };
-const hanging = html("<title>Busy</title><script>setTimeout(() => { while (true) {} }, 200)</script>");
+const busy = busyPage();
 
 /** For each block type that can be caught at work: what comes before it, and the block, which does not end by itself. */
 const blocks: Record<string, { before: object[]; block: object; status: "running" | "waiting" }> = {
-  http_request: { before: [], block: { block_type: "http_request", label: "b", url: at("/silent") }, status: "running" },
+  http_request: { before: [], block: { block_type: "http_request", label: "b", url: at("/silent"), timeout: 300 }, status: "running" },
   wait: { before: [], block: { ...wait, label: "b" }, status: "running" },
   for_loop: {
     before: [],
@@ -42,8 +43,8 @@ const blocks: Record<string, { before: object[]; block: object; status: "running
   },
   screenshot: {
     before: [
-      { ...open, url: hanging },
-      { block_type: "wait", label: "until_busy", wait_sec: 0.5 },
+      { ...open, url: busy.url },
+      { block_type: "human_interaction", label: "until_busy" },
     ],
     block: { block_type: "screenshot", label: "b" },
     status: "running",
@@ -73,12 +74,17 @@ describe("canceling a run in the middle of a block", () => {
       const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
       const last = { block_type: "set", label: "last", values: { done: true } };
       const runId = await start(tenant, { blocks: [...before, block, last], finally_block_label: "last" });
+      if (type === "screenshot") {
+        await eventually(async () => expect(await blockOf(tenant, runId, "until_busy")).toMatchObject({ status: "waiting" }));
+        await busy.begin();
+        await tenant.call("POST", `/v1/runs/${runId}/approve`);
+      }
       await eventually(async () => expect(await blockOf(tenant, runId, "b")).toMatchObject({ status }));
       const canceledAt = performance.now();
       expect((await tenant.call("POST", `/v1/runs/${runId}/cancel`)).status).toBe(200);
-      const { body } = await tenant.call("GET", `/v1/runs/${runId}`, undefined, { prefer: "wait=10" });
+      const { body } = await tenant.call("GET", `/v1/runs/${runId}`, undefined, UNTIL_IT_ENDS);
       expect(body.status).toBe("canceled");
-      expect(performance.now() - canceledAt).toBeLessThan(10_000); // nothing waits for the block
+      expect(performance.now() - canceledAt).toBeLessThan(AT_ONCE_MS); // nothing waits for the block
       expect(await blockOf(tenant, runId, "b")).toMatchObject({ status: "canceled" });
       expect(await blockOf(tenant, runId, "last")).toMatchObject({ status: "completed" });
       await eventually(async () => expect(await openSessions()).toBe(0));
@@ -98,7 +104,7 @@ describe("canceling a run in the middle of a block", () => {
       return block?.block_workflow_run_id;
     });
     await tenant.call("POST", `/v1/runs/${runId}/cancel`);
-    const { body } = await tenant.call("GET", `/v1/runs/${childId}`, undefined, { prefer: "wait=10" });
+    const { body } = await tenant.call("GET", `/v1/runs/${childId}`, undefined, UNTIL_IT_ENDS);
     expect(body.status).toBe("canceled");
   });
 });

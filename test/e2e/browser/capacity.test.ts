@@ -7,7 +7,7 @@ import { composeEngine, type EngineDeps } from "../../../src/compose.ts";
 import type { BrowserHolder } from "../../../src/domain/browser/browser-queue.ts";
 import type { BrowserPool } from "../../../src/engine/pool/browser-pool-object.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { html } from "./harness.ts";
+import { heldPage, html } from "./harness.ts";
 
 const pool = () => env.BROWSER_POOL.get(env.BROWSER_POOL.idFromName("account"));
 const engineOf = async (): Promise<EngineDeps> => await runInDurableObject(pool(), (object: BrowserPool) => composeEngine(object["env"]));
@@ -60,11 +60,8 @@ describe("runs of several organizations that want more browsers than there are",
       return find(holder);
     });
     const tenants = [await newTenant(), await newTenant()];
-    const blocks = [
-      goto("opens", html("<title>Here</title>")),
-      { block_type: "wait", label: "rests", wait_sec: 1 },
-      evaluate("reads", "document.title"),
-    ];
+    const held = heldPage(); // nobody gives a browser back before all have asked
+    const blocks = [goto("opens", held.url), { block_type: "wait", label: "rests", wait_sec: 1 }, evaluate("reads", "document.title")];
     const runs: { tenant: Tenant; runId: string }[] = [];
     for (let index = 0; index < 6; index++) {
       const tenant = tenants[index % 2]!;
@@ -74,7 +71,7 @@ describe("runs of several organizations that want more browsers than there are",
       await until(async () => (await browsersOf(tenant)).some((browser: { run_id: string }) => browser.run_id === runId), true);
     }
     const waiting = (await Promise.all(tenants.map(browsersOf))).flat().filter(({ status }) => status === "waiting");
-    expect(waiting.length).toBeGreaterThan(0);
+    expect(waiting).toHaveLength(4);
     const last = runs.at(-1)!;
     const { body: timeline } = await last.tenant.call("GET", `/v1/runs/${last.runId}/timeline`);
     expect(timeline[0].block).toMatchObject({
@@ -83,6 +80,7 @@ describe("runs of several organizations that want more browsers than there are",
       waiting_for: "browser",
       queue_position: expect.any(Number),
     });
+    await held.release();
 
     for (const { tenant, runId } of runs) await until(() => statusOf(tenant, runId), "completed");
     expect(asked.filter((id, index) => asked.indexOf(id) === index)).toEqual(runs.slice(2).map(({ runId }) => runId));
@@ -114,7 +112,7 @@ describe("a run that rests", () => {
   });
 
   it("gives it back at once where it is known to sleep for longer, and keeps it where it does not", async () => {
-    const restore = await keepAlive(4_000);
+    const restore = await keepAlive(60_000);
     const tenant = await newTenant();
     const wait = (label: string, seconds: number) => ({ block_type: "wait", label, wait_sec: seconds });
     const runId = await start(tenant, [

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant } from "../../workers/api.ts";
 import { html } from "./harness.ts";
 
@@ -46,7 +47,7 @@ it("logs in by a real form with the real values, and gives back none of them", a
   });
   const parameters = { login: credential.credential_id };
   const { body: begun } = await tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow.workflow_permanent_id, parameters });
-  const { body: run } = await tenant.call("GET", `/v1/runs/${begun.run_id}`, undefined, { prefer: "wait=25" });
+  const { body: run } = await tenant.call("GET", `/v1/runs/${begun.run_id}`, undefined, UNTIL_IT_ENDS);
   expect(run.status, run.failure_reason).toBe("completed");
   const { shown, backwards } = run.output.log_in_output;
   const [user, password, code] = backwards.map(reversed);

@@ -41,7 +41,7 @@ describe("dialogs", () => {
     await show(one.page, "<title>Later</title><script>setTimeout(() => confirm('late'), 200)</script>");
     const { output } = await run(
       { action: "dialog", respond: "accept" },
-      { action: "get_dialogs", name: "late", at_least: 1, timeout_seconds: 5 },
+      { action: "get_dialogs", name: "late", at_least: 1 },
       { action: "goto", url: at("/list") },
       again,
       { action: "evaluate", script: "void window.open('/list?page=2')" },

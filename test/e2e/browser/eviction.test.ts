@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { at } from "./harness.ts";
+import { at, heldPage } from "./harness.ts";
 import { killRun } from "./kill-run.ts";
 
 const sets = {
@@ -57,13 +57,19 @@ describe("a run whose object dies", () => {
 
   it("while a block is at work begins that again in another browser, with what was set before it", async () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
-    const slow = { action: "goto", url: at("/slow?ms=2000") };
+    const held = heldPage();
     const runId = await start(tenant, [
       sets,
-      { block_type: "actions", label: "looks", on_interrupted: "retry", steps: [LOOKS[0], LOOKS[1], slow, LOOKS[2], LOOKS[3]] },
+      {
+        block_type: "actions",
+        label: "looks",
+        on_interrupted: "retry",
+        steps: [LOOKS[0], LOOKS[1], { action: "goto", url: held.url }, LOOKS[2], LOOKS[3]],
+      },
     ]);
     await eventually(async () => expect(await blockOf(tenant, runId, "looks")).toMatchObject({ status: "running", attempt: 1 }));
     await killRun(tenant, runId);
+    await held.release();
     const { output } = await reach(tenant, runId, "completed");
     expect(output.looks_output).toMatchObject({ size: [500, 400], kept: null, team: "blue" });
     expect(await blockOf(tenant, runId, "looks")).toMatchObject({ attempt: 2 });

@@ -2,8 +2,9 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { eventually } from "../../eventually.ts";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { at, evaluate, frame, html, htmlOn, leaseBrowser, NEVER, perform, show, SOON } from "./harness.ts";
+import { at, evaluate, frame, html, htmlOn, leaseBrowser, perform, show, SOON } from "./harness.ts";
 import { decodePng, type Pixels } from "./png.ts";
 
 const PASSWORD = "c0rrect horse & battery";
@@ -19,7 +20,7 @@ async function run(tenant: Tenant, blocks: object[], more: { evidence?: object; 
   });
   expect(workflow.errors ?? []).toEqual([]);
   const start = { workflow_id: workflow.workflow_permanent_id, parameters: more.values ?? {} };
-  const { body: ended } = await tenant.call("POST", "/v1/run/workflows", start, { prefer: "wait=60" });
+  const { body: ended } = await tenant.call("POST", "/v1/run/workflows", start, UNTIL_IT_ENDS);
   const artifacts = await eventually(async () => {
     const { body } = await tenant.call("GET", `/v1/runs/${ended.run_id}/artifacts`);
     if (more.evidence === undefined) expect(body.some((artifact: Artifact) => artifact.artifact_type === "screenshot_final")).toBe(true);
@@ -61,9 +62,9 @@ describe("a block that fails", () => {
     const script = `const token = "t0ps" + "3cret";
       const tell = (e) => {
         console.warn("typed", e.target.value, location.origin + "/?token=" + token);
-        fetch("/status?code=503&password=" + encodeURIComponent(e.target.value), { method: "POST", body: "pw=" + e.target.value,
+        const refused = fetch("/status?code=503&password=" + encodeURIComponent(e.target.value), { method: "POST", body: "pw=" + e.target.value,
           headers: { authorization: "Basic " + btoa("abc:def"), "x-typed": btoa(e.target.value), "x-shown": "plain" } });
-        fetch("/broken?access_token=" + token).catch(() => {});
+        Promise.allSettled([refused, fetch("/broken?access_token=" + token)]).then(() => { window.hasTold = true });
         setTimeout(() => { throw new Error("boom with " + e.target.value); });
         Promise.reject(new Error("nobody caught this"));
       };`;
@@ -81,7 +82,7 @@ describe("a block that fails", () => {
           steps: [
             { action: "goto", url: html(`<title>Form</title><input type=password id=p oninput="tell(event)"><script>${script}</script>`) },
             { action: "fill", target: "#p", value: "{{ login.password }}" },
-            { action: "wait_for", load_state: "networkidle" },
+            { action: "wait_for", function: "window.hasTold" },
             fails,
           ],
         },
@@ -150,8 +151,7 @@ describe("a block that fails", () => {
 
   it("on a page that never answers again leaves what there is, says what is missing, and ends in time", async () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
-    const busy =
-      "const spin = () => { for (let i = 0; i < 20; i++) setTimeout(() => { spin(); while (true) {} }); }; setTimeout(spin, 300)";
+    const spins = "const spin = () => { for (let i = 0; i < 20; i++) setTimeout(() => { spin(); while (true) {} }); }; setTimeout(spin)";
     const {
       run: ended,
       artifacts,
@@ -159,13 +159,14 @@ describe("a block that fails", () => {
     } = await run(
       tenant,
       [
+        { block_type: "goto_url", label: "opens", url: html("<title>Busy</title>") }, // a browser may need its time to begin
         {
           block_type: "actions",
           label: "hangs",
-          timeout_seconds: 2,
+          timeout_seconds: 3,
           retry: { max_attempts: 1 },
           steps: [
-            { action: "goto", url: html(`<title>Busy</title><script>${busy}</script>`) },
+            { action: "evaluate", script: `await fetch("/list"); ${spins}` },
             { action: "wait_for", text: "Never" },
           ],
         },
@@ -173,7 +174,7 @@ describe("a block that fails", () => {
       { evidence: {} },
     );
     expect(ended.status).toBe("failed");
-    expect(ended.failure_reason).toContain("longer than its 2 seconds");
+    expect(ended.failure_reason).toContain("longer than its 3 seconds");
     expect(types(artifacts)).toContain("har");
     expect(types(artifacts)).not.toContain("screenshot_action");
     expect(block.failure_evidence.missing).toContainEqual(expect.stringMatching(/^There is no screenshot: /));
@@ -305,7 +306,7 @@ describe("max_screenshot_scrolls", () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const json_definition = { title: "Tall", ...workflow, workflow_definition: { parameters: [], blocks: [stands(top)] } };
     const { workflow_permanent_id: workflow_id } = (await tenant.call("POST", "/v1/workflows", { json_definition })).body;
-    const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...request }, { prefer: "wait=60" });
+    const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...request }, UNTIL_IT_ENDS);
     expect([body.status, body.warnings], body.failure_reason).toEqual(["completed", []]);
     const last = await eventually(async () => {
       const artifacts: Artifact[] = (await tenant.call("GET", `/v1/runs/${body.run_id}/artifacts`)).body;
@@ -362,7 +363,7 @@ describe("a screenshot", () => {
     );
     await perform(page, { do: "fill", target: "#secret", value: "geheim", secret: true });
     const before = await evaluate(page, "document.body.outerHTML");
-    const picture = decodePng(await page.screenshot({ fullPage: false, target: null, timeoutMs: 5000, signal: NEVER }));
+    const picture = decodePng(await page.screenshot({ fullPage: false, target: null, ...SOON }));
     const places = {
       plain: [0, 0],
       password: [0, 50],

@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { describe, expect, inject, it } from "vitest";
 import { eventually } from "../../eventually.ts";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html } from "./harness.ts";
 
@@ -27,7 +28,7 @@ async function save(tenant: Tenant, blocks: readonly object[], more: object = {}
 }
 
 const start = async (tenant: Tenant, workflow_id: string, more: object = {}) =>
-  (await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...more }, { prefer: "wait=60" })).body;
+  (await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...more }, UNTIL_IT_ENDS)).body;
 
 describe("extra_http_headers", () => {
   it("are sent with every request of the run's pages: documents, scripts' requests, workers, windows and redirects", async () => {
@@ -71,7 +72,7 @@ describe("extra_http_headers", () => {
     ]);
     const sites = { extra_http_headers: HEADERS, extra_http_headers_origins: [new URL(at("/")).origin] };
     const run = await start(tenant, id, sites);
-    const again = await tenant.call("POST", `/v1/runs/${run.run_id}/retry`, { from_block: "start" }, { prefer: "wait=60" });
+    const again = await tenant.call("POST", `/v1/runs/${run.run_id}/retry`, { from_block: "start" }, UNTIL_IT_ENDS);
     for (const { output, failure_reason } of [run, again.body]) {
       const seen = ["named", "other", "redirected"].map((label) => output[`${label}_output`].seen);
       expect(seen, failure_reason).toEqual([ASKED, NOT_ASKED, NOT_ASKED]);
@@ -93,7 +94,7 @@ describe("extra_http_headers", () => {
     await tenant.call("POST", `/v1/workflows/${id}`, change);
     expect(seen(await start(tenant, id))).toEqual([ASKED[0], "green"]);
     const again = async ({ run_id }: { run_id: string }) =>
-      (await tenant.call("POST", `/v1/runs/${run_id}/retry`, { from_block: "start" }, { prefer: "wait=60" })).body;
+      (await tenant.call("POST", `/v1/runs/${run_id}/retry`, { from_block: "start" }, UNTIL_IT_ENDS)).body;
     expect([seen(await again(own)), seen(await again(none))]).toEqual([[0, "red"], NOT_ASKED]);
   });
 

@@ -6,7 +6,7 @@ import { at, browserOfFile, NEVER, runBlock, show, SOON } from "./harness.ts";
 
 const { page } = await browserOfFile();
 
-const extract = async (config: JsonObject) => (await runBlock(extraction, page, { wait_seconds: 1, ...config })).output;
+const extract = async (config: JsonObject) => (await runBlock(extraction, page, config)).output;
 const information = async (selectors: JsonObject) => (await extract({ selectors }))["extracted_information"];
 
 const SHOP = `<title>Shop</title><h1>Two

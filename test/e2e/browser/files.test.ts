@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { fileDownload } from "../../../src/blocks/file-download.ts";
 import { printPage } from "../../../src/blocks/print-page.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
-import { at, evaluate, html, browserOfFile, runBlock, show, guardBy } from "./harness.ts";
+import { at, evaluate, html, browserOfFile, runBlock, show, SOON, guardBy } from "./harness.ts";
 
 const { page } = await browserOfFile({
   guard: guardBy((url) => (url.includes("/forbidden") ? { path: "", code: "forbidden_address", message: "no" } : null)),
@@ -70,7 +70,7 @@ describe("file_download", () => {
   });
 
   it("takes the file at an address with the page's session, and leaves the page where it is", async () => {
-    await page.goto(at("/set-cookie?value=7"), { timeoutMs: 5000, signal: new AbortController().signal, waitUntil: "load" });
+    await page.goto(at("/set-cookie?value=7"), { ...SOON, waitUntil: "load" });
     const { artifacts, output } = await runBlock(fileDownload, page, { url: at("/my-cookies.txt") });
     expect(new TextDecoder().decode(artifacts[0]?.bytes)).toContain("visitor=7");
     expect(output["url"]).toBe(at("/set-cookie?value=7"));
@@ -87,13 +87,13 @@ describe("file_download", () => {
   });
 
   it.each([
-    ["a click that starts none", { selector: "p" }, /the click started no download within 0\.8 s/],
+    ["a click that starts none", { selector: "p", download_timeout: 0.8 }, /the click started no download within 0\.8 s/],
     ["a page", { url: at("/list") }, /\/list is a page and no file/],
   ])("fails with %s, or completes without a file when it may", async (_, config, message) => {
     await show(page, "<p>Nothing</p>");
-    await expect(runBlock(fileDownload, page, { ...config, download_timeout: 0.8 })).rejects.toThrow(message);
+    await expect(runBlock(fileDownload, page, config)).rejects.toThrow(message);
     await show(page, "<p>Nothing</p>");
-    const { output, artifacts } = await runBlock(fileDownload, page, { ...config, download_timeout: 0.8, continue_on_empty: true });
+    const { output, artifacts } = await runBlock(fileDownload, page, { ...config, continue_on_empty: true });
     expect(output).toMatchObject({ downloaded_files: [], downloaded_file_artifact_ids: [] });
     expect(artifacts).toEqual([]);
   });

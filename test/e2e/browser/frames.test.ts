@@ -61,7 +61,7 @@ describe.each(SITES)("a frame of the %s", (site) => {
     await open();
     const frames: BrowserTarget[] = ["payment", "#pay", `${new URL(htmlOn(site, "")).origin}/**`, { css: "iframe", nth: 0 }];
     for (const name of frames) await perform(page, { do: "click", target: { css: "#tell", frame: name } });
-    expect(await evaluate(page, "told")).toEqual([true, true, true, true]);
+    await expect.poll(() => evaluate(page, "told")).toEqual([true, true, true, true]);
   });
 
   it("runs scripts in its own world, and waits for what they say", async () => {
@@ -87,7 +87,7 @@ describe.each(SITES)("a frame of the %s", (site) => {
     await open(`<div style="height:300px"></div>${frame("name=inner", htmlOn("other process", inner))}`);
     const deep = { css: "[name=inner]", frame: "payment" };
     await perform(page, { do: "click", target: { text: "Deep", frame: deep } });
-    expect(await evaluate(page, "told")).toEqual(["deep"]);
+    await expect.poll(() => evaluate(page, "told")).toEqual(["deep"]);
     expect(await page.evaluate("document.body.textContent", {}, { ...SOON, frame: deep })).toBe("Deep");
   });
 
@@ -143,9 +143,8 @@ describe.each(SITES)("a frame of the %s", (site) => {
     await open(`<button onclick="fetch('/status?code=202')">Ask</button>`);
     const ask = { action: "click", target: { text: "Ask", frame: "payment" } };
     await run(ask, { action: "wait_for", response: { url: "**/status", status: 202 } });
-    await expect(run(ask, { action: "wait_for", response: { url: "**/status", status: 404 }, timeout_seconds: 0.7 })).rejects.toThrow(
-      "since the step before there were GET",
-    );
+    const [came, never] = [202, 404].map((status) => ({ action: "wait_for", response: { url: "**/status", status } }));
+    await expect(run(ask, came!, { ...never, timeout_seconds: 0.7 })).rejects.toThrow("since the step before there were GET");
   });
 
   it("is found again when the page replaces it", async () => {
@@ -156,7 +155,7 @@ describe.each(SITES)("a frame of the %s", (site) => {
       `setTimeout(() => { const old = pay; const next = old.cloneNode(); next.src = ${url}; old.replaceWith(next); }, 200)`,
     );
     await perform(page, { do: "click", target: { css: "#tell", frame: "payment" } });
-    expect(await evaluate(page, "told")).toEqual([true]);
+    await expect.poll(() => evaluate(page, "told")).toEqual([true]);
     await evaluate(page, "setTimeout(() => pay.remove(), 200)");
     await perform(page, { do: "wait_for", target: { css: "#tell", frame: "payment" }, state: "hidden" });
   });

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { afterAll, inject } from "vitest";
+import { afterAll, expect, inject } from "vitest";
 import { createBrowserPlatform } from "../../../src/adapters/browser/platform.ts";
 import { createBrowsers } from "../../../src/adapters/browser/browsers.ts";
 import type { BlockType, NewArtifact } from "../../../src/blocks/block.ts";
@@ -10,12 +10,14 @@ import type { BrowserGuard } from "../../../src/domain/outbound/outbound-pattern
 import type { Json, JsonObject } from "../../../src/domain/json.ts";
 import type { BrowserLease, Browsers, BrowserTab } from "../../../src/ports/browser.ts";
 import type { BrowserPage } from "../../../src/ports/browser-page.ts";
+import { eventually } from "../../eventually.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 
 /** A signal that never aborts. */
 export const NEVER = new AbortController().signal;
 
-/** Time enough for everything that is to work, and short enough to see what does not. */
-export const SOON = { timeoutMs: 20_000, signal: NEVER };
+/** Time enough for everything that is to work. */
+export const SOON = { timeoutMs: PATIENCE_MS, signal: NEVER };
 
 export const browsers: Browsers = createBrowsers(env.BROWSER);
 
@@ -125,6 +127,30 @@ export function perform(page: BrowserPage, ...actions: readonly Undated<PageActi
 /** What a script in the page answers. */
 export function evaluate(page: BrowserPage, script: string): Promise<Json> {
   return page.evaluate(script, {}, SOON);
+}
+
+/** A page that its server does not send before the test lets it. */
+export function heldPage(): { url: string; release: () => Promise<void> } {
+  const id = crypto.randomUUID();
+  return { url: at(`/gate?id=${id}`), release: async () => void (await fetch(at(`/open?id=${id}`))) };
+}
+
+/** A page that runs a script that never ends, from when the test lets it: nobody can be told by a busy page that it is. */
+export function busyPage(): { url: string; begin: () => Promise<void> } {
+  const { url: gate, release } = heldPage();
+  const id = crypto.randomUUID();
+  const script = `fetch(${JSON.stringify(gate)}).then(() => { navigator.sendBeacon("/login?id=${id}"); while (true) {} })`;
+  const begin = async () => {
+    await release();
+    await eventually(async () => expect(await timesAsked(id)).toBe(1));
+  };
+  return { url: html(`<title>Busy</title><script>${script}</script>`), begin };
+}
+
+/** How often a page has asked for `/login` with this id. */
+export async function timesAsked(id: string): Promise<number> {
+  const [, title = ""] = /<title>(.*?)</.exec(await (await fetch(at(`/asked?id=${id}`))).text()) ?? [];
+  return Number(title);
 }
 
 /** Has the page run a script that never ends. */

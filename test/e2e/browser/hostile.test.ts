@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { PageError } from "../../../src/domain/browser/browser.ts";
 import type { BrowserTab } from "../../../src/ports/browser.ts";
 import type { BrowserPage } from "../../../src/ports/browser-page.ts";
+import { AT_ONCE_MS } from "../../patience.ts";
 import { at, evaluate, frame, html, htmlOn, leaseBrowser, NEVER, type OneTab, perform, show, SOON } from "./harness.ts";
 
 let lease: OneTab;
@@ -27,6 +28,11 @@ const OK = `<button id=ok onclick="window.clicks = (window.clicks ?? 0) + 1">OK<
 /** A script's tag that may stand in a script. */
 const script = (text: string) => `<script>${text}</script>`;
 
+/** An alert, and for as long as that was shown nothing, on and on: on a slow machine too half of what is sent to the page meets one. */
+const ALERTS = script(
+  "const again = () => { const from = performance.now(); alert('again'); setTimeout(again, Math.max(5, performance.now() - from)) }; again()",
+);
+
 /** How many pages the test's browser has open. */
 async function pageCount(): Promise<number> {
   const browser = await puppeteer.connect(env.BROWSER, lease.sessionId);
@@ -42,7 +48,7 @@ async function canBeUsed(): Promise<void> {
 
 describe("work is done on a page that", () => {
   it.each<[string, string]>([
-    ["opens an alert every few milliseconds", OK + script("setInterval(() => alert('again'), 5)")],
+    ["shows an alert half of the time", OK + ALERTS],
     ["opens many dialogs as it loads", script("for (let i = 0; i < 50; i++) confirm(i)") + OK],
     ["renders itself anew all the time", `<div id=root>${OK}</div>${script("setInterval(() => { root.innerHTML = root.innerHTML }, 40)")}`],
     [
@@ -105,8 +111,7 @@ describe("work is done on a page that", () => {
   });
 });
 
-describe("each click and each key comes once where an alert opens every few milliseconds:", () => {
-  const ALERTS = script("setInterval(() => alert('again'), 5)");
+describe("each click and each key comes once where an alert is shown half of the time:", () => {
   const FORM = `${OK}<input id=field>`;
 
   it.each<[string, string, string | null, clicks?: number]>([
@@ -146,7 +151,7 @@ describe("no more than the time-out is lost, and the tab can be used again, on a
         (error: unknown) => error,
       );
       if (failure !== null) expect(failure, name).toBeInstanceOf(PageError);
-      expect(Date.now() - before, name).toBeLessThan(10_000);
+      expect(Date.now() - before, name).toBeLessThan(AT_ONCE_MS);
     }
     await canBeUsed();
   });
@@ -197,7 +202,7 @@ describe("a download that never ends", () => {
       errorClass: "temporary",
       message: expect.stringContaining("began to come, but not all of it came in time"),
     });
-    expect(Date.now() - before).toBeLessThan(10_000);
+    expect(Date.now() - before).toBeLessThan(AT_ONCE_MS);
     await perform(page, { do: "click", target: "#ok" });
     expect(await page.where(SOON)).toMatchObject({ title: "Files" });
     await canBeUsed();

@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { html, leaseBrowser, show } from "./harness.ts";
+import { evaluate, html, leaseBrowser, show, SOON } from "./harness.ts";
 
 /** A page that is another in every frame that is painted. */
 const lively = html(
@@ -52,7 +52,7 @@ async function watch(tenant: Tenant, runId: string, { path = `/v1/runs/${runId}/
 
 const opens = { block_type: "goto_url", label: "open", url: lively };
 /** Until the run is canceled. */
-const looks = { block_type: "actions", label: "look", steps: [{ action: "wait_for", target: "#never", timeout_seconds: 100 }] };
+const looks = { block_type: "actions", label: "look", steps: [{ action: "wait_for", target: "#never", timeout_seconds: 600 }] };
 
 describe("the live view of a run", () => {
   it("shows its page to all who watch, at most 4 pictures a second, and tells what it does to the end", async () => {
@@ -67,7 +67,8 @@ describe("the live view of a run", () => {
     for (const { bytes } of one.frames) expect([...bytes.subarray(0, 2)]).toEqual([0xff, 0xd8]); // JPEG
     const gaps = one.frames.slice(1).map(({ at }, index) => at - one.frames[index]!.at);
     const span = one.frames.at(-1)!.at - one.frames[0]!.at;
-    expect(span / gaps.length, gaps.join(" ")).toBeGreaterThan(230);
+    // The third is sent when the first was seen; from there on none comes earlier than it may. A timer may be a little early.
+    expect(span, gaps.join(" ")).toBeGreaterThan((gaps.length - 2) * 240);
     expect(two.frames.length).toBeLessThan(one.frames.length); // it does not say that it has seen any
     expect(one.states).toContainEqual(
       expect.objectContaining({
@@ -122,19 +123,20 @@ describe("the live view of a run", () => {
   it("comes as server-sent events where there is no WebSocket", async () => {
     const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
     const runId = await start(tenant, [opens, looks]);
+    const askedAt = Date.now();
     const response = await get(`/v1/runs/${runId}/live`, { "x-api-key": tenant.key, accept: "text/event-stream" });
     expect(response.headers.get("content-type")).toContain("text/event-stream");
-    const at: number[] = [];
+    let secondAt: number | null = null;
     let text = "";
     for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
       text += chunk;
-      for (const _ of chunk.matchAll(/^event: frame$/gm)) at.push(Date.now());
-      if (at.length === 2) await tenant.call("POST", `/v1/runs/${runId}/cancel`);
+      if (secondAt !== null || [...text.matchAll(/^event: frame$/gm)].length < 2) continue;
+      secondAt = Date.now();
+      await tenant.call("POST", `/v1/runs/${runId}/cancel`);
     }
     const frames = [...text.matchAll(/^event: frame\ndata: (.*)$/gm)].map(([, data]) => JSON.parse(data!));
-    expect(frames.length).toBe(at.length);
     expect(frames[0]).toMatchObject({ type: "frame", content_type: "image/jpeg", base64: expect.stringMatching(/^\/9j\//) });
-    expect((at.at(-1)! - at[0]!) / (at.length - 1)).toBeGreaterThan(1_000);
+    expect(secondAt! - askedAt).toBeGreaterThan(1_900);
     expect(text).toMatch(/event: end\ndata: .*"status":"canceled".*\n\n$/);
   });
 
@@ -157,14 +159,9 @@ describe("the live view of a run", () => {
 describe("a screencast", () => {
   it("hides password fields also of documents that come, ends when it is told to, and leaves no trace", async () => {
     const { lease, close } = await leaseBrowser();
-    const tab = await lease.openTab({ tabId: null, state: null, signal: new AbortController().signal });
+    const tab = await lease.openTab({ tabId: null, state: null, signal: SOON.signal });
     const { page } = tab;
-    const styleOf = (id: string) =>
-      page.evaluate(
-        `getComputedStyle(document.getElementById("${id}")).filter`,
-        {},
-        { timeoutMs: 3000, signal: new AbortController().signal },
-      );
+    const styleOf = (id: string) => evaluate(page, `getComputedStyle(document.getElementById("${id}")).filter`);
     await show(page, "<input id=first type=password>");
     let frames = 0;
     const stop = tab.cast(() => frames++);
@@ -177,7 +174,7 @@ describe("a screencast", () => {
     await show(page, "<input id=third type=password>");
     expect(await styleOf("third")).toBe("none");
     const after = frames;
-    await page.screenshot({ fullPage: false, target: null, timeoutMs: 3000, signal: new AbortController().signal });
+    await page.screenshot({ fullPage: false, target: null, ...SOON });
     expect(frames).toBe(after);
     await close();
   });

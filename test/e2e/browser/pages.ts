@@ -36,6 +36,15 @@ export default async function serve({ provide }: TestProject): Promise<() => Pro
 /** How often `/login` was asked, by its `id`. */
 const asked = new Map<string, number>();
 
+/** Which of `/gate` may be passed, by its `id`. */
+const gates = new Map<string, PromiseWithResolvers<void>>();
+
+function gate(id: string): PromiseWithResolvers<void> {
+  const known = gates.get(id) ?? Promise.withResolvers<void>();
+  gates.set(id, known);
+  return known;
+}
+
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://site");
   const query = (name: string) => searchParams.get(name) ?? "";
@@ -54,6 +63,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case "/slow": // a page that takes its time
       await new Promise((resolve) => setTimeout(resolve, Number(query("ms"))));
       return html(response, "<title>Slow</title><h1>Here at last</h1>");
+    case "/gate": // answers when `/open` has been asked
+      await gate(query("id")).promise;
+      return html(response, "<title>Open</title>");
+    case "/open":
+      gate(query("id")).resolve();
+      return html(response, "<title>Opened</title>");
     case "/silent": // never answers
       return;
     case "/endless": // a document with a picture that never comes

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html, leaseBrowser, SOON, show, guardBy } from "./harness.ts";
 
@@ -14,7 +15,7 @@ async function save(tenant: Tenant, definition: object): Promise<string> {
 async function run(definition: object) {
   const tenant = await createTenant({ allowed_hosts: ["127.0.0.1"] });
   const workflow_id = await save(tenant, definition);
-  return (await tenant.call("POST", "/v1/run/workflows", { workflow_id }, { prefer: "wait=60" })).body;
+  return (await tenant.call("POST", "/v1/run/workflows", { workflow_id }, UNTIL_IT_ENDS)).body;
 }
 
 const title = (label: string, more: object = {}) => ({
@@ -127,10 +128,12 @@ describe("iterations that run side by side", () => {
       ],
     });
     const { run_id } = (await tenant.call("POST", "/v1/run/workflows", { workflow_id })).body;
-    const read = async () => (await tenant.call("GET", `/v1/runs/${run_id}`, undefined, { prefer: "wait=5" })).body;
+    const read = async () => (await tenant.call("GET", `/v1/runs/${run_id}`)).body;
     await expect.poll(async () => (await read()).status).toBe("paused");
-    const [session] = await puppeteer.sessions(env.BROWSER);
-    await expect.poll(() => pagesIn(session!.sessionId)).toBe(1);
+    const sessions = async () => (await puppeteer.sessions(env.BROWSER)).map(({ sessionId }) => sessionId);
+    await expect.poll(sessions).toHaveLength(1); // those of the runs before are being ended
+    const [session] = await sessions();
+    await expect.poll(() => pagesIn(session!)).toBe(1);
     await tenant.call("POST", `/v1/runs/${run_id}/approve`);
     await expect.poll(async () => (await read()).status).toBe("completed");
     const { output } = await read();
@@ -153,7 +156,7 @@ describe("a browser's tabs", () => {
     try {
       const second = await one.lease.openTab({ tabId: null, state: null, signal: SOON.signal });
       await show(second.page, "<title>Opener</title><a target=_blank href='/list'>Open</a>");
-      await second.page.perform([{ do: "click", target: "a", timeoutMs: 5000 }], SOON);
+      await second.page.perform([{ do: "click", target: "a", timeoutMs: SOON.timeoutMs }], SOON);
       await expect.poll(() => pagesIn(one.sessionId)).toBe(3);
       await second.page.evaluate("setTimeout(() => { while (true) {} })", {}, SOON);
       await second.close();

@@ -2,8 +2,9 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import puppeteer from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { PATIENCE_S, UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
-import { at, html } from "./harness.ts";
+import { at, busyPage, html } from "./harness.ts";
 import { killRun } from "./kill-run.ts";
 
 const opened: { tenant: Tenant; id: string }[] = [];
@@ -34,7 +35,7 @@ async function save(tenant: Tenant, blocks: readonly object[], version = 1): Pro
 }
 
 /** Starts a run in a session. */
-async function start(tenant: Tenant, browser_session_id: string, blocks: readonly object[], wait = 40, version = 1) {
+async function start(tenant: Tenant, browser_session_id: string, blocks: readonly object[], wait = PATIENCE_S, version = 1) {
   const workflow_id = await save(tenant, blocks, version);
   return await tenant.call("POST", "/v1/run/workflows", { workflow_id, browser_session_id }, wait > 0 ? { prefer: `wait=${wait}` } : {});
 }
@@ -49,7 +50,7 @@ const page = (name: string) => html(`<title>${name}</title><input id=a>`);
 const waitsFor = (text: string) => ({
   block_type: "actions",
   label: "waits",
-  steps: [{ action: "wait_for", text, timeout_seconds: 60 }],
+  steps: [{ action: "wait_for", text, timeout_seconds: 600 }],
 });
 const until = async (check: () => Promise<unknown>, expected: unknown) => await expect.poll(check).toEqual(expected);
 
@@ -111,7 +112,7 @@ describe("a browser session", () => {
       { ...look("stays"), depends_on: ["begins"] },
       { ...goto("leaves", page("Side")), depends_on: ["begins"] },
     ];
-    expect((await start(tenant, id, blocks, 40, 3)).body.status).toBe("completed");
+    expect((await start(tenant, id, blocks, PATIENCE_S, 3)).body.status).toBe("completed");
     const next = await start(tenant, id, [look("sees")]);
     expect(next.body.output.sees_output.seen).toBe("Main");
     expect(await isRunning(browser)).toBe(true);
@@ -128,7 +129,7 @@ describe("a browser session", () => {
     const holds = `await fetch("${count}"); if ((await (await fetch("${counted}")).text()).includes("<title>1<")) await new Promise(() => {});`;
     const steps = [
       { action: "new_tab", url: page("Stray") },
-      { action: "evaluate", script: holds, timeout_seconds: 60 },
+      { action: "evaluate", script: holds, timeout_seconds: 600 },
       { action: "evaluate", script: "document.title = 'Opened again'" },
     ];
     const run = await start(
@@ -188,7 +189,7 @@ describe("a browser session", () => {
     const child = await save(tenant, [look("sees")]);
     const asks = { block_type: "workflow_trigger", label: "asks", workflow_permanent_id: child, use_parent_browser_session: true };
     const workflow_id = await save(tenant, [goto("opens", page("Own")), asks]);
-    const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id }, { prefer: "wait=40" });
+    const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id }, UNTIL_IT_ENDS);
     expect(body.output.asks_output).toMatchObject({ status: "completed", outputs: { sees_output: { seen: "Own" } } });
   });
 
@@ -211,9 +212,9 @@ describe("a browser session", () => {
   });
 
   it("that is closed says so at once, however long its browser takes to tell what it remembers", async () => {
-    const tenant = await newTenant();
-    const { id, browser } = await openKnown(tenant, { url: html("<script>setTimeout(() => { while (true) {} }, 2000)</script>") });
-    await new Promise((resolve) => setTimeout(resolve, 2000)); // nobody can be told by a busy page that it is
+    const [tenant, busy] = [await newTenant(), busyPage()];
+    const { id, browser } = await openKnown(tenant, { url: busy.url });
+    await busy.begin();
     const closed = await tenant.call("POST", `/v1/browser_sessions/${id}/close`);
     expect(await isRunning(browser)).toBe(true);
     expect(closed.body).toMatchObject({ status: "completed", completed_at: expect.any(String) });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { eventually } from "../../eventually.ts";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { createTenant, type Tenant } from "../../workers/api.ts";
 import { at, html } from "./harness.ts";
 
@@ -18,7 +19,7 @@ async function save(tenant: Tenant, blocks: readonly object[], settings: object 
 }
 
 async function run(tenant: Tenant, workflow_id: string, more: object = {}) {
-  const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...more }, { prefer: "wait=40" });
+  const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id, ...more }, UNTIL_IT_ENDS);
   expect(body.status, body.failure_reason ?? JSON.stringify(body.errors)).toBe("completed");
   return body;
 }
@@ -141,7 +142,7 @@ describe("a workflow with persist_browser_session", () => {
     const tenant = await newTenant();
     const fails = { block_type: "http_request", label: "fails", url: at("/status?code=404"), condition: "{{ asks_output.is_new }}" };
     const workflow = await save(tenant, [...LOOKS, isNew, ...logsIn, fails], { persist_browser_session: true });
-    const start = () => tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow }, { prefer: "wait=40" });
+    const start = () => tenant.call("POST", "/v1/run/workflows", { workflow_id: workflow }, UNTIL_IT_ENDS);
     expect((await start()).body.status).toBe("failed");
     expect(seen((await start()).body)).toEqual(NOTHING);
   });

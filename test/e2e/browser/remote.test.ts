@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, inject, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { createBrowsersAt } from "../../../src/adapters/browser/remote.ts";
 import { browserGuard } from "../../../src/domain/outbound/outbound-patterns.ts";
 import { changeTenant, createTenant, type Tenant } from "../../workers/api.ts";
@@ -10,17 +11,17 @@ import { at, evaluate, guardBy, html, NEVER, show, SOON } from "./harness.ts";
 const endpoint = inject("chromiumOrigin");
 const TOKEN = "s3cret-token";
 
-async function targets(): Promise<{ id: string; url: string; webSocketDebuggerUrl: string }[]> {
+async function targets(): Promise<{ id: string; url: string; title: string; webSocketDebuggerUrl: string }[]> {
   const list = await fetch(`${endpoint}/json/list`);
   return await list.json();
 }
 
-async function start(tenant: Tenant, blocks: readonly object[], more: object, wait = 40) {
+async function start(tenant: Tenant, blocks: readonly object[], more: object) {
   const json_definition = { title: "Remote", workflow_definition: { parameters: [], blocks } };
   const saved = await tenant.call("POST", "/v1/workflows", { json_definition });
   expect(saved.body.errors ?? []).toEqual([]);
   const body = { workflow_id: saved.body.workflow_permanent_id, ...more };
-  return (await tenant.call("POST", "/v1/run/workflows", body, { prefer: `wait=${wait}` })).body;
+  return (await tenant.call("POST", "/v1/run/workflows", body, UNTIL_IT_ENDS)).body;
 }
 
 const newTenant = () => createTenant({ allowed_hosts: ["127.0.0.1"] });
@@ -54,7 +55,7 @@ describe.runIf(endpoint !== "")("a browser of the caller's own", () => {
     const object = env.WORKFLOW_RUN.get(env.WORKFLOW_RUN.idFromName(`${tenant.organizationId}:${run.run_id}`));
     const kept = await runInDurableObject(object, (_, { storage: { sql } }) => JSON.stringify(sql.exec("SELECT * FROM journal").toArray()));
     expect(kept + JSON.stringify(run)).not.toContain(TOKEN);
-    const again = await tenant.call("POST", `/v1/runs/${run.run_id}/retry`, { from_block: "start" }, { prefer: "wait=40" });
+    const again = await tenant.call("POST", `/v1/runs/${run.run_id}/retry`, { from_block: "start" }, UNTIL_IT_ENDS);
     expect(again.body.status, again.body.failure_reason).toBe("completed"); // at the same address, which is kept
   });
 
@@ -126,16 +127,16 @@ describe.runIf(endpoint !== "")("the browser of an organization", () => {
   it("is worked in by runs that name none, each in a context of its own", async () => {
     const tenant = await createTenant(settings);
     const mark = at(`/set-cookie?value=organization-${tenant.organizationId}`);
-    const waits = { action: "wait_for", function: "document.title === 'Seen'", timeout_seconds: 30 };
+    const waits = { action: "wait_for", function: "document.title === 'Seen'", timeout_seconds: 600 };
     const blocks = [
       goto("before", at("/cookies")),
       script("cookies", "document.body.textContent"),
       goto("opens", mark),
       { block_type: "actions", label: "waits", steps: [waits] },
     ];
-    const running = start(tenant, blocks, {}, 40);
+    const running = start(tenant, blocks, {});
     const there = () => targets().then((all) => all.find(({ url }) => url === mark));
-    await expect.poll(there).toBeDefined();
+    await expect.poll(there).toMatchObject({ title: "Set" });
     await sayTitle((await there())!.webSocketDebuggerUrl, "Seen");
     const run = await running;
     expect(run.status, run.failure_reason).toBe("completed");
@@ -155,7 +156,7 @@ describe.runIf(endpoint !== "")("the browser of an organization", () => {
     const persisting = { title: "Kept", persist_browser_session: true, workflow_definition: { parameters: [], blocks } };
     const { workflow_permanent_id: workflow_id } = (await tenant.call("POST", "/v1/workflows", { json_definition: persisting })).body;
     const seen = async () => {
-      const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id }, { prefer: "wait=40" });
+      const { body } = await tenant.call("POST", "/v1/run/workflows", { workflow_id }, UNTIL_IT_ENDS);
       expect([body.status, body.browser_source], body.failure_reason).toEqual(["completed", "organization"]);
       return body.output.cookies_output.seen;
     };

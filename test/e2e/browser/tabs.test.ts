@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import puppeteer, { TargetType } from "@cloudflare/puppeteer";
 import { afterEach, describe, expect, it } from "vitest";
+import { UNTIL_IT_ENDS } from "../../patience.ts";
 import { actions } from "../../../src/blocks/actions.ts";
 import type { JsonObject } from "../../../src/domain/json.ts";
 import { createTenant } from "../../workers/api.ts";
@@ -138,12 +139,16 @@ describe("tabs", () => {
   });
 
   it.each([
-    ["a place", { action: "switch_tab", index: 3 }, /steps\[0\] switch_tab 3: there is no such tab; the tabs are 0: .* "Only" \(current\)/],
-    ["an address", { action: "switch_tab", url: "**/nowhere" }, /switch_tab \*\*\/nowhere: there is no such tab/],
-    ["a title", { action: "switch_tab", title: "Nobody" }, /switch_tab "Nobody": there is no such tab/],
+    [
+      "a place",
+      { action: "switch_tab", index: 3, timeout_seconds: 0.5 },
+      /steps\[0\] switch_tab 3: there is no such tab; the tabs are 0: .* "Only" \(current\)/,
+    ],
+    ["an address", { action: "switch_tab", url: "**/nowhere", timeout_seconds: 0.5 }, /switch_tab \*\*\/nowhere: there is no such tab/],
+    ["a title", { action: "switch_tab", title: "Nobody", timeout_seconds: 0.5 }, /switch_tab "Nobody": there is no such tab/],
     [
       "a new window",
-      { action: "switch_tab", newest: true },
+      { action: "switch_tab", newest: true, timeout_seconds: 0.5 },
       /switch_tab newest: no tab was opened that no step has been on; the tabs are 0/,
     ],
     ["the only one", { action: "close_tab" }, /close_tab: this is the only tab/],
@@ -151,7 +156,7 @@ describe("tabs", () => {
   ])("say what there is instead of %s", async (_, step, message) => {
     const one = await lease();
     await show(one.page, "<title>Only</title>");
-    await expect(run(one, { ...step, timeout_seconds: 0.5 })).rejects.toThrow(message);
+    await expect(run(one, step)).rejects.toThrow(message);
   });
 
   it("go on in the opener or the last one when the current one is closed", async () => {
@@ -254,8 +259,7 @@ describe("the tabs of a run", () => {
     });
     expect(created.body.errors ?? []).toEqual([]);
     const { workflow_permanent_id: workflow_id } = created.body;
-    const { status, output, failure_reason } = (await tenant.call("POST", "/v1/run/workflows", { workflow_id }, { prefer: "wait=60" }))
-      .body;
+    const { status, output, failure_reason } = (await tenant.call("POST", "/v1/run/workflows", { workflow_id }, UNTIL_IT_ENDS)).body;
     expect(failure_reason).toBeNull();
     expect(status).toBe("completed");
     const titles = (label: string) => output[`${label}_output`].tabs.map(({ title }: { title: string }) => title);
