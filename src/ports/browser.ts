@@ -106,6 +106,6 @@ export interface RecordWish {
 export interface TabRecorder {
   /** An attempt begins: what was before is forgotten, except for requests that are under way. */
   begin(): void;
-  /** What was recorded since. Never throws, and takes 2 s at most. */
+  /** What was recorded since. Never throws, and takes 4 s at most. */
   read(): Promise<TabRecord>;
 }

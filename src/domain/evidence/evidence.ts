@@ -86,7 +86,7 @@ export interface ConsoleEntry {
   readonly source: { readonly url: string; readonly line: number; readonly column: number } | null;
 }
 
-/** A request of a page. Times in milliseconds since the epoch, or long. */
+/** A request of a page, of a frame in it or of a worker. Times in milliseconds since the epoch, or long. */
 export interface RecordedRequest {
   readonly url: string;
   readonly method: string;
@@ -138,6 +138,6 @@ export interface TabRecord {
   readonly failedRequests: readonly RecordedRequest[];
   /** How many older ones were given up for these. */
   readonly dropped: { readonly console: number; readonly requests: number; readonly failedRequests: number };
-  /** Why the console could not be read; null when it was. */
+  /** Whose console could not be read and why, as a sentence; null when all was. */
   readonly consoleMissing: string | null;
 }

@@ -105,7 +105,7 @@ export class RunEvidence {
     }
     if (record !== null) {
       if (isKept(console, failed)) {
-        if (record.consoleMissing !== null) missing.push(hide(`There are no console messages: ${record.consoleMissing}.`));
+        if (record.consoleMissing !== null) missing.push(hide(record.consoleMissing));
         files.push(...consoleFile(place, record, mask));
       }
       if (isKept(har, failed)) files.push(...harFile(run, place, record, mask, this.#deps.clock.now()));

@@ -181,6 +181,126 @@ describe("a block that fails", () => {
   });
 });
 
+describe("frames of other processes, and workers", () => {
+  const tenantOf = () => createTenant({ allowed_hosts: ["127.0.0.1", "own.localhost"] });
+  const linesOf = async (tenant: Tenant, artifacts: readonly Artifact[]) => {
+    const log = artifacts.find(({ artifact_type }) => artifact_type === "browser_console_log");
+    const text = new TextDecoder().decode(await contentOf(tenant, log));
+    return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+  };
+  const inOwn = (path: string) => at(path).replace("127.0.0.1", "own.localhost");
+  const block = (...steps: object[]) => [{ block_type: "actions", label: "a", retry: { max_attempts: 1 }, steps }];
+
+  it("tell of their requests, messages and errors as the page does, and show as little of secrets", async () => {
+    const tenant = await tenantOf();
+    const { body: credential } = await tenant.call("POST", "/v1/credentials", {
+      name: "Shop",
+      credential_type: "password",
+      credential: { username: "ann@example.com", password: PASSWORD },
+    });
+    const worker = (code: number, tell: string) => {
+      const js = `console.warn("from worker ${code}"); fetch("/status?code=${code}").then(() => postMessage(1))`;
+      return `new Worker("/script?js=${encodeURIComponent(js)}").onmessage = () => ${tell}`;
+    };
+    const tells = `<script>const tell = (text) => {
+        console.warn("typed", text);
+        fetch("/status?code=503&password=" + encodeURIComponent(text), { headers: { authorization: "Basic " + btoa("abc:def") } })
+          .finally(() => parent.postMessage(1, "*"));
+        setTimeout(() => { throw new Error("boom with " + text) });
+      };
+      fetch("/set-cookie?value=1").then(() => { ${worker(504, 'parent.postMessage(1, "*")')} })</script>`;
+    const form = htmlOn("other process", `<label>Card <input oninput="tell(this.value)"></label>${tells}`);
+    const page = `<title>Shop</title><script>window.told = 0; onmessage = () => told++; ${worker(502, "told++")}</script>${frame("name=pay", form)}`;
+    const { artifacts, block: failed } = await run(
+      tenant,
+      block(
+        { action: "goto", url: html(page) },
+        { action: "fill", target: { label: "Card", frame: "pay" }, value: "{{ login.password }}" },
+        { action: "wait_for", function: "told === 3" },
+        fails,
+      ),
+      {
+        parameters: [{ parameter_type: "workflow", key: "login", workflow_parameter_type: "credential_id" }],
+        values: { login: credential.credential_id },
+      },
+    );
+    expect(failed.failure_evidence.missing).toEqual([]);
+    const lines = await linesOf(tenant, artifacts);
+    const line = (fields: object) => expect.objectContaining(fields);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        line({ kind: "console", text: "typed ***", url: expect.stringContaining(inOwn("/html")) }),
+        line({ kind: "page_error", text: expect.stringMatching(/^Uncaught Error: boom with \*\*\*\n/) }),
+        line({ kind: "console", text: "from worker 502", url: expect.stringContaining(at("/script")) }),
+        line({ kind: "console", text: "from worker 504", url: expect.stringContaining(inOwn("/script")) }),
+        line({ kind: "failed_request", status: 503, url: inOwn("/status?code=***&password=***") }),
+        line({ kind: "failed_request", status: 502, url: at("/status?code=***") }),
+        line({ kind: "failed_request", status: 504, url: inOwn("/status?code=***") }),
+      ]),
+    );
+    const text = new TextDecoder().decode(
+      await contentOf(
+        tenant,
+        artifacts.find(({ artifact_type }) => artifact_type === "har"),
+      ),
+    );
+    const entries: HarEntry[] = JSON.parse(text).log.entries;
+    const seen = entries.map(({ request, response }) => `${new URL(request.url).host} ${new URL(request.url).pathname} ${response.status}`);
+    const [site, own] = [new URL(at("/")).host, new URL(inOwn("/")).host];
+    const [ofPage, ofFrame] = [
+      ["/html 200", "/script 200", "/status 502"],
+      ["/html 200", "/set-cookie 200", "/script 200", "/status 503", "/status 504"],
+    ];
+    expect(seen.toSorted()).toEqual([...ofPage.map((path) => `${site} ${path}`), ...ofFrame.map((path) => `${own} ${path}`)].toSorted());
+    for (const { request, response } of entries) {
+      expect(response._transferSize, request.url).toBeGreaterThan(0); // each has ended
+      const headers = [...request.headers, ...response.headers];
+      expect(headers.map(({ name }) => name.toLowerCase()).filter((name) => name.endsWith("cookie"))).toEqual([]);
+      for (const { name, value } of headers) if (name.toLowerCase() === "authorization") expect(value).toBe("***");
+    }
+    for (const secret of [PASSWORD, encodeURIComponent(PASSWORD), "YWJjOmRlZg"]) expect(text + JSON.stringify(lines)).not.toContain(secret);
+  });
+
+  it("are waited for by nobody when they hang", async () => {
+    const tenant = await tenantOf();
+    const { artifacts, block: failed } = await run(
+      tenant,
+      block(
+        { action: "goto", url: html(`<script>console.log("told")</script>${frame("name=busy", htmlOn("other process", "Busy"))}`) },
+        { action: "evaluate", script: "setTimeout(() => { while (true) {} })", frame: "busy" },
+        fails,
+      ),
+      { evidence: { screenshots: "off" } },
+    );
+    expect(failed.failure_evidence.missing).toEqual(["There are no console messages of a frame or worker that did not tell it in 3 s."]);
+    expect(await linesOf(tenant, artifacts)).toContainEqual(expect.objectContaining({ kind: "console", text: "told" }));
+  });
+
+  it("are not forgotten with them where everything is kept", async () => {
+    const tenant = await tenantOf();
+    const url = html(frame("id=brief", htmlOn("other process", `Brief<script>console.log("from a frame")</script>`)));
+    const { artifacts } = await run(
+      tenant,
+      block(
+        { action: "goto", url },
+        { action: "wait_for", text: "Brief", frame: "#brief" },
+        { action: "evaluate", script: "brief.remove()" },
+      ),
+      { evidence: { screenshots: "off", console: "all" } },
+    );
+    expect(await linesOf(tenant, artifacts)).toContainEqual(expect.objectContaining({ kind: "console", text: "from a frame" }));
+  });
+});
+
+interface HarEntry {
+  readonly request: { readonly url: string; readonly headers: readonly { readonly name: string; readonly value: string }[] };
+  readonly response: {
+    readonly status: number;
+    readonly headers: readonly { readonly name: string; readonly value: string }[];
+    readonly _transferSize: number | null;
+  };
+}
+
 describe("a run", () => {
   const steps = [{ action: "goto", url: html("<title>A</title><script>console.log('hello')</script>") }];
 

@@ -106,7 +106,7 @@ export class OpenTab {
     watched.onDocument = () => emulation.leave();
     watched.opener = opener === null ? null : opener.#watched;
     try {
-      const recorder = new Recorder(tab, record);
+      const recorder = new Recorder(tab, children, record);
       const navigation = await prepare(tab, watched, emulation, recorder, { dialogs, origin }, deadline);
       const refusal = origin !== "new" && /^https?:/.test(navigation.url) ? guard.check(navigation.url) : null;
       if (refusal !== null) throw new PageError(`the page stands at ${refusal.url}, which may not be visited`, { errorClass: "temporary" });
