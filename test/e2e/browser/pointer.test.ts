@@ -120,6 +120,24 @@ describe("drag", () => {
     expect(await evaluate(page, "dropped")).toBe("b");
   });
 
+  it("puts a list into another order, in which what it is dropped on makes way", async () => {
+    await show(
+      page,
+      `<ul>${[1, 2, 3].map((id) => `<li id=l${id} style="height:40px">${id}</li>`).join("")}</ul><script>
+        let held = null;
+        addEventListener("pointerdown", (event) => { held = event.target.closest("li"); });
+        addEventListener("pointerup", () => { held = null; });
+        addEventListener("pointermove", ({ clientX, clientY }) => {
+          const over = document.elementFromPoint(clientX, clientY).closest("li");
+          if (held === null || over === null || over === held) return;
+          if (held.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING) over.after(held); else over.before(held);
+        });
+      </script>`,
+    );
+    await run({ action: "drag", target: "#l1", to: "#l3" });
+    expect(await evaluate(page, "[...document.querySelectorAll('li')].map(({ id }) => id)")).toEqual(["l2", "l3", "l1"]);
+  });
+
   it("lets go when there is no place to drop", async () => {
     await show(page, `${BOXES}<script>window.up = 0; addEventListener("mouseup", () => { up++; })</script>`);
     await expect(run({ action: "drag", target: "#a", to: "#c", timeout_seconds: 0.6 })).rejects.toThrow(

@@ -3,9 +3,12 @@ import { type BrowserTarget, framesOf, PageError, PLAIN_CLICK } from "../../../d
 import type { Deadline } from "../deadline.ts";
 import type { FramePlace } from "./frames.ts";
 import type { Box } from "../in-page/protocol.ts";
-import { dragTo, pressAt, releaseAt } from "./input.ts";
+import { between, dragTo, pressAt, releaseAt } from "./input.ts";
 import type { Found, Operations } from "./operations.ts";
 import type { PageParts } from "./page-parts.ts";
+
+/** So many moves a drag takes: pages look at where it is on its way. */
+const DRAG_MOVES = 8;
 
 /** After a move that may have begun a drag: the browser tells of that a moment later. */
 const BEGIN_MS = 20;
@@ -52,7 +55,10 @@ export class Drag {
     return null;
   }
 
-  /** The place to drop is looked for when the button is down, and again on arrival: lists make room. */
+  /**
+   * The place to drop is looked for when the button is down, and again after the first move: pages make room for what is dragged. Not on arrival:
+   * there a list that is put into order by dragging moves what was aimed at out of the way, and going after it would undo that.
+   */
   async #bring(
     { at: from, place: source }: { at: Box; place: FramePlace | null },
     to: BrowserTarget,
@@ -62,18 +68,16 @@ export class Drag {
     const { tab, renderer } = this.#parts;
     let at = from;
     try {
-      for (let looks = 0; looks < 2; looks++) {
+      for (const isFirst of [true, false]) {
         const { box, own, place } = await this.#operations.point({ do: "drop", target: to }, deadline);
         if (box === null) return;
-        if (looks > 0 && Math.abs(box.x - at.x) <= 1 && Math.abs(box.y - at.y) <= 1) break;
+        const next = isFirst ? between(at, box, 1 / DRAG_MOVES) : box;
         if (html?.hasBegun !== true) {
-          await renderer.ask(
-            dragTo(tab.cdp, at, box, async () => (await html?.begins(BEGIN_MS)) === true),
-            deadline,
-          );
+          const isTaken = async () => (await html?.begins(BEGIN_MS)) === true;
+          await renderer.ask(dragTo(tab.cdp, at, next, isFirst ? 1 : DRAG_MOVES - 1, isTaken), deadline);
           if (html !== null && !(await html.begins(LATE_MS)) && (await this.#saw(source, deadline)).start) await deadline.wait(html.began);
         }
-        at = box;
+        at = next;
         if (html?.hasBegun !== true) continue;
         if ((place ?? tab).cdp !== html.cdp) throw notBetween();
         await html.over(own ?? box, deadline);

@@ -32,9 +32,6 @@ function bitsOf({ modifiers }: Press): number {
   return modifiers.reduce((bits, modifier) => bits | MODIFIERS[modifier], 0);
 }
 
-/** So many moves a drag takes: pages look at where it is on its way. */
-const DRAG_MOVES = 8;
-
 /** Moves the pointer there and presses the button. */
 export async function pressAt(cdp: CDPSession, { x, y }: Point, pressed: () => void): Promise<void> {
   await Promise.all([
@@ -46,15 +43,20 @@ export async function pressAt(cdp: CDPSession, { x, y }: Point, pressed: () => v
 /**
  * Moves the pointer with the button pressed. One move after the other: where the page lets something be dragged (HTML drag and drop) the browser
  * makes drag events of them from the first on.
+ * @param moves so many
  * @param isTaken asked after each: is the rest of the way no matter of the pointer's?
  */
-export async function dragTo(cdp: CDPSession, from: Point, to: Point, isTaken: () => Promise<boolean>): Promise<void> {
-  for (let step = 1; step <= DRAG_MOVES; step++) {
-    const part = step / DRAG_MOVES;
-    const [x, y] = [from.x + (to.x - from.x) * part, from.y + (to.y - from.y) * part];
+export async function dragTo(cdp: CDPSession, from: Point, to: Point, moves: number, isTaken: () => Promise<boolean>): Promise<void> {
+  for (let step = 1; step <= moves + 1; step++) {
+    const { x, y } = between(from, to, Math.min(1, step / moves)); // twice there: what is dragged over a place is said to it by the next move
     await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, button: "left", buttons: 1 });
     if (await isTaken()) return;
   }
+}
+
+/** @param part of the way, from 0 to 1 */
+export function between<P extends Point>(from: Point, to: P, part: number): P {
+  return { ...to, x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
 }
 
 export async function moveTo(cdp: CDPSession, { x, y }: Point): Promise<void> {
