@@ -76,6 +76,21 @@ describe("extraction", () => {
     });
   });
 
+  it("gives what a cell of several rows says to each of them, and no marks that nobody sees", async () => {
+    await show(
+      page,
+      `<table><thead><tr><th rowspan=2>Shop<th colspan=2>Desks<tr><th>Na&shy;me<th>Price</thead>
+        <tr><td rowspan=2>North<td>Oak<td>1<tr><td>\u200eAsh\u200b<td>2<tr><td>South<td colspan=2>none</table>`,
+    );
+    expect(await information({ shops: { table: "table" } })).toEqual({
+      shops: [
+        { Shop: "North", Name: "Oak", Price: "1" },
+        { Shop: "North", Name: "Ash", Price: "2" },
+        { Shop: "South", Name: "none", Price: "none" },
+      ],
+    });
+  });
+
   it("makes records of a table by its header", async () => {
     await show(
       page,

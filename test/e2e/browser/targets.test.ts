@@ -20,6 +20,8 @@ const FORM = `<title>Form</title>
   <ul><li id=one>One <button id=del-1 type=button>Delete</button></li><li id=two>Two <button id=del-2 type=button>Delete</button></li></ul>
   <p id=hash>The hash</p>
   <div id=tab role=tab>Details</div>
+  <button id=undo type=button><u>U</u>ndo</button><button id=undo-all type=button>Undo all</button>
+  <button id=cart type=button><div>Add to</div><div>the</div> c&shy;art<br>now</button>
 </form>
 <script>/* the hash */ document.addEventListener("click", (event) => { window.clicked = event.target.closest("[id]")?.id; });</script>`;
 
@@ -33,6 +35,8 @@ describe("a target finds the element by", () => {
     ["part of the text, where nothing has it exactly", { text: "details" }, "tab"],
     ["role and name from its content", { role: "button", name: "Save now" }, "save"],
     ["role and exact name before a contained one", { role: "button", name: "save as a draft" }, "save-as"],
+    ["role and name over inner elements, as one word", { role: "button", name: "undo" }, "undo"],
+    ["text over blocks and lines, without what nobody sees", { text: "Add to the cart now" }, "cart"],
     ["role and name from an image inside", { role: "link", name: "Help" }, "help"],
     ["explicit role", { role: "tab", name: "Details" }, "tab"],
     ["label with `for`", { label: "E-mail" }, "mail"],
@@ -52,6 +56,63 @@ describe("a target finds the element by", () => {
     await show(page, FORM);
     await perform(page, { do: "click", target });
     expect(await evaluate(page, "window.clicked")).toBe(id);
+  });
+});
+
+describe("a click reaches", () => {
+  it.each([
+    ["what only shows something else", "<a id=a href='#x' style='display:contents'><b>Hi</b></a>"],
+    ["what only shows a text", "<button id=a style='display:contents'>Hi</button>"],
+    ["what has no size of its own", "<a id=a href='#x'><b style='float:left;width:50px;height:50px'></b></a>"],
+    [
+      "a ring, whose middle is not it",
+      "<svg width=200 height=200><circle id=a cx=100 cy=100 r=80 fill=none stroke=red stroke-width=20 /></svg>",
+    ],
+    [
+      "what is covered in its middle",
+      "<div style='position:relative'><button id=a style='width:300px'>A</button><i style='position:absolute;left:50px;width:200px;height:50px'></i></div>",
+    ],
+    [
+      "an area of an image map",
+      `<img usemap="#m" width=200 height=200 src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>"><map name=m><area id=a shape=poly coords="100,100,180,100,180,180" href="#x"></map>`,
+    ],
+    [
+      "what comes to light only at the lower edge of the window",
+      "<header style='position:fixed;inset:0 0 auto;height:600px;background:#fff'>Shop</header><p style='height:3000px'></p><button id=a>A</button><p style='height:3000px'>",
+    ],
+    [
+      "a text that is given to a slot of a button",
+      "<x-a id=a>Hi</x-a><script>customElements.define('x-a', class extends HTMLElement { constructor() { super(); this.attachShadow({ mode: 'open' }).innerHTML = '<button><slot></slot></button>' } })</script>",
+      { text: "hi" },
+    ],
+    [
+      "a button whose text is given to its slot",
+      "<x-a id=a>Hi</x-a><script>customElements.define('x-a', class extends HTMLElement { constructor() { super(); this.attachShadow({ mode: 'open' }).innerHTML = '<button><slot></slot></button>' } })</script>",
+      { role: "button", name: "hi" },
+    ],
+    [
+      "what moves away as the field before loses the focus",
+      "<input autofocus onblur='error.hidden = false'><p id=error hidden style='height:60px'>Wrong!</p><button id=a>A</button>",
+    ],
+  ])("%s", async (_, markup, target: BrowserTarget = "#a") => {
+    await show(
+      page,
+      `${markup}<script>addEventListener("click", (event) => { if (event.target.closest("#a")) window.clicks = (window.clicks ?? 0) + 1 })</script>`,
+    );
+    await perform(page, { do: "click", target });
+    expect(await evaluate(page, "window.clicks")).toBe(1);
+  });
+
+  it.each([
+    [
+      "opens something over itself",
+      "const veil = document.createElement('p'); veil.style = 'position:fixed;inset:0'; document.body.append(veil)",
+    ],
+    ["goes away", "a.remove()"],
+  ])("once what %s as it is pressed", async (_, script) => {
+    await show(page, `<button id=a>A</button><script>window.downs = 0; a.onpointerdown = () => { downs++; ${script} }</script>`);
+    await perform(page, { do: "click", target: "#a" });
+    expect(await evaluate(page, "downs")).toBe(1);
   });
 });
 

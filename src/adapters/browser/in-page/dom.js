@@ -61,6 +61,12 @@ export function dom() {
   const matches = (element, selector) => Element.prototype.matches.call(element, selector);
   /** @param {Element} element */
   const rectsOf = (element) => [...Element.prototype.getClientRects.call(element)];
+  /** @param {Text} node */
+  const rectsOfText = (node) => {
+    const range = new Range();
+    range.selectNodeContents(node);
+    return [...range.getClientRects()];
+  };
   /** @param {Element} element */
   const frameOf = (element) => Element.prototype.getBoundingClientRect.call(element);
   /** @param {Element} element @param {CheckVisibilityOptions} [options] */
@@ -149,7 +155,11 @@ export function dom() {
       inner = shadowOf(hit)?.elementFromPoint(x, y) ?? null;
       if (inner === hit) break;
     }
-    return hit;
+    if (hit === null || shadowOf(hit) === null) return hit;
+    // A text that was given to a slot is shown in that, while the browser names its host.
+    const isHere = (/** @type {DOMRect} */ { left, right, top, bottom }) => x >= left && x <= right && y >= top && y <= bottom;
+    const text = Array.from(childNodesOf(hit)).find((node) => node instanceof Text && rectsOfText(node).some(isHere));
+    return (text instanceof Text ? text.assignedSlot : null) ?? hit;
   }
 
   const walks = { page, select, treesIn, shownIn, around, nearest, isIn, elementAt };
@@ -164,6 +174,7 @@ export function dom() {
     attribute,
     matches,
     rectsOf,
+    rectsOfText,
     frameOf,
     isRendered,
   };

@@ -1,8 +1,10 @@
 /**
  * What an element is to a person: is it visible, what does it say, what is it called? Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
+ * @param {ReturnType<typeof import("./boxes.js").boxes>} places
  */
-export function elements(dom) {
+export function elements(dom, places) {
+  const { isVisible } = places;
   const {
     select,
     treesIn,
@@ -21,17 +23,14 @@ export function elements(dom) {
     isRendered,
   } = dom;
 
+  /** What is not to be seen in a text: places where a word may be broken, and marks of the direction of writing. */
+  const UNSEEN = /[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+
   /** @param {string | null | undefined} text */
-  const fold = (text) => (text ?? "").replace(/\s+/g, " ").trim();
+  const fold = (text) => (text ?? "").replace(UNSEEN, "").replace(/\s+/g, " ").trim();
 
   /** What holds text that nobody reads. */
   const UNSPOKEN = "script, style, noscript, template, head";
-
-  /** @param {Element} element */
-  function isVisible(element) {
-    if (!isRendered(element, { visibilityProperty: true, contentVisibilityAuto: true })) return false;
-    return rectsOf(element).some((rect) => rect.width > 0 && rect.height > 0);
-  }
 
   /**
    * Is it shown, or at least what is in it? A slot has no box of its own.
@@ -98,10 +97,10 @@ export function elements(dom) {
   function textThroughTrees(element) {
     if (matches(element, UNSPOKEN) || !isShown(element)) return "";
     if (tagOf(element) === "BR") return "\n";
+    const { display, visibility } = getComputedStyle(element);
     const parts = Array.from(shownIn(element), (node) =>
-      node instanceof Element ? textThroughTrees(node) : node instanceof Text ? node.data : "",
+      node instanceof Element ? textThroughTrees(node) : node instanceof Text && visibility === "visible" ? node.data : "",
     );
-    const { display } = getComputedStyle(element);
     return display.startsWith("inline") || display === "contents" ? parts.join("") : ` ${parts.join("")} `;
   }
 
@@ -171,7 +170,9 @@ export function elements(dom) {
       if (node instanceof Text) content += node.data;
       else if (node instanceof Element && attribute(node, "aria-hidden") !== "true" && isShown(node)) {
         const isLeaf = node instanceof HTMLImageElement || node instanceof HTMLInputElement || attribute(node, "aria-label") !== null;
-        content += ` ${isLeaf ? nameOf(node) : contentOf(node)} `;
+        const own = isLeaf ? nameOf(node) : contentOf(node);
+        const isInline = !isLeaf && tagOf(node) !== "BR" && /^(inline|contents)$/.test(getComputedStyle(node).display);
+        content += isInline ? own : ` ${own} `;
       }
     }
     return content;

@@ -9,7 +9,7 @@ export function locate(faults, dom, css, elements) {
   const { BadTarget } = faults;
   const { page, select, treesIn, shownIn, shadowOf, tagOf, textIn, attribute, matches } = dom;
   const { queryAll } = css;
-  const { UNSPOKEN, fold, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
+  const { UNSPOKEN, fold, shownText, nameOf, labelsOf, ariaLabelOf, describe, shorten, isVisible } = elements;
   /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
   /** @typedef {Document | Element} Scope */
 
@@ -143,6 +143,9 @@ export function locate(faults, dom, css, elements) {
    */
   function findByText(wanted, scope) {
     const text = fold(wanted).toLowerCase();
+    /** @param {string} spaced */
+    const squeeze = (spaced) => spaced.replaceAll(" ", "");
+    const squeezed = squeeze(text);
     const exact = /** @type {Element[]} */ ([]);
     const containing = /** @type {Element[]} */ ([]);
     const hasTrees = treesIn(scope).length > 1;
@@ -154,7 +157,9 @@ export function locate(faults, dom, css, elements) {
     const visit = (element) => {
       if (matches(element, UNSPOKEN)) return false;
       const isButton = element instanceof HTMLInputElement && ["button", "submit", "reset"].includes(element.type);
-      const own = fold(isButton ? element.value : hasTrees ? textThrough(element) : spokenText(element)).toLowerCase();
+      let own = fold(isButton ? element.value : hasTrees ? textThrough(element) : spokenText(element)).toLowerCase();
+      // Between blocks and lines the browser shows a space that is not in the text.
+      if (!own.includes(text) && squeeze(own).includes(squeezed)) own = shownText(element).toLowerCase();
       if (!own.includes(text)) return fieldsIn(element).filter(visit).length > 0;
       const inChild = insideOf(element).filter(visit).length > 0;
       if (!inChild) (own === text ? exact : containing).push(element);

@@ -2,17 +2,26 @@
  * Where the pointer has to go. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
+ * @param {ReturnType<typeof import("./boxes.js").boxes>} places
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./input.js").input>} inputs
  */
-export function point(faults, dom, elements, chooser, inputs) {
+export function point(faults, dom, places, elements, chooser, inputs) {
   const { NotYet } = faults;
-  const { page, rectsOf, frameOf, elementAt, scrollIntoView } = dom;
+  const { page, frameOf, elementAt, scrollIntoView } = dom;
+  const { boxesOf, boxed } = places;
   const { describe, reaches } = elements;
   const { usable } = chooser;
   const { expectPointer, expectNothing } = inputs;
   /** @typedef {import("./protocol.ts").Box} Box */
+
+  /** Parts of a box's width and height at which a place to click is looked for when its middle is none. */
+  const LOOK_AT = [0.5, 0.25, 0.75, 0.1, 0.9, 0.02, 0.98];
+
+  /** What is covered is brought to these places in the viewport in turn. */
+  const EDGES = /** @type {const} */ (["center", "end", "start"]);
+  let turn = 0;
 
   /** HTML drag and drop in this document: has it begun since it was last pointed at, and has it come over it since it was last looked where to drop? */
   const dragged = { start: false, over: false };
@@ -37,11 +46,9 @@ export function point(faults, dom, elements, chooser, inputs) {
     const box = visibleBox(element);
     if (before === null || box === null) throw new NotYet(`${describe(element)} cannot be scrolled into view: ${whereIs(element)}`);
     if (Math.abs(before.x - box.x) > 1 || Math.abs(before.y - box.y) > 1) throw new NotYet(`${describe(element)} keeps moving`);
-    const x = box.x + box.width / 2;
-    const y = box.y + box.height / 2;
-    const hit = elementAt(x, y);
-    if (!covered && (hit === null || !reaches(hit, element))) {
-      scrolledBox(element); // from below a header that stays
+    const { x, y, hit, isFree } = freePoint(box, element, covered);
+    if (!isFree) {
+      scrolledBox(element, EDGES[turn++ % EDGES.length]); // from below a bar that stays
       throw new NotYet(`${describe(element)} is covered by ${hit === null ? "nothing known" : describe(hit)}`);
     }
     dragged[covered ? "over" : "start"] = false;
@@ -52,13 +59,36 @@ export function point(faults, dom, elements, chooser, inputs) {
   }
 
   /**
+   * Where a click in this box reaches the element: in the middle, or where that is not it, such as in a ring, or something lies over it, elsewhere.
+   * @param {Box} box
+   * @param {Element} element
+   * @param {boolean} covered may something lie over it?
+   */
+  function freePoint(box, element, covered) {
+    /** @param {number} across @param {number} down */
+    const look = (across, down) => {
+      const [x, y] = [box.x + box.width * across, box.y + box.height * down];
+      const hit = elementAt(x, y);
+      return { x, y, hit, isFree: covered || (hit !== null && reaches(hit, element)) };
+    };
+    const middle = look(0.5, 0.5);
+    if (middle.isFree) return middle;
+    for (const down of LOOK_AT)
+      for (const across of LOOK_AT) {
+        const point = look(across, down);
+        if (point.isFree) return point;
+      }
+    return middle;
+  }
+
+  /**
    * The largest part of it that is in the viewport.
    * @param {Element} element
    * @returns {Box | null}
    */
   function visibleBox(element) {
     let best = /** @type {Box | null} */ (null);
-    for (const rect of rectsOf(element)) {
+    for (const rect of boxesOf(element)) {
       const x = Math.max(rect.left, 0);
       const y = Math.max(rect.top, 0);
       const width = Math.min(rect.right, innerWidth) - x;
@@ -68,9 +98,12 @@ export function point(faults, dom, elements, chooser, inputs) {
     return best;
   }
 
-  /** @param {Element} element */
-  function scrolledBox(element) {
-    scrollIntoView(element, { block: "center", inline: "center" });
+  /**
+   * @param {Element} element
+   * @param {ScrollLogicalPosition} [block] where in the viewport
+   */
+  function scrolledBox(element, block = "center") {
+    scrollIntoView(boxed(element), { block, inline: "center" });
     return visibleBox(element);
   }
 

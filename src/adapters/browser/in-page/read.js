@@ -96,18 +96,34 @@ export function read(dom, elements, locator) {
     const headRow =
       [...(table.tHead?.rows ?? [])].at(-1) ??
       (rows[0] !== undefined && [...rows[0].cells].every((cell) => cell.tagName === "TH") ? rows[0] : undefined);
-    const body = rows.filter(
-      (row) => row !== headRow && row.parentElement !== table.tHead && row.parentElement !== table.tFoot && row.cells.length > 0,
+    const texts = textsOf(rows);
+    const names = headRow === undefined ? [] : (texts.get(headRow) ?? []);
+    const body = [...texts].flatMap(([row, cells]) =>
+      row === headRow || row.parentElement === table.tHead || row.parentElement === table.tFoot || cells.length === 0 ? [] : [cells],
     );
-    const width = Math.max(0, ...[...(headRow === undefined ? [] : [headRow]), ...body].map((row) => textsOf(row).length));
-    const names = headRow === undefined ? [] : textsOf(headRow);
+    const width = Math.max(0, names.length, ...body.map((cells) => cells.length));
     const header = unique(Array.from({ length: width }, (_, index) => names[index] || `column_${index + 1}`));
-    return { kind: "table", matched: tables.length, header, rows: body.map(textsOf) };
+    return { kind: "table", matched: tables.length, header, rows: body };
   }
 
-  /** @param {HTMLTableRowElement} row */
-  function textsOf(row) {
-    return [...row.cells].flatMap((cell) => Array.from({ length: cell.colSpan }, () => fold(cell.innerText)));
+  /**
+   * The texts of each row, with those of cells that span several columns or rows in each of them.
+   * @param {HTMLTableRowElement[]} rows
+   */
+  function textsOf(rows) {
+    const texts = new Map(rows.map((row) => [row, /** @type {string[]} */ ([])]));
+    for (const [index, row] of rows.entries()) {
+      const section = rows.slice(index).filter(({ parentElement }) => parentElement === row.parentElement);
+      let column = 0;
+      for (const cell of row.cells) {
+        while (texts.get(row)?.[column] !== undefined) column++;
+        const text = fold(cell.innerText);
+        for (const spanned of section.slice(0, cell.rowSpan || section.length))
+          for (let across = 0; across < cell.colSpan; across++) /** @type {string[]} */ (texts.get(spanned))[column + across] = text;
+        column += cell.colSpan;
+      }
+    }
+    return new Map([...texts].map(([row, cells]) => [row, Array.from(cells, (text) => text ?? "")]));
   }
 
   /** @param {string[]} names */

@@ -1,4 +1,5 @@
 import { act } from "./act.js";
+import { boxes } from "./boxes.js";
 import { choose } from "./choose.js";
 import { controls } from "./controls.js";
 import { css } from "./css.js";
@@ -26,12 +27,13 @@ export const LIBRARY_SOURCE = `(() => {
   const faults = (${faults})();
   const dom = (${dom})();
   const css = (${css})(faults, dom);
-  const elements = (${elements})(dom);
+  const places = (${boxes})(dom);
+  const elements = (${elements})(dom, places);
   const locator = (${locate})(faults, dom, css, elements);
   const chooser = (${choose})(faults, dom, elements, locator);
-  const inputs = (${input})(faults, dom, elements);
-  const pointer = (${point})(faults, dom, elements, chooser, inputs);
-  const controller = (${controls})(faults, elements, locator, chooser);
+  const inputs = (${input})(faults, dom, places, elements);
+  const pointer = (${point})(faults, dom, places, elements, chooser, inputs);
+  const controller = (${controls})(faults, dom, elements, locator, chooser);
   const scroller = (${scroll})(faults, dom, elements, chooser, pointer);
   const framer = (${frame})(dom, css, elements, locator, pointer);
   const hider = (${hide})();
