@@ -83,6 +83,29 @@ describe("fill", () => {
     expect(await evaluate(page, "window.events")).toEqual(expect.arrayContaining(["a:input", "a:change"]));
   });
 
+  it.each([
+    ["<input id=a type=color>", "#00FF00", "#00ff00"],
+    ["<input id=a type=datetime-local>", "2026-01-31 13:45:00", "2026-01-31T13:45"],
+    ["<input id=a type=range>", "30.0", "30"],
+    ["<input id=a type=email>", " ann@example.test ", "ann@example.test"],
+    ["<input id=a oninput='a.value = a.value.toUpperCase()'>", "new", "NEW"],
+    ["<input id=a><script>a.onchange = () => { window.entry = a.value; a.value = '' }</script>", "new", ""],
+    [
+      "<input id=a><script>a.oninput = () => { const now = a.value; a.value = ''; setTimeout(() => { a.value = now }, 50) }</script>",
+      "new",
+      "new",
+    ],
+    [
+      "<p id=box></p><script>const field = (late) => { box.innerHTML = `<input id=a ${late}>` }; field(\"onfocus='field(1)'\")</script>",
+      "new",
+      "new",
+    ],
+  ])("holds what %s makes of it", async (markup, text, held) => {
+    await show(page, markup);
+    await run({ action: "fill", target: "#a", value: text });
+    expect(await value("a")).toBe(held);
+  });
+
   it("takes a number, as a whole expression gives it", async () => {
     await show(page, "<input id=a>");
     await run({ action: "fill", target: "#a", value: 7 });
@@ -100,9 +123,16 @@ describe("fill", () => {
     ["<input id=a type=checkbox>", /is not a field; use check/],
     ["<select id=a></select>", /use select/],
     ["<input id=a type=date>", /does not take this value: it is no date \(such as 2026-01-31\)/],
+    ["<input id=a type=color>", /does not take this value: it is no color/],
+    ["<input id=a maxlength=4>", /takes 4 characters at most, and the value has more/],
+    ["<input id=a value=old oninput='a.value = `old`'>", /was filled, but the page has put back what it held before/],
+    ["<input id=a value=old oninput='queueMicrotask(() => { a.value = `old` })'>", /has put back what it held before/],
+    ["<input id=a oninput='a.value = ``'>", /has put back what it held before/],
+    ["<div inert><input id=a></div>", /is inert/],
+    ["<input id=a><dialog id=d>Sure?</dialog><script>d.showModal()</script>", /is behind <dialog id="d">Sure\?<\/dialog>, which is open/],
   ])("refuses %s", async (markup, message) => {
     await show(page, markup);
-    await expect(run({ action: "fill", target: "#a", value: "x" })).rejects.toThrow(message);
+    await expect(run({ action: "fill", target: "#a", value: "x 12345", timeout_seconds: 0.5 })).rejects.toThrow(message);
   });
 
   it("never shows the value in a failure", async () => {
@@ -117,6 +147,35 @@ describe("type and press", () => {
     await run({ action: "type", target: "#a", text: "Aé!9" });
     expect(await value("a")).toBe("x-Aé!9");
     expect(await evaluate(page, "window.events.filter((event) => event === 'a:keydown').length")).toBe(3);
+  });
+
+  it.each([
+    ["a number", "<input id=a type=number value=1>", "2.5", "12.5"],
+    ["an e-mail address", "<input id=a type=email value=ann@>", "b.test", "ann@b.test"],
+    ["a field that is replaced when it gets the focus", "<p id=box><input id=a onfocus='box.innerHTML = `<input id=a>`'>", "x", "x"],
+    [
+      "a field that is drawn anew for each key",
+      "<p id=box></p><script>const field = (text) => { box.innerHTML = `<input id=a oninput='field(this.value); a.focus(); a.setSelectionRange(9, 9)'>`; a.value = text }; field('')</script>",
+      "abcd",
+      "abcd",
+    ],
+  ])("types at the end of %s", async (_, markup, text, held) => {
+    await show(page, markup);
+    await run({ action: "type", target: "#a", text });
+    expect(await value("a")).toBe(held);
+  });
+
+  it.each([
+    ["<p id=a>A</p><input id=b autofocus>", /<p id="a">A<\/p> does not take the focus, which is on <input id="b">/],
+    ["<div inert><input id=a></div>", /is inert/],
+    [
+      "<p id=box></p><script>const field = (text) => { box.innerHTML = `<input id=a oninput='field(this.value)'>`; a.value = text }; field('')</script>",
+      /3 keys came to nothing: <input id="a"> had lost the focus/,
+    ],
+    ["<input id=a maxlength=1>", /3 keys came to nothing: the field had as many characters as it takes \(`delay_ms` gives/],
+  ])("does not type past %s", async (markup, message) => {
+    await show(page, markup);
+    await expect(run({ action: "type", target: "#a", text: "abcd", timeout_seconds: 1 })).rejects.toThrow(message);
   });
 
   it("types where the focus is", async () => {
@@ -237,6 +296,32 @@ describe("check and uncheck", () => {
     expect(await evaluate(page, "[h.checked, s.getAttribute('aria-checked')]")).toEqual([true, "true"]);
   });
 
+  it.each([
+    ["at once", "onclick", "on()"],
+    ["when its framework draws it", "onclick", "queueMicrotask(on)"],
+    ["when the server has answered", "onclick", "setTimeout(on, 150)"],
+    ["as soon as it is pressed", "onpointerdown", "on()"],
+  ])("waits for a switch that turns %s, and turns it once", async (_, event, script) => {
+    await show(
+      page,
+      `<button id=s role=switch aria-checked=false ${event}="${script}">On</button><script>
+        window.turns = 0; const on = () => s.setAttribute("aria-checked", String(++turns % 2 === 1));
+      </script>`,
+    );
+    await run({ action: "check", target: "#s" }, { action: "check", target: "#s" });
+    expect(await evaluate(page, "[turns, s.getAttribute('aria-checked')]")).toEqual([1, "true"]);
+  });
+
+  it.each([
+    ["<input id=x type=checkbox onchange='queueMicrotask(() => { x.checked = false })'>", "is still unchecked after a click"],
+    ["<div inert><input id=x type=checkbox></div>", "is inert"],
+    ["<input id=x type=checkbox><dialog id=d>Sure?</dialog><script>d.showModal()</script>", 'is behind <dialog id="d">'],
+  ])("says that %s does not become ticked", async (markup, message) => {
+    await show(page, markup);
+    await expect(run({ action: "check", target: "#x", timeout_seconds: 0.5 })).rejects.toThrow(message);
+    expect(await evaluate(page, "x.checked")).toBe(false);
+  });
+
   it("says that a radio button cannot be cleared", async () => {
     await run({ action: "check", target: "#r" });
     await expect(run({ action: "uncheck", target: "#r" })).rejects.toThrow("is a radio button: check another of its group");
@@ -250,6 +335,19 @@ it("hovers", async () => {
   );
   await run({ action: "hover", target: "nav" }, { action: "click", target: { text: "Item" } });
   expect(await evaluate(page, "window.done")).toBe(true);
+});
+
+it.each([
+  ["moves away", "addEventListener('mousemove', () => a.before(document.createElement('hr')), { once: true, capture: true })"],
+  ["goes away", "a.onmouseenter = () => { a.remove(); b.hidden = false }"],
+  ["is covered", "a.onmouseenter = () => { b.style = 'position:fixed;inset:0'; b.hidden = false }"],
+])("hovers over what %s then", async (_, script) => {
+  await show(
+    page,
+    `<style>hr { height: 200px }</style><div id=a>A</div><div id=b hidden>B</div><script>const [a, b] = document.querySelectorAll("div"); ${script}</script>`,
+  );
+  await run({ action: "hover", target: "#a", timeout_seconds: 5 });
+  expect(await evaluate(page, "a.matches(':hover') || !b.hidden")).toBe(true);
 });
 
 describe("scroll", () => {

@@ -111,7 +111,7 @@ describe("work is done on a page that", () => {
   });
 });
 
-describe("each click and each key comes once where an alert is shown half of the time:", () => {
+describe("each click, each key and the pointer come once where an alert is shown half of the time:", () => {
   const FORM = `${OK}<input id=field>`;
 
   it.each<[string, string, string | null, clicks?: number]>([
@@ -123,9 +123,9 @@ describe("each click and each key comes once where an alert is shown half of the
     await show(page, markup);
     const target = (css: string) => (inFrame === null ? css : { css, frame: inFrame });
     for (let i = 0; i < clicks; i++) await perform(page, { do: "click", target: target("#ok") });
-    await perform(page, { do: "type", target: target("#field"), text: "lost?", delayMs: 0 });
+    await perform(page, { do: "type", target: target("#field"), text: "lost?", delayMs: 0 }, { do: "hover", target: target("#field") });
     const there = { ...SOON, ...(inFrame === null ? {} : { frame: inFrame }) };
-    expect(await page.evaluate("[window.clicks, field.value]", {}, there)).toEqual([clicks, "lost?"]);
+    expect(await page.evaluate("[window.clicks, field.value, field.matches(':hover')]", {}, there)).toEqual([clicks, "lost?", true]);
   });
 });
 

@@ -44,10 +44,12 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
     leaving = false;
     globalThis.navigation?.addEventListener("navigate", noteLeaving); // again: a document that follows an empty one keeps us, not this
     inputs.begin();
+    inputs.expectKeys(null);
     let box = /** @type {Box | null} */ (null);
     let done = 0;
     for (let pause = 10; done < ops.length;) {
       try {
+        if (done > 0 && endsAt - performance.now() < waitMs / 2) return { done, state: "waiting", seen: "" }; // it gets time of its own
         box = await perform(/** @type {PageOp} */ (ops[done]), () => mine === generation && performance.now() < endsAt);
         done++;
         if (changesPage(/** @type {PageOp} */ (ops[done - 1]))) await nextTask();
@@ -71,11 +73,11 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
 
   /** @param {PageOp} op */
   function changesPage(op) {
-    return op.do === "fill" || op.do === "select" || op.do === "check" || op.do === "upload" || op.do === "focus";
+    return op.do === "select" || op.do === "upload" || op.do === "focus"; // after the others it was waited already
   }
 
   /**
-   * @param {"down" | "up"} button
+   * @param {"down" | "up" | "over"} button
    * @param {number} keys
    */
   async function settle(button, keys) {
@@ -111,17 +113,20 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
         return pointAt(() => theOne(op.target), true);
       case "box":
         return boxOf(theOne(op.target), op.inFrame);
-      case "focus":
-        focus(secretly(op.secret, usable(controlOf(theOne(op.target)))));
+      case "focus": {
+        const element = secretly(op.secret, usable(controlOf(theOne(op.target))));
+        focus(element);
+        inputs.expectKeys(element);
         return null;
+      }
       case "fill":
-        fill(secretly(op.secret, usable(controlOf(theOne(op.target)))), op.value);
+        await hold(fill(secretly(op.secret, usable(controlOf(theOne(op.target)))), op.value), goOn);
         return null;
       case "select":
         select(usable(controlOf(theOne(op.target))), op.by, op.wanted);
         return null;
       case "check":
-        check(op.target, op.checked);
+        await hold(check(op.target, op.checked), goOn);
         return null;
       case "upload":
         return upload(op.target, op.files) ? null : pointAt(() => theOne(op.target));
@@ -156,6 +161,20 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
           throw new NotYet(`${location.href} "${page.title()}" does not show this text`);
         }
         return null;
+    }
+  }
+
+  /**
+   * Waits until what was done to a control has come about: pages that keep its state themselves take it over a moment later, or take it back.
+   * @param {() => string | null} why says why it is not so
+   * @param {() => boolean} goOn
+   */
+  async function hold(why, goOn) {
+    for (let pause = 0; ; pause = Math.min(100, pause * 2 + 5)) {
+      await (pause === 0 ? nextTask() : new Promise((resolve) => setTimeout(resolve, pause)));
+      const seen = why();
+      if (seen === null || leaving) return;
+      if (!goOn()) throw new Never(seen);
     }
   }
 

@@ -7,7 +7,7 @@
  */
 export function choose(faults, dom, elements, locator) {
   const { NotYet, Never } = faults;
-  const { nearest, tagOf, matches } = dom;
+  const { nearest, isIn, select, tagOf, matches } = dom;
   const { isVisible, whyHidden, isDisabled, describe } = elements;
   const { findAll, describeMiss, describeSeveral } = locator;
   /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
@@ -67,6 +67,10 @@ export function choose(faults, dom, elements, locator) {
    */
   function usable(element) {
     if (isDisabled(element)) throw new NotYet(`${describe(element)} is disabled`);
+    if (nearest(element, (box) => box instanceof HTMLElement && box.inert) !== null) throw new NotYet(`${describe(element)} is inert`);
+    const modals = select(document, "dialog:modal");
+    if (modals[0] !== undefined && !modals.some((modal) => isIn(element, modal) || isIn(modal, element)))
+      throw new NotYet(`${describe(element)} is behind ${describe(modals[0])}, which is open`);
     return element;
   }
 

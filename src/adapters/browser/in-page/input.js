@@ -3,11 +3,13 @@
  * a dialog and before a page is first drawn. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
+ * @param {ReturnType<typeof import("./boxes.js").boxes>} places
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  */
-export function input(faults, dom, elements) {
+export function input(faults, dom, places, elements) {
   const { NotYet } = faults;
   const { page, tagOf, matches } = dom;
+  const { boxesOf } = places;
   const { describe, reaches } = elements;
 
   /** What the button was pressed for must come so soon. */
@@ -22,14 +24,27 @@ export function input(faults, dom, elements) {
    */
   const LOOKS = window === window.top ? 20 : 200;
 
-  /** What pressing the button comes to. */
-  const EVENTS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"];
+  /** What moving the pointer there and pressing the button come to. */
+  const EVENTS = ["mouseover", "pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"];
 
-  /** The element that the pointer has been sent to, and how often the button went down and up before. `missed` says what it met instead. */
-  let expected =
-    /** @type {{ element: Element, find: () => Element, at: number, isSeen: boolean, downs: number, ups: number, missed?: string | null } | null} */ (
-      null
-    );
+  /** @typedef {{ readonly x: number, readonly y: number }} Point */
+
+  /**
+   * @typedef {object} Expected
+   * @property {Element} element that the pointer has been sent to
+   * @property {() => Element} find finds it again when the page has drawn it anew
+   * @property {number} at
+   * @property {boolean} isSeen does what the pointer does there come to this document?
+   * @property {number} downs so often the button went down before
+   * @property {number} ups
+   * @property {string | null} [missed] what the button met instead as it went down
+   * @property {string} [slipped] what it met instead as it came up
+   * @property {Point} [entered] where the pointer came over it
+   */
+  let expected = /** @type {Expected | null} */ (null);
+
+  /** What keys are typed into, and those that it did not get or may not take. */
+  let typed = /** @type {{ element: Element, lost: number, full: KeyboardEvent[] } | null} */ (null);
 
   /** How many keys had come when they were last counted; null before that in this document. */
   let keysBefore = /** @type {number | null} */ (null);
@@ -44,6 +59,39 @@ export function input(faults, dom, elements) {
   function begin() {
     expected = null;
     keysBefore = count("keydown");
+  }
+
+  /**
+   * Keys are typed into this element, which has the focus.
+   * @param {Element | null} element
+   */
+  function expectKeys(element) {
+    typed = element === null ? null : { element, lost: 0, full: [] };
+    if (typed !== null) addEventListener("keydown", noteKey, { capture: true });
+  }
+
+  /** @param {KeyboardEvent} event */
+  function noteKey(event) {
+    if (typed === null || !event.isTrusted || event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const focused = page.focused();
+    if (focused === null || (focused === page.body() && typed.element !== focused && typed.element !== page.root())) typed.lost++;
+    else if (focused instanceof HTMLInputElement || focused instanceof HTMLTextAreaElement) {
+      const { maxLength, value, selectionStart } = focused;
+      const isCaret = selectionStart !== null && selectionStart === focused.selectionEnd;
+      if (isCaret && maxLength > 0 && value.length >= maxLength) typed.full.push(event);
+    }
+  }
+
+  /** Why keys were typed in vain, as a sentence; null when none were. */
+  function whatWasLost() {
+    if (typed === null) return null;
+    const { element, lost, full } = typed;
+    const refused = full.filter((event) => !event.defaultPrevented).length;
+    typed = { element, lost: 0, full: [] };
+    if (lost > 0)
+      return `${lost} keys came to nothing: ${describe(element)} had lost the focus (\`delay_ms\` gives the page time between keys)`;
+    const hint = "(`delay_ms` gives a page that moves on to the next field time for that)";
+    return refused > 0 ? `${refused} keys came to nothing: the field had as many characters as it takes ${hint}` : null;
   }
 
   /**
@@ -69,11 +117,20 @@ export function input(faults, dom, elements) {
    */
   function check(event) {
     if (expected === null || !event.isTrusted || performance.now() - expected.at > EXPECTED_MS) return;
+    if (event.type === "mouseover") {
+      const { clientX: x, clientY: y } = /** @type {MouseEvent} */ (event);
+      const hit = event.composedPath()[0];
+      if (hit instanceof Element && reaches(hit, expected.element)) expected.entered = { x, y };
+      return;
+    }
     if (expected.missed === undefined) {
       if (event.type !== "pointerdown" && event.type !== "mousedown") return; // a key makes clicks too
       expected.missed = whatWasMissed(expected, event.composedPath()[0]);
     }
-    if (expected.missed === null) return;
+    if (expected.missed === null) {
+      if (event.type === "mouseup") noteSlip(expected, /** @type {MouseEvent} */ (event));
+      return;
+    }
     event.preventDefault();
     event.stopImmediatePropagation();
   }
@@ -93,24 +150,65 @@ export function input(faults, dom, elements) {
   }
 
   /**
+   * Where the page moves what was pressed before the button comes up, as when it says what is wrong with the field that has lost the focus, nothing
+   * is clicked. What goes away or is covered then may have been meant for pressing.
+   * @param {Expected} expected
+   * @param {MouseEvent} event
+   */
+  function noteSlip(expected, event) {
+    const { element } = expected;
+    const { clientX: x, clientY: y } = event;
+    const hit = event.composedPath()[0];
+    if (!(hit instanceof Element) || reaches(hit, element) || !hasLeft(element, { x, y })) return;
+    expected.slipped = `${describe(element)} went away from under the pointer before the button came up, over ${describe(hit)}`;
+  }
+
+  /**
+   * Is the pointer over it, or was it, until it was gone or something came to lie over it?
+   * @param {Expected} expected
+   */
+  function isOver({ element, find, entered }) {
+    if (entered !== undefined && !hasLeft(element, entered)) return true;
+    try {
+      return matches(element.isConnected ? element : find(), ":hover");
+    } catch (error) {
+      if (error instanceof NotYet) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Is it to be seen, but elsewhere?
+   * @param {Element} element
+   * @param {Point} point
+   */
+  function hasLeft(element, { x, y }) {
+    const boxes = element.isConnected ? boxesOf(element) : [];
+    return boxes.length > 0 && !boxes.some(({ left, right, top, bottom }) => x >= left && x <= right && y >= top && y <= bottom);
+  }
+
+  /**
    * Waits until what was sent has come.
-   * @param {"down" | "up"} button what the pointer was sent for, if it was sent
+   * @param {"down" | "up" | "over"} button what the pointer was sent for, if it was sent
    * @param {number} keys so many were sent
    * @returns {Promise<import("./protocol.ts").Arrival>}
    */
   async function arrived(button, keys) {
-    const hasPointer = () => expected === null || !isAwaited(expected) || (button === "up" ? isUp(expected) : isDown(expected));
+    const isThere = { down: isDown, up: isUp, over: isOver }[button];
+    const hasPointer = () => expected === null || !isAwaited(expected) || isThere(expected);
     const keysMissed = () => (keysBefore === null || areKeysElsewhere() ? 0 : Math.max(0, keysBefore + keys - count("keydown")));
     for (let looks = 0; looks < LOOKS && !(hasPointer() && keysMissed() === 0); looks++)
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     const met = expected;
     const missing = keysMissed();
     begin();
-    if (met === null || (!met.isSeen && met.missed === undefined)) return { missed: null, isHeld: false, keysMissed: missing };
+    if (met === null || (!met.isSeen && met.missed === undefined)) return { missed: whatWasLost(), isHeld: false, keysMissed: missing };
+    if (button === "over")
+      return { missed: isOver(met) ? null : `the pointer is not over ${describe(met.element)}`, isHeld: false, keysMissed: missing };
     const isHeld = button === "up" && isDown(met) && !isUp(met);
     if (isHeld) expected = met;
     return {
-      missed: isDown(met) ? (met.missed ?? null) : `the pointer did not come to ${describe(met.element)}`,
+      missed: isDown(met) ? (met.missed ?? met.slipped ?? null) : `the pointer did not come to ${describe(met.element)}`,
       isHeld,
       keysMissed: missing,
     };
@@ -150,5 +248,5 @@ export function input(faults, dom, elements) {
     );
   }
 
-  return { begin, expectPointer, expectNothing, arrived };
+  return { begin, expectPointer, expectNothing, expectKeys, arrived };
 }

@@ -52,7 +52,7 @@ export type RunAnswer = { readonly done: number } & (
 
 /** What has become of input, as far as the document can know. */
 export interface Arrival {
-  /** What the pointer met instead of what it was sent to, as a sentence; null when all was well. */
+  /** What the pointer met instead of what it was sent to, or why typed keys came to nothing, as a sentence; null when all was well. */
   readonly missed: string | null;
   /** The button has gone down, and was to come up again, but has not. */
   readonly isHeld: boolean;
@@ -93,7 +93,10 @@ export interface PageLibrary {
    * @param button what the pointer was sent for by the last `run`, if it was
    * @param keys so many were sent
    */
-  settle(button: "down" | "up", keys: number): Promise<Arrival & { /** Is another document on its way? */ readonly leaving: boolean }>;
+  settle(
+    button: "down" | "up" | "over",
+    keys: number,
+  ): Promise<Arrival & { /** Is another document on its way? */ readonly leaving: boolean }>;
   /** HTML drag and drop in this document: has it begun since the last `point`, and has it come over it since the last `drop`? */
   sawDrag(): { readonly start: boolean; readonly over: boolean };
   /** The element that shows a frame, or why there is none. */

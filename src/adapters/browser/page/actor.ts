@@ -52,7 +52,7 @@ export class Actor {
       case "click":
         return this.#gestures.click(action, found, action.press ?? PLAIN_CLICK, deadline);
       case "hover":
-        return this.#gestures.hover(found, deadline);
+        return this.#gestures.hover(action.target, found, deadline);
       case "drag":
         return new Drag(this.#parts, this.#operations).run(action, found, deadline);
       case "type":

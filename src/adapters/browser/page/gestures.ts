@@ -47,8 +47,19 @@ export class Gestures {
     }
   }
 
-  async hover({ box }: Found, deadline: Deadline): Promise<void> {
-    if (box !== null) await this.#parts.renderer.ask(moveTo(this.#parts.tab.cdp, box), deadline);
+  /**
+   * Moves the pointer there; where the page has changed meanwhile, finds it again.
+   * @throws TimeUp, PageError
+   */
+  async hover(target: BrowserTarget, found: Found, deadline: Deadline): Promise<void> {
+    const { cdp } = this.#parts.tab;
+    for (let { box, place } = found; box !== null;) {
+      const at: Box = box;
+      const { missed } = await this.#operations.input(() => moveTo(cdp, at), place, deadline, { button: "over" });
+      if (missed === null) return;
+      if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
+      ({ box, place } = await this.#operations.point({ do: "point", target, first: false }, deadline));
+    }
   }
 
   /** @param place the frame that has the focus; null for the page itself */
@@ -69,9 +80,15 @@ export class Gestures {
     for (let done = 0; done < keys.length;) {
       const next = keys.slice(done, done + (this.#operations.hasDialogs ? 1 : KEYS_AT_ONCE));
       const sent = next.filter(isPressed).length;
-      const { keysMissed: missed } = await this.#operations.input(() => pressKeys(this.#parts.tab.cdp, next), place, deadline, {
-        keys: sent,
-      });
+      const { keysMissed: missed, missed: lost } = await this.#operations.input(
+        () => pressKeys(this.#parts.tab.cdp, next),
+        place,
+        deadline,
+        {
+          keys: sent,
+        },
+      );
+      if (lost !== null) throw new PageError(lost, { errorClass: "block" });
       if (missed === 0) done += next.length;
       else if (missed < next.length || deadline.remainingMs === 0) {
         const message = `${missed} of ${next.length} keys did not come to the page, which opened a dialog meanwhile`;

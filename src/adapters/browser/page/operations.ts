@@ -105,7 +105,7 @@ export class Operations {
     send: (pressed: () => void) => Promise<void>,
     place: FramePlace | null,
     deadline: Deadline,
-    { button = "up", keys = 0 }: { readonly button?: "down" | "up"; readonly keys?: number } = {},
+    { button = "up", keys = 0 }: { readonly button?: "down" | "up" | "over"; readonly keys?: number } = {},
   ): Promise<Arrival> {
     const { tab, navigation, renderer } = this.#parts;
     const mark = navigation.mark();
