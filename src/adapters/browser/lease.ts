@@ -116,12 +116,12 @@ export class Lease implements BrowserLease {
   }
 
   async tabIds(): Promise<string[]> {
-    const { targetInfos } = await this.#ground.connection.send("Target.getTargets");
+    const { targetInfos } = await this.#ground.root.send("Target.getTargets");
     return targetInfos.flatMap(({ type, targetId }) => (type === "page" ? [targetId] : []));
   }
 
   async closeTab(tabId: string): Promise<void> {
-    await this.#ground.connection.send("Target.closeTarget", { targetId: tabId }).catch(() => undefined); // it is gone
+    await this.#ground.root.send("Target.closeTarget", { targetId: tabId }).catch(() => undefined); // it is gone
   }
 
   async disconnect(): Promise<void> {
@@ -141,7 +141,7 @@ export class Lease implements BrowserLease {
 
   /** @returns null when that tab is gone, or of no use any more; then it is closed */
   async #takeUp(tabId: string, state: PageState | null, record: RecordWish, signal: AbortSignal): Promise<BrowserTab | null> {
-    const { targetInfos } = await this.#ground.connection.send("Target.getTargets");
+    const { targetInfos } = await this.#ground.root.send("Target.getTargets");
     if (!targetInfos.some(({ type, targetId }) => type === "page" && targetId === tabId)) return null;
     try {
       return await this.#group(record, (group) => group.takeUp(tabId, state, targetInfos, new Deadline(OPEN_TAB_MS, signal)));
@@ -170,12 +170,12 @@ export class Lease implements BrowserLease {
     const spare = this.#spareTarget;
     this.#spareTarget = null;
     if (spare !== null) return spare;
-    const created = this.#ground.connection.send("Target.createTarget", { url: "about:blank" });
+    const created = this.#ground.root.send("Target.createTarget", { url: "about:blank" });
     return (await deadline.wait(created).catch(throwNotOpened)).targetId;
   }
 
   async #findSpare(): Promise<string | null> {
-    const { targetInfos } = await this.#ground.connection.send("Target.getTargets");
+    const { targetInfos } = await this.#ground.root.send("Target.getTargets");
     return (
       targetInfos.find(({ type, openerId, url }) => type === "page" && openerId === undefined && url === "about:blank")?.targetId ?? null
     );

@@ -1,3 +1,4 @@
+import type { CDPSession } from "@cloudflare/puppeteer";
 import { PageError } from "../../../domain/browser/browser.ts";
 import type { PageOptions } from "../../../ports/page-options.ts";
 import type { PageTabs, TabChoice, TabView } from "../../../ports/page-surroundings.ts";
@@ -5,7 +6,6 @@ import { Deadline, TimeUp } from "../deadline.ts";
 import { matchesGlob } from "../page/glob.ts";
 import type { Members } from "./members.ts";
 import type { OpenTab } from "./open-tab.ts";
-import type { Connection } from "./tab.ts";
 import { MAX_TABS, type Windows } from "./windows.ts";
 
 /** Between two looks at the tabs while one is waited for. */
@@ -15,19 +15,19 @@ const LOOK_EVERY_MS = 50;
 export class GroupTabs implements PageTabs {
   readonly #members: Members;
   readonly #windows: Windows;
-  readonly #connection: Connection;
+  readonly #root: CDPSession;
   readonly #openTab: (opener: OpenTab | null, deadline: Deadline) => Promise<OpenTab>;
 
   /** @param openTab opens one with what is set for its opener */
   constructor(
     members: Members,
     windows: Windows,
-    connection: Connection,
+    root: CDPSession,
     openTab: (opener: OpenTab | null, deadline: Deadline) => Promise<OpenTab>,
   ) {
     this.#members = members;
     this.#windows = windows;
-    this.#connection = connection;
+    this.#root = root;
     this.#openTab = openTab;
   }
 
@@ -115,7 +115,7 @@ export class GroupTabs implements PageTabs {
 
   /** By Chromium's ids. A page that is busy has one too. */
   async #titles(deadline: Deadline): Promise<Map<string, string>> {
-    const { targetInfos } = await deadline.wait(this.#connection.send("Target.getTargets"));
+    const { targetInfos } = await deadline.wait(this.#root.send("Target.getTargets"));
     return new Map(targetInfos.map(({ targetId, title }) => [targetId, title]));
   }
 }

@@ -33,7 +33,10 @@ const CLOSE_MS = 5000;
 /** The browser that a tab is in. */
 export interface Ground {
   readonly browser: Browser;
-  /** The browser's own session. */
+  /**
+   * The browser's own session. What concerns the whole browser is sent to it, not to the connection: Chromium does not say for whom it answers that a
+   * session is gone, and the library then takes that for the answer to the connection's call with the same number.
+   */
   readonly root: CDPSession;
   readonly connection: Connection;
   readonly guard: Guard;
@@ -93,7 +96,7 @@ export class OpenTab {
    * @throws PageError when the page does not react or stands at an address that may not be visited; the tab is closed then
    */
   static async attach(ground: Ground, targetId: string, beginning: TabBeginning, deadline: Deadline): Promise<OpenTab> {
-    const { browser, root, connection, guard, sessions } = ground;
+    const { browser, root, guard, sessions } = ground;
     const { origin, settings, record, opener, current, tabs, dialogs } = beginning;
     const tab = new Tab(targetId, await deadline.wait(sessions.of(targetId)).catch(throwNotOpened), browser);
     const watched = guard.follow(tab);
@@ -116,7 +119,7 @@ export class OpenTab {
       const screencast = new Screencast(tab, parts.secrets);
       return new OpenTab({ tab, ground, page, navigation, emulation, watched, recorder, screencast, opener });
     } catch (error) {
-      await closeTarget(tab, connection);
+      await closeTarget(tab, root);
       throw error;
     }
   }
@@ -182,7 +185,7 @@ export class OpenTab {
   }
 
   async close(): Promise<void> {
-    await closeTarget(this.#tab, this.#ground.connection);
+    await closeTarget(this.#tab, this.#ground.root);
   }
 
   onGone(listener: () => void): void {
@@ -200,10 +203,10 @@ export function throwNotOpened(error: unknown): never {
 }
 
 /** Closes a tab. A page that is busy for ever does not close: its process is ended then. */
-async function closeTarget(tab: Tab, connection: Connection): Promise<void> {
+async function closeTarget(tab: Tab, root: CDPSession): Promise<void> {
   if (tab.gone !== null) return;
   const gone = new Promise<void>((resolve) => tab.onGone(resolve));
-  connection.send("Target.closeTarget", { targetId: tab.id }).catch(() => undefined); // it or the browser is gone
+  root.send("Target.closeTarget", { targetId: tab.id }).catch(() => undefined); // it or the browser is gone
   await new Deadline(CLOSE_MS).wait(gone).catch(async () => {
     tab.cdp.send("Page.crash").catch(() => undefined); // never answered
     await new Deadline(CLOSE_MS).wait(gone).catch(() => undefined);

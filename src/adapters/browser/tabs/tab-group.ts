@@ -41,8 +41,8 @@ export class TabGroup implements BrowserTab {
       refuse: (targetId) => void this.#refuse(targetId),
     });
     this.recorder = new GroupRecorder(() => (record.console === "off" ? null : this.#windows.warning));
-    this.#tabs = new GroupTabs(this.#members, this.#windows, ground.connection, async (opener, deadline) => {
-      const { targetId } = await deadline.wait(ground.connection.send("Target.createTarget", { url: "about:blank" }));
+    this.#tabs = new GroupTabs(this.#members, this.#windows, ground.root, async (opener, deadline) => {
+      const { targetId } = await deadline.wait(ground.root.send("Target.createTarget", { url: "about:blank" }));
       return await this.#attach(targetId, { origin: "new", settings: opener?.settings ?? {}, opener }, deadline);
     });
   }
@@ -232,6 +232,6 @@ export class TabGroup implements BrowserTab {
   }
 
   #closeTarget(targetId: string): void {
-    this.#ground.connection.send("Target.closeTarget", { targetId }).catch(() => undefined); // it is gone
+    this.#ground.root.send("Target.closeTarget", { targetId }).catch(() => undefined); // it is gone
   }
 }
