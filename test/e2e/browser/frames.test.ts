@@ -92,12 +92,11 @@ describe.each(SITES)("a frame of the %s", (site) => {
   });
 
   it("may be replaced when what is in it has been found already", async () => {
-    // The frame around scrolls to show what is to be clicked; at that moment the page puts another in its place.
+    // The page scrolls to show what is to be clicked; at that moment it puts another frame in the place of the one around that.
     const inner = frame("name=inner", htmlOn(site, "<button onclick=\"top.postMessage('deep', '*')\">Deep</button>"));
-    const once = `<script>onscroll = () => parent.postMessage("replace", "*")</script><div style="height:900px"></div>${inner}`;
     const next = JSON.stringify(frame(SHOWN, htmlOn(site, inner))).replaceAll("<", "\\x3c");
-    const replace = `<script>addEventListener("message", ({ data }) => { if (data === "replace") pay.outerHTML = ${next} })</script>`;
-    await show(page, around(frame(SHOWN, htmlOn(site, once)) + replace));
+    const replace = `<script>addEventListener("scroll", () => { pay.outerHTML = ${next} }, { once: true })</script>`;
+    await show(page, around(frame(SHOWN, htmlOn(site, inner)) + replace));
     await perform(page, { do: "click", target: { text: "Deep", frame: { css: "[name=inner]", frame: "payment" } } });
     await expect.poll(() => evaluate(page, "told.filter((what) => what === 'deep')")).toEqual(["deep"]);
   });

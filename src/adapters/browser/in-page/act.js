@@ -188,5 +188,5 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
     return element;
   }
 
-  return { run, cancel, settle };
+  return { run, cancel, settle, pressed: inputs.pressed };
 }

@@ -106,6 +106,21 @@ export function input(faults, dom, places, elements) {
     for (const type of EVENTS) addEventListener(type, check, { capture: true }); // again: a document that follows an empty one keeps us, not these
   }
 
+  /**
+   * Resolves when the button has gone down in this document since the pointer was sent to an element of it; at once where that is not seen here.
+   * @returns {Promise<true>}
+   */
+  async function pressed() {
+    const met = expected;
+    if (met === null || !met.isSeen) return true;
+    const heard = new Promise((resolve) => addEventListener("pointerdown", () => resolve(true), { capture: true, once: true }));
+    const pause = () => new Promise((resolve) => setTimeout(() => resolve(false), LOOK_MS));
+    // The page may keep the event from being heard, and not from being counted.
+    for (let looks = 0; looks < LOOKS && !isDown(met); looks++) if ((await Promise.race([heard, pause()])) === true) return true;
+    if (!isDown(met)) await heard;
+    return true;
+  }
+
   /** Forgets the element that the pointer was sent to. */
   function expectNothing() {
     expected = null;
@@ -248,5 +263,5 @@ export function input(faults, dom, places, elements) {
     );
   }
 
-  return { begin, expectPointer, expectNothing, expectKeys, arrived };
+  return { begin, expectPointer, expectNothing, expectKeys, pressed, arrived };
 }

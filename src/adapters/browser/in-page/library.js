@@ -14,6 +14,7 @@ export function library(dom, pointer, actor, chooser, reader, framer, hider) {
     run: actor.run,
     canClick: chooser.canClick,
     settle: actor.settle,
+    pressed: actor.pressed,
     sawDrag: pointer.sawDrag,
     read: reader.readPage,
     frame: framer.find,

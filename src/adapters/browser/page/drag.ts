@@ -46,7 +46,7 @@ export class Drag {
     const { tab, renderer } = this.#parts;
     for (let { box, place } = found; box !== null;) {
       const at: Box = box;
-      const { missed } = await this.#operations.input((pressed) => pressAt(tab.cdp, at, pressed), place, deadline, { button: "down" });
+      const { missed } = await this.#operations.input(() => pressAt(tab.cdp, at), place, deadline, { button: "down" });
       if (missed === null) return { at, place };
       await renderer.ask(releaseAt(tab.cdp, at, PLAIN_CLICK), deadline);
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });

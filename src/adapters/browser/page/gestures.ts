@@ -4,7 +4,7 @@ import type { FramePlace } from "./frames.ts";
 import type { Box } from "../in-page/protocol.ts";
 import { clickAt, isPressed, moveTo, pressKeys, releaseAt } from "./input.ts";
 import type { KeyPress } from "./keys.ts";
-import type { Found, Operations } from "./operations.ts";
+import { type Found, FRAME_GONE, type Operations } from "./operations.ts";
 import type { PageParts } from "./page-parts.ts";
 
 /** So many keys are under way at once. */
@@ -34,16 +34,14 @@ export class Gestures {
     const { cdp } = this.#parts.tab;
     for (let { box, place } = found; box !== null;) {
       const at: Box = box;
-      let { missed, isHeld } = await this.#operations.input((pressed) => clickAt(cdp, at, press, pressed), place, deadline);
-      const release = (pressed: () => void) => {
-        pressed(); // that has come
-        return releaseAt(cdp, at, press);
-      };
+      let { missed, isHeld } = await this.#operations.input(() => clickAt(cdp, at, press), place, deadline);
+      const release = () => releaseAt(cdp, at, press);
       while (isHeld && this.#operations.hasDialogs && deadline.remainingMs > 0)
-        ({ missed, isHeld } = await this.#operations.input(release, place, deadline));
+        ({ missed, isHeld } = await this.#operations.input(release, place, deadline, { presses: false }));
       if (missed === null) return;
       if (deadline.remainingMs === 0) throw new PageError(missed, { errorClass: "block" });
       ({ box, place } = await this.#operations.point({ do: "point", target, first }, deadline));
+      if (missed === FRAME_GONE && place !== null && (await this.#operations.wasPressed(place, deadline))) return; // that took its place in time
     }
   }
 

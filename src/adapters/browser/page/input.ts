@@ -9,15 +9,13 @@ interface Point {
 
 /**
  * Moves the pointer there, presses and releases. All that travels together: it is handled in its order anyway.
- * @param pressed is called when the page has handled the first press
  * @returns when the page has handled it
  */
-export async function clickAt(cdp: CDPSession, { x, y }: Point, press: Press, pressed: () => void): Promise<void> {
+export async function clickAt(cdp: CDPSession, { x, y }: Point, press: Press): Promise<void> {
   const events = [cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, modifiers: bitsOf(press) })];
   for (let clickCount = 1; clickCount <= press.count; clickCount++) {
     const event = { x, y, modifiers: bitsOf(press), button: press.button, clickCount };
-    const down = cdp.send("Input.dispatchMouseEvent", { type: "mousePressed", ...event });
-    events.push(clickCount === 1 ? down.then(pressed) : down, cdp.send("Input.dispatchMouseEvent", { type: "mouseReleased", ...event }));
+    for (const type of ["mousePressed", "mouseReleased"] as const) events.push(cdp.send("Input.dispatchMouseEvent", { type, ...event }));
   }
   await Promise.all(events);
 }
@@ -33,10 +31,10 @@ function bitsOf({ modifiers }: Press): number {
 }
 
 /** Moves the pointer there and presses the button. */
-export async function pressAt(cdp: CDPSession, { x, y }: Point, pressed: () => void): Promise<void> {
+export async function pressAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
   await Promise.all([
     cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y }),
-    cdp.send("Input.dispatchMouseEvent", { type: "mousePressed", x, y, button: "left", buttons: 1, clickCount: 1 }).then(pressed),
+    cdp.send("Input.dispatchMouseEvent", { type: "mousePressed", x, y, button: "left", buttons: 1, clickCount: 1 }),
   ]);
 }
 

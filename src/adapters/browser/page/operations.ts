@@ -2,7 +2,7 @@ import { type BrowserTarget, framesOf, PageError } from "../../../domain/browser
 import { arrive } from "./arrive.ts";
 import type { TimedOp } from "./batch.ts";
 import { Deadline, inSeconds, TimeUp } from "../deadline.ts";
-import { FrameRemoval } from "./frame-removal.ts";
+import { FrameInput } from "./frame-input.ts";
 import type { FramePlace } from "./frames.ts";
 import { describeRefusal } from "../guard/tab-guard.ts";
 import type { Arrival, Box, PageLibrary, PageOp, RunAnswer } from "../in-page/protocol.ts";
@@ -26,6 +26,9 @@ const LEAVE_MS = 3000;
 
 /** For input that has led elsewhere: nobody is left to ask. */
 const ARRIVED: Arrival = { missed: null, isHeld: false, keysMissed: 0 };
+
+/** What was missed where the button was pressed at a place at which a frame, or its document, was before. */
+export const FRAME_GONE = "the frame went away from under the pointer";
 
 /** What the library found last: a point or a box in the page, and the frame it is in. */
 export interface Found {
@@ -97,38 +100,46 @@ export class Operations {
 
   /**
    * Sends input, and waits for what it leads to. It is answered when the page has handled it; what it has only posted to itself, such as a submission, is let happen too.
-   * @param send calls `pressed` when the button has gone down where the pointer was sent to
    * @param place the frame that it is for; null for the page itself
    * @param keys so many are sent
+   * @param presses is the button pressed?
    */
   async input(
-    send: (pressed: () => void) => Promise<void>,
+    send: () => Promise<void>,
     place: FramePlace | null,
     deadline: Deadline,
-    { button = "up", keys = 0 }: { readonly button?: "down" | "up" | "over"; readonly keys?: number } = {},
+    {
+      button = "up",
+      keys = 0,
+      presses = keys === 0 && button !== "over",
+    }: { readonly button?: "down" | "up" | "over"; readonly keys?: number; readonly presses?: boolean } = {},
   ): Promise<Arrival> {
     const { tab, navigation, renderer } = this.#parts;
     const mark = navigation.mark();
-    const removal = place === null || place.cdp === tab.cdp ? null : new FrameRemoval(place);
-    let isMissed = removal !== null && keys === 0;
-    const sent = send(() => (isMissed &&= removal?.isGone === true));
+    const inFrame = place === null ? null : new FrameInput(place, presses);
     try {
       try {
-        await renderer.ask(removal === null ? sent : Promise.race([sent, removal.happened]), deadline);
+        await renderer.ask(inFrame === null ? send() : Promise.race([send(), inFrame.gone]), deadline);
       } catch (error) {
         if (!(error instanceof ContextLost)) throw error; // it has led to another document already
       }
-      if (isMissed && removal?.isGone === true)
-        return { missed: "the frame went away from under the pointer", isHeld: false, keysMissed: 0 };
-      const arrival = navigation.hasBegun(mark) ? ARRIVED : await this.#settle(place, [button, this.hasDialogs ? keys : 0], deadline);
+      const isOver = navigation.hasBegun(mark) || inFrame?.isGone === true;
+      const settled = isOver ? null : await this.#settle(place, [button, this.hasDialogs ? keys : 0], deadline);
       await arrive(this.#parts, mark, deadline);
-      return arrival;
+      if (settled !== null) return settled;
+      return inFrame?.isPressed === false && !navigation.hasBegun(mark) ? { ...ARRIVED, missed: FRAME_GONE } : ARRIVED;
     } catch (error) {
       if (!tab.isClosed) throw error;
       return ARRIVED; // that is what the input made the page do
     } finally {
-      removal?.stop();
+      inFrame?.stop();
     }
+  }
+
+  /** Has the button gone down in this document since it came? */
+  async wasPressed(place: FramePlace, deadline: Deadline): Promise<boolean> {
+    const { value } = await this.#parts.library.ask(place, '(performance.eventCounts.get("pointerdown") ?? 0) > 0', deadline, true);
+    return value === true;
   }
 
   /**
@@ -141,8 +152,9 @@ export class Operations {
   /**
    * Lets a document do what input has made it set out to do.
    * @param place the frame that the input was for; null for the page itself
+   * @returns null when there is another document already
    */
-  async #settle(place: FramePlace | null, sent: Parameters<PageLibrary["settle"]>, deadline: Deadline): Promise<Arrival> {
+  async #settle(place: FramePlace | null, sent: Parameters<PageLibrary["settle"]>, deadline: Deadline): Promise<Arrival | null> {
     const { library } = this.#parts;
     try {
       const answer = place === null ? library.call("settle", sent, deadline) : library.callIn(place, "settle", sent, deadline);
@@ -150,7 +162,7 @@ export class Operations {
       if (leaving && place !== null) await this.#leave(place, deadline);
       return arrival;
     } catch (error) {
-      if (error instanceof ContextLost) return ARRIVED; // it has led to another document already
+      if (error instanceof ContextLost) return null;
       throw error;
     }
   }
