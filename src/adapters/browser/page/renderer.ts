@@ -8,6 +8,9 @@ import { ContextLost, GONE_WITH_SESSION, type Tab } from "../tabs/tab.ts";
 /** A page that is silent for this long is interrupted. */
 const INTERRUPT_MS = 700;
 
+/** A page needs at most so many times as long for an answer as the browser itself, unless it is busy. */
+const BUSY_FACTOR = 10;
+
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
 
@@ -173,12 +176,23 @@ export class Renderer {
     this.#tab.cdp.send("Emulation.setScriptExecutionDisabled", { value: !allowed }).catch(() => undefined); // see above
   }
 
+  /** Where the machine is busy, and not only the page, that has as much more time to answer. */
   async #answers(cdp: CDPSession): Promise<boolean> {
     const ping = cdp.send("Runtime.evaluate", { expression: "0" });
-    return this.#tab.wait(cdp === this.#tab.cdp ? ping : withoutSessionLoss(ping), new Deadline(INTERRUPT_MS)).then(
-      () => true,
-      (error: unknown) => error instanceof ContextLost,
-    );
+    const answer = cdp === this.#tab.cdp ? ping : withoutSessionLoss(ping);
+    const within = (ms: number) =>
+      this.#tab.wait(answer, new Deadline(ms)).then(
+        () => true,
+        (error: unknown) => error instanceof ContextLost,
+      );
+    return (await within(INTERRUPT_MS)) || (await within(BUSY_FACTOR * (await this.#browserTakes())));
+  }
+
+  /** @returns how long the browser itself needs for an answer, in milliseconds */
+  async #browserTakes(): Promise<number> {
+    const askedAt = Date.now();
+    await this.#tab.wait(this.#tab.cdp.send("Page.getNavigationHistory"), new Deadline(INTERRUPT_MS)).catch(() => undefined); // that is long
+    return Date.now() - askedAt;
   }
 }
 
