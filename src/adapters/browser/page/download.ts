@@ -140,7 +140,12 @@ async function takeFromPage(tab: Tab, url: string, suggestedName: string, deadli
 /** `data:text/csv;base64,YSxi` and `data:text/csv,a%2Cb` (RFC 2397). */
 function parseDataUrl(url: string): { contentType: string; bytes: Uint8Array } {
   const [, type = "", base64, data = ""] = /^data:(.*?)(;base64)?,(.*)$/s.exec(url) ?? [];
-  const bytes = base64 === undefined ? Buffer.from(decodeURIComponent(data)) : Buffer.from(data, "base64");
+  // Percent signs stand for bytes, which need be no text.
+  const toByte = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 16));
+  const body = Buffer.from(data)
+    .toString("latin1")
+    .replace(/%([0-9a-f]{2})/gi, toByte);
+  const bytes = Buffer.from(body, base64 === undefined ? "latin1" : "base64");
   return { contentType: type === "" ? "text/plain" : type, bytes };
 }
 
