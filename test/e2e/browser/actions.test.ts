@@ -118,8 +118,28 @@ describe("fill", () => {
     expect(await evaluate(page, "document.getElementById('a').textContent")).toBe("new");
   });
 
+  it("tells an editor that keeps its text itself", async () => {
+    await show(
+      page,
+      `<div id=a contenteditable>old</div><script>
+        window.text = a.textContent;
+        a.addEventListener("beforeinput", (event) => {
+          const [{ startContainer, startOffset, endOffset }] = event.getTargetRanges();
+          event.preventDefault();
+          text = (startContainer === a && startOffset === 0 && endOffset === 1 ? "" : text) + (event.data ?? "");
+          setTimeout(() => { a.textContent = text; }, 20);
+        });
+      </script>`,
+    );
+    await run({ action: "fill", target: "#a", value: "new" });
+    expect(await evaluate(page, "[text, a.textContent]")).toEqual(["new", "new"]);
+    await run({ action: "fill", target: "#a", value: "" });
+    expect(await evaluate(page, "[text, a.textContent]")).toEqual(["", ""]);
+  });
+
   it.each([
     ["<div id=a>x</div>", /<div id="a">x<\/div> is not a field/],
+    ["<div id=a contenteditable onbeforeinput='return false'>x</div>", /has put back what it held before/],
     ["<input id=a type=checkbox>", /is not a field; use check/],
     ["<select id=a></select>", /use select/],
     ["<input id=a type=date>", /does not take this value: it is no date \(such as 2026-01-31\)/],
@@ -630,6 +650,7 @@ describe("download", () => {
       "made.csv",
     ],
     ["a data link", "<a id=d download=data.csv href='data:text/csv,sku%2Cprice%0AA-1%2C9%0A'>CSV</a>", "data.csv"],
+    ["a data link in Base64", "<a id=d download=data.csv href='data:text/csv;base64,c2t1LHByaWNlCkEtMSw5Cg%3D%3D'>CSV</a>", "data.csv"],
   ])("takes the file of %s, and stays on the page", async (_, markup, name) => {
     await show(page, markup);
     const { output, artifacts } = await run({ action: "download", name: "report", target: "#d" });
@@ -637,6 +658,12 @@ describe("download", () => {
     expect(output["report"]).toMatchObject({ file_name: name, content_type: "text/csv", size_bytes: 16, artifact_id: "a_1", text });
     expect(artifacts.map(({ type, bytes }) => [type, new TextDecoder().decode(bytes)])).toEqual([["download", text]]);
     expect(output["url"]).toBe(html(markup));
+  });
+
+  it("takes bytes that are no text", async () => {
+    await show(page, "<a id=d download=a.bin href='data:application/x-b,%FF%00a'>Bytes</a>");
+    const { artifacts } = await run({ action: "download", name: "report", target: "#d" });
+    expect([...artifacts[0]!.bytes]).toEqual([0xff, 0, 0x61]);
   });
 
   it("keeps a large text out of the output", async () => {

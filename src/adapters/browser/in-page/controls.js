@@ -8,7 +8,7 @@
  */
 export function controls(faults, dom, elements, locator, chooser) {
   const { NotYet, Never } = faults;
-  const { page, isIn } = dom;
+  const { page, isIn, textIn } = dom;
   const { fold, isVisible, describe } = elements;
   const { findAll, describeMiss } = locator;
   const { whyNone, whichOne, usable, controlOf } = chooser;
@@ -48,12 +48,7 @@ export function controls(faults, dom, elements, locator, chooser) {
    * @returns {() => string | null} says later why it has not become so; null when all is well
    */
   function fill(element, value) {
-    if (element instanceof HTMLElement && element.isContentEditable) {
-      focus(element);
-      getSelection()?.selectAllChildren(element);
-      document.execCommand(value === "" ? "delete" : "insertText", false, value);
-      return () => null;
-    }
+    if (element instanceof HTMLElement && element.isContentEditable) return write(element, value);
     if (!(element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement)) {
       throw new Never(`${describe(element)} is not a field${element instanceof HTMLSelectElement ? "; use select" : ""}`);
     }
@@ -84,6 +79,26 @@ export function controls(faults, dom, elements, locator, chooser) {
     const isRefused = before !== "" || isBack(); // one that is emptied by its `change` was taken, such as a new entry of a list
     element.dispatchEvent(new Event("change", { bubbles: true }));
     return () => (isRefused && isBack() ? `${describe(element)} was filled, but the page has put back what it held before` : null);
+  }
+
+  /**
+   * Puts a text in the place of what an editable element holds. Editors that keep the text themselves hear of it beforehand, as of what a person
+   * writes (the browser does not tell them of commands), and then do it in their own way.
+   * @param {HTMLElement} element
+   * @param {string} value
+   * @returns {() => string | null} as of `fill`
+   */
+  function write(element, value) {
+    focus(element);
+    const before = textIn(element);
+    const selection = /** @type {Selection} */ (getSelection());
+    selection.selectAllChildren(element);
+    const [inputType, command] = value === "" ? ["deleteContentBackward", "delete"] : ["insertText", "insertText"];
+    const how = { bubbles: true, cancelable: true, composed: true, inputType, data: value === "" ? null : value };
+    const targetRanges = [new StaticRange(selection.getRangeAt(0))];
+    if (element.dispatchEvent(new InputEvent("beforeinput", { ...how, targetRanges }))) document.execCommand(command, false, value);
+    const isBack = () => element.isConnected && textIn(element) === before;
+    return () => (before !== value && isBack() ? `${describe(element)} was filled, but the page has put back what it held before` : null);
   }
 
   /**
