@@ -16,12 +16,12 @@ process.env.PILOTFISH_ENCRYPTION_KEY = btoa("0123456789abcdef0123456789abcdef");
 process.env.PILOTFISH_TEST_MAIL_PORT ??= await freePort();
 const migrations = await readD1Migrations(`${root}migrations`);
 
+/** Below those that systems give to outgoing connections, one of which could take it before it is listened at. */
 function freePort(): Promise<string> {
+  const port = 20_000 + Math.floor(Math.random() * 12_000);
   return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(String(typeof address === "object" ? address?.port : address)));
-    });
+    const server = createServer().listen(port, "127.0.0.1", () => server.close(() => resolve(String(port))));
+    server.once("error", () => resolve(freePort()));
   });
 }
 
