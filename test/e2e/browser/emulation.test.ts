@@ -31,7 +31,7 @@ const PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTM
 const ALL = `(async () => [
   screen.width, devicePixelRatio, 'ontouchstart' in window, navigator.userAgent, navigator.platform, navigator.language,
   new Intl.NumberFormat().format(1234.5), Intl.DateTimeFormat().resolvedOptions().timeZone,
-  await new Promise((done) => navigator.geolocation.getCurrentPosition(({ coords }) => done(coords.latitude), ({ code }) => done('error ' + code), { timeout: 300 })),
+  await new Promise((done) => navigator.geolocation.getCurrentPosition(({ coords }) => done(coords.latitude), ({ code }) => done('error ' + code), { timeout: 3_000 })),
   ${HEADERS}['x-team'] ?? null, ${HEADERS}['accept-language'] ?? null,
 ])()`;
 const SET_ALL = (origin: string) => [
