@@ -138,6 +138,26 @@ describe("drag", () => {
     expect(await evaluate(page, "[...document.querySelectorAll('li')].map(({ id }) => id)")).toEqual(["l2", "l3", "l1"]);
   });
 
+  it("rests before it drops, as some lists heed nothing for a moment after each exchange", async () => {
+    await show(
+      page,
+      `<ul>${[1, 2, 3].map((id) => `<li id=l${id} draggable=true style="height:40px">${id}</li>`).join("")}</ul><script>
+        let [held, quiet] = [null, false];
+        addEventListener("dragstart", (event) => { held = event.target; });
+        addEventListener("dragover", (event) => {
+          event.preventDefault();
+          const over = event.target.closest("li");
+          if (quiet || over === null || over === held) return;
+          if (held.compareDocumentPosition(over) & Node.DOCUMENT_POSITION_FOLLOWING) over.after(held); else over.before(held);
+          quiet = true;
+          setTimeout(() => { quiet = false; }, 30);
+        });
+      </script>`,
+    );
+    await run({ action: "drag", target: "#l1", to: "#l3" });
+    expect(await evaluate(page, "[...document.querySelectorAll('li')].map(({ id }) => id)")).toEqual(["l2", "l3", "l1"]);
+  });
+
   it("lets go when there is no place to drop", async () => {
     await show(page, `${BOXES}<script>window.up = 0; addEventListener("mouseup", () => { up++; })</script>`);
     await expect(run({ action: "drag", target: "#a", to: "#c", timeout_seconds: 0.6 })).rejects.toThrow(

@@ -30,6 +30,9 @@ function bitsOf({ modifiers }: Press): number {
   return modifiers.reduce((bits, modifier) => bits | MODIFIERS[modifier], 0);
 }
 
+/** So long a person rests before letting go. Pages need it: some heed nothing for a moment after each exchange in a list (Sortable: 30 ms). */
+const REST_MS = 60;
+
 /** Moves the pointer there and presses the button. */
 export async function pressAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
   await Promise.all([
@@ -46,6 +49,7 @@ export async function pressAt(cdp: CDPSession, { x, y }: Point): Promise<void> {
  */
 export async function dragTo(cdp: CDPSession, from: Point, to: Point, moves: number, isTaken: () => Promise<boolean>): Promise<void> {
   for (let step = 1; step <= moves + 1; step++) {
+    if (step > moves) await new Promise((resolve) => setTimeout(resolve, REST_MS));
     const { x, y } = between(from, to, Math.min(1, step / moves)); // twice there: what is dragged over a place is said to it by the next move
     await cdp.send("Input.dispatchMouseEvent", { type: "mouseMoved", x, y, button: "left", buttons: 1 });
     if (await isTaken()) return;
