@@ -6,12 +6,13 @@
  * @param {ReturnType<typeof import("./locate.js").locate>} locator
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
  * @param {ReturnType<typeof import("./point.js").point>} pointer
- * @param {ReturnType<typeof import("./input.js").input>} inputs
+ * @param {ReturnType<typeof import("./aim.js").aim>} aimer
+ * @param {ReturnType<typeof import("./keyboard.js").keyboard>} keyboard
  * @param {ReturnType<typeof import("./controls.js").controls>} controller
  * @param {ReturnType<typeof import("./scroll.js").scroll>} scroller
  * @param {ReturnType<typeof import("./hide.js").hide>} hider
  */
-export function act(faults, dom, elements, locator, chooser, pointer, inputs, controller, scroller, hider) {
+export function act(faults, dom, elements, locator, chooser, pointer, aimer, keyboard, controller, scroller, hider) {
   const { NotYet, Never, BadTarget } = faults;
   const { page } = dom;
   const { fold, isVisible, shownText } = elements;
@@ -22,6 +23,16 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
   const { scrollIntoView, scrollTo, scrollBy, scrollToEnd } = scroller;
   /** @typedef {import("./protocol.ts").PageOp} PageOp */
   /** @typedef {import("./protocol.ts").Box} Box */
+
+  /** Between two looks whether input has come. */
+  const LOOK_MS = 5;
+
+  /**
+   * The browser drops input, and answers as if it had been given, while a page of the same process shows a dialog and before a page is first drawn.
+   * What a dialog has got in before may come a little later than its answer; in a frame of another process anything may. Counted in looks, as
+   * dialogs hold up what would look.
+   */
+  const LOOKS = window === window.top ? 20 : 200;
 
   /** Is the document about to be replaced? Router navigations that stay in the document do not count. */
   let leaving = false;
@@ -43,8 +54,9 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
     const endsAt = performance.now() + waitMs;
     leaving = false;
     globalThis.navigation?.addEventListener("navigate", noteLeaving); // again: a document that follows an empty one keeps us, not this
-    inputs.begin();
-    inputs.expectKeys(null);
+    aimer.expectNothing();
+    keyboard.begin();
+    keyboard.expectKeys(null);
     let box = /** @type {Box | null} */ (null);
     let done = 0;
     for (let pause = 10; done < ops.length;) {
@@ -81,7 +93,11 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
    * @param {number} keys
    */
   async function settle(button, keys) {
-    const arrival = await inputs.arrived(button, keys);
+    for (let looks = 0; looks < LOOKS && !(aimer.hasCome(button) && keyboard.missing(keys) === 0); looks++)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    const { missed, isHeld } = aimer.take(button);
+    const arrival = { missed: missed ?? keyboard.whatWasLost(), isHeld, keysMissed: keyboard.missing(keys) };
+    keyboard.begin();
     await nextTask();
     return { ...arrival, leaving };
   }
@@ -116,7 +132,7 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
       case "focus": {
         const element = secretly(op.secret, usable(controlOf(theOne(op.target))));
         focus(element);
-        inputs.expectKeys(element);
+        keyboard.expectKeys(element);
         return null;
       }
       case "fill":
@@ -188,5 +204,5 @@ export function act(faults, dom, elements, locator, chooser, pointer, inputs, co
     return element;
   }
 
-  return { run, cancel, settle, pressed: inputs.pressed };
+  return { run, cancel, settle, pressed: aimer.pressed };
 }

@@ -162,7 +162,25 @@ export function dom() {
     return (text instanceof Text ? text.assignedSlot : null) ?? hit;
   }
 
-  const walks = { page, select, treesIn, shownIn, around, nearest, isIn, elementAt };
+  /**
+   * How often an event has come to this document. The page cannot keep it from being counted.
+   * @param {"pointerdown" | "pointerup" | "keydown"} type
+   */
+  const countOf = (type) => performance.eventCounts.get(type) ?? 0;
+
+  /**
+   * Is it a frame, or can it have one in a closed shadow tree? Input for that does not come to this document.
+   * @param {Element} element
+   */
+  function mayShowFrame(element) {
+    const tag = tagOf(element);
+    if (/^(IFRAME|FRAME|OBJECT|EMBED|FENCEDFRAME)$/.test(tag)) return true;
+    return (
+      window.length > 0 && (tag.includes("-") || /^(ARTICLE|ASIDE|BLOCKQUOTE|DIV|FOOTER|H[1-6]|HEADER|MAIN|NAV|P|SECTION|SPAN)$/.test(tag))
+    );
+  }
+
+  const walks = { page, select, treesIn, shownIn, around, nearest, isIn, elementAt, countOf, mayShowFrame };
   const reads = {
     childNodesOf,
     parentNodeOf,

@@ -5,15 +5,15 @@
  * @param {ReturnType<typeof import("./boxes.js").boxes>} places
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
- * @param {ReturnType<typeof import("./input.js").input>} inputs
+ * @param {ReturnType<typeof import("./aim.js").aim>} aimer
  */
-export function point(faults, dom, places, elements, chooser, inputs) {
+export function point(faults, dom, places, elements, chooser, aimer) {
   const { NotYet } = faults;
   const { page, frameOf, elementAt, scrollIntoView } = dom;
   const { boxesOf, boxed } = places;
   const { describe, reaches } = elements;
   const { usable } = chooser;
-  const { expectPointer, expectNothing } = inputs;
+  const { expectPointer, expectNothing } = aimer;
   /** @typedef {import("./protocol.ts").Box} Box */
 
   /** Parts of a box's width and height at which a place to click is looked for when its middle is none. */

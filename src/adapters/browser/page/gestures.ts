@@ -78,14 +78,8 @@ export class Gestures {
     for (let done = 0; done < keys.length;) {
       const next = keys.slice(done, done + (this.#operations.hasDialogs ? 1 : KEYS_AT_ONCE));
       const sent = next.filter(isPressed).length;
-      const { keysMissed: missed, missed: lost } = await this.#operations.input(
-        () => pressKeys(this.#parts.tab.cdp, next),
-        place,
-        deadline,
-        {
-          keys: sent,
-        },
-      );
+      const press = () => pressKeys(this.#parts.tab.cdp, next);
+      const { keysMissed: missed, missed: lost } = await this.#operations.input(press, place, deadline, { keys: sent });
       if (lost !== null) throw new PageError(lost, { errorClass: "block" });
       if (missed === 0) done += next.length;
       else if (missed < next.length || deadline.remainingMs === 0) {

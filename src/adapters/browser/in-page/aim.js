@@ -1,28 +1,22 @@
 /**
- * Whether input came to what it was sent to. The browser drops input, and answers as if it had been given, while a page of the same process shows
- * a dialog and before a page is first drawn. Runs in the page (see `source.js`).
+ * Whether the pointer came to what it was aimed at. Runs in the page (see `source.js`).
  * @param {ReturnType<typeof import("./faults.js").faults>} faults
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./boxes.js").boxes>} places
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  */
-export function input(faults, dom, places, elements) {
+export function aim(faults, dom, places, elements) {
   const { NotYet } = faults;
-  const { page, tagOf, matches } = dom;
+  const { countOf, matches, mayShowFrame } = dom;
   const { boxesOf } = places;
   const { describe, reaches } = elements;
 
   /** What the button was pressed for must come so soon. */
   const EXPECTED_MS = 5000;
 
-  /** Between two looks whether it has come. */
+  /** How often it is looked whether the button has gone down where that cannot be heard, and the time between. */
+  const LOOKS = 200;
   const LOOK_MS = 5;
-
-  /**
-   * Input that a dialog has got in before may come a little later than its answer; in a frame of another process any may. Counted in looks, as
-   * dialogs hold up what would look.
-   */
-  const LOOKS = window === window.top ? 20 : 200;
 
   /** What moving the pointer there and pressing the button come to. */
   const EVENTS = ["mouseover", "pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu"];
@@ -43,55 +37,9 @@ export function input(faults, dom, places, elements) {
    */
   let expected = /** @type {Expected | null} */ (null);
 
-  /** What keys are typed into, and those that it did not get or may not take. */
-  let typed = /** @type {{ element: Element, lost: number, full: KeyboardEvent[] } | null} */ (null);
-
-  /** How many keys had come when they were last counted; null before that in this document. */
-  let keysBefore = /** @type {number | null} */ (null);
-
-  /**
-   * How often an event has come to this document. The page cannot keep it from being counted.
-   * @param {"pointerdown" | "pointerup" | "keydown"} type
-   */
-  const count = (type) => performance.eventCounts.get(type) ?? 0;
-
-  /** Input that is sent from now on is expected. */
-  function begin() {
+  /** Forgets the element that the pointer was sent to. */
+  function expectNothing() {
     expected = null;
-    keysBefore = count("keydown");
-  }
-
-  /**
-   * Keys are typed into this element, which has the focus.
-   * @param {Element | null} element
-   */
-  function expectKeys(element) {
-    typed = element === null ? null : { element, lost: 0, full: [] };
-    if (typed !== null) addEventListener("keydown", noteKey, { capture: true });
-  }
-
-  /** @param {KeyboardEvent} event */
-  function noteKey(event) {
-    if (typed === null || !event.isTrusted || event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
-    const focused = page.focused();
-    if (focused === null || (focused === page.body() && typed.element !== focused && typed.element !== page.root())) typed.lost++;
-    else if (focused instanceof HTMLInputElement || focused instanceof HTMLTextAreaElement) {
-      const { maxLength, value, selectionStart } = focused;
-      const isCaret = selectionStart !== null && selectionStart === focused.selectionEnd;
-      if (isCaret && maxLength > 0 && value.length >= maxLength) typed.full.push(event);
-    }
-  }
-
-  /** Why keys were typed in vain, as a sentence; null when none were. */
-  function whatWasLost() {
-    if (typed === null) return null;
-    const { element, lost, full } = typed;
-    const refused = full.filter((event) => !event.defaultPrevented).length;
-    typed = { element, lost: 0, full: [] };
-    if (lost > 0)
-      return `${lost} keys came to nothing: ${describe(element)} had lost the focus (\`delay_ms\` gives the page time between keys)`;
-    const hint = "(`delay_ms` gives a page that moves on to the next field time for that)";
-    return refused > 0 ? `${refused} keys came to nothing: the field had as many characters as it takes ${hint}` : null;
   }
 
   /**
@@ -102,7 +50,7 @@ export function input(faults, dom, places, elements) {
    */
   function expectPointer(element, find, hit) {
     const at = performance.now();
-    expected = { element, find, at, isSeen: !mayShowFrame(hit), downs: count("pointerdown"), ups: count("pointerup") };
+    expected = { element, find, at, isSeen: !mayShowFrame(hit), downs: countOf("pointerdown"), ups: countOf("pointerup") };
     for (const type of EVENTS) addEventListener(type, check, { capture: true }); // again: a document that follows an empty one keeps us, not these
   }
 
@@ -119,11 +67,6 @@ export function input(faults, dom, places, elements) {
     for (let looks = 0; looks < LOOKS && !isDown(met); looks++) if ((await Promise.race([heard, pause()])) === true) return true;
     if (!isDown(met)) await heard;
     return true;
-  }
-
-  /** Forgets the element that the pointer was sent to. */
-  function expectNothing() {
-    expected = null;
   }
 
   /**
@@ -203,30 +146,27 @@ export function input(faults, dom, places, elements) {
   }
 
   /**
-   * Waits until what was sent has come.
-   * @param {"down" | "up" | "over"} button what the pointer was sent for, if it was sent
-   * @param {number} keys so many were sent
-   * @returns {Promise<import("./protocol.ts").Arrival>}
+   * Has what the pointer was sent for come?
+   * @param {"down" | "up" | "over"} button
    */
-  async function arrived(button, keys) {
-    const isThere = { down: isDown, up: isUp, over: isOver }[button];
-    const hasPointer = () => expected === null || !isAwaited(expected) || isThere(expected);
-    const keysMissed = () => (keysBefore === null || areKeysElsewhere() ? 0 : Math.max(0, keysBefore + keys - count("keydown")));
-    for (let looks = 0; looks < LOOKS && !(hasPointer() && keysMissed() === 0); looks++)
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  function hasCome(button) {
+    return expected === null || !isAwaited(expected) || { down: isDown, up: isUp, over: isOver }[button](expected);
+  }
+
+  /**
+   * What has become of it; nothing is expected after that but a button that has not come up.
+   * @param {"down" | "up" | "over"} button
+   * @returns {Pick<import("./protocol.ts").Arrival, "missed" | "isHeld">}
+   */
+  function take(button) {
     const met = expected;
-    const missing = keysMissed();
-    begin();
-    if (met === null || (!met.isSeen && met.missed === undefined)) return { missed: whatWasLost(), isHeld: false, keysMissed: missing };
-    if (button === "over")
-      return { missed: isOver(met) ? null : `the pointer is not over ${describe(met.element)}`, isHeld: false, keysMissed: missing };
-    const isHeld = button === "up" && isDown(met) && !isUp(met);
+    expected = null;
+    if (met === null || (!met.isSeen && met.missed === undefined)) return { missed: null, isHeld: false };
+    if (button === "over") return { missed: isOver(met) ? null : `the pointer is not over ${describe(met.element)}`, isHeld: false };
+    if (!isDown(met)) return { missed: `the pointer did not come to ${describe(met.element)}`, isHeld: false };
+    const isHeld = button === "up" && !isUp(met);
     if (isHeld) expected = met;
-    return {
-      missed: isDown(met) ? (met.missed ?? met.slipped ?? null) : `the pointer did not come to ${describe(met.element)}`,
-      isHeld,
-      keysMissed: missing,
-    };
+    return { missed: met.missed ?? met.slipped ?? null, isHeld };
   }
 
   /**
@@ -236,32 +176,10 @@ export function input(faults, dom, places, elements) {
   const isAwaited = ({ isSeen }) => isSeen || window !== window.top;
 
   /** @param {{ downs: number }} expected */
-  const isDown = ({ downs }) => count("pointerdown") > downs;
+  const isDown = ({ downs }) => countOf("pointerdown") > downs;
 
   /** @param {{ ups: number }} expected */
-  const isUp = ({ ups }) => count("pointerup") > ups;
+  const isUp = ({ ups }) => countOf("pointerup") > ups;
 
-  /** May keys go to a document inside this one, or to the list or calendar of a control? */
-  function areKeysElsewhere() {
-    const focused = page.focused();
-    return (
-      focused !== null &&
-      (matches(focused, "select, input[list], input:is([type^=date], [type=month], [type=week], [type=time], [type=color])") ||
-        mayShowFrame(focused))
-    );
-  }
-
-  /**
-   * Is it a frame, or can it have one in a closed shadow tree? Input for that does not come to this document.
-   * @param {Element} element
-   */
-  function mayShowFrame(element) {
-    const tag = tagOf(element);
-    if (/^(IFRAME|FRAME|OBJECT|EMBED|FENCEDFRAME)$/.test(tag)) return true;
-    return (
-      window.length > 0 && (tag.includes("-") || /^(ARTICLE|ASIDE|BLOCKQUOTE|DIV|FOOTER|H[1-6]|HEADER|MAIN|NAV|P|SECTION|SPAN)$/.test(tag))
-    );
-  }
-
-  return { begin, expectPointer, expectNothing, expectKeys, pressed, arrived };
+  return { expectPointer, expectNothing, pressed, hasCome, take };
 }
