@@ -4,14 +4,12 @@
  * @param {ReturnType<typeof import("./dom.js").dom>} dom
  * @param {ReturnType<typeof import("./elements.js").elements>} elements
  * @param {ReturnType<typeof import("./choose.js").choose>} chooser
- * @param {ReturnType<typeof import("./point.js").point>} pointer
  */
-export function scroll(faults, dom, elements, chooser, pointer) {
+export function scroll(faults, dom, elements, chooser) {
   const { Never } = faults;
   const { page, around } = dom;
   const { describe } = elements;
   const { theOne } = chooser;
-  const { nextFrame } = pointer;
   /** @typedef {import("../../../domain/browser/browser.ts").BrowserTarget} Target */
 
   /** An end that is looked at so often is seen in time. */
@@ -21,6 +19,9 @@ export function scroll(faults, dom, elements, chooser, pointer) {
   function scrollIntoView(element) {
     dom.scrollIntoView(element, { block: "center", inline: "center" });
   }
+
+  /** A page that is not drawn for so long is not drawn at all. */
+  const UNDRAWN_MS = 2000;
 
   /**
    * What scrolls: the page itself for null, otherwise the element or, where that is only the content, what is around it.
@@ -71,14 +72,14 @@ export function scroll(faults, dom, elements, chooser, pointer) {
     for (let scrolls = 0; scrolls < maxScrolls; scrolls++) {
       if (scrolls > 0 && !(await hasGrown(scroller, idleMs, goOn))) return;
       if (!goOn()) throw new Never(`more was still being loaded after ${scrolls} scrolls; set max_scrolls, or raise timeout_seconds`);
-      await nextFrame(); // a list that loads when its end comes into view must have seen it go
-      await nextFrame();
+      await rendered(scroller); // a list that loads when its end comes into view must have seen it go
       scroller.scrollTo({ top: scroller.scrollHeight, behavior: "instant" });
+      await rendered(scroller); // and come
     }
   }
 
   /**
-   * Waits until there is more to scroll to. A page that gets no turn for a while, on a busy machine, is given its turns and frames first.
+   * Waits until there is more to scroll to. A page that gets no turn for a while, on a busy machine, is given its turns first.
    * @param {Element} scroller
    * @param {number} idleMs how long nothing has to happen to be sure that nothing will
    * @param {() => boolean} goOn
@@ -89,11 +90,27 @@ export function scroll(faults, dom, elements, chooser, pointer) {
     const endsAt = performance.now() + idleMs;
     for (let looks = 0; performance.now() < endsAt || looks * LOOK_MS * 2 < idleMs; looks++) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      await nextFrame();
       if (!isAtEnd()) return true;
       if (!goOn()) return true;
     }
     return false;
+  }
+
+  /**
+   * Resolves when the page has been drawn, and has looked what came into view and what went: observers of all kinds are told in one step. Waiting for
+   * frames is not enough, which a busy machine does without.
+   * @param {Element} element
+   * @returns {Promise<void>}
+   */
+  function rendered(element) {
+    return new Promise((resolve) => {
+      const observer = new IntersectionObserver(() => {
+        observer.disconnect();
+        resolve();
+      });
+      observer.observe(element);
+      setTimeout(resolve, UNDRAWN_MS);
+    });
   }
 
   return { scrollIntoView, scrollTo, scrollBy, scrollToEnd };

@@ -36,7 +36,7 @@ export const LIBRARY_SOURCE = `(() => {
   const typist = (${keyboard})(dom, elements);
   const pointer = (${point})(faults, dom, places, elements, chooser, aimer);
   const controller = (${controls})(faults, dom, elements, locator, chooser);
-  const scroller = (${scroll})(faults, dom, elements, chooser, pointer);
+  const scroller = (${scroll})(faults, dom, elements, chooser);
   const framer = (${frame})(dom, css, elements, locator, pointer);
   const hider = (${hide})();
   const actor = (${act})(faults, dom, elements, locator, chooser, pointer, aimer, typist, controller, scroller, hider);
