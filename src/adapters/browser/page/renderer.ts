@@ -8,8 +8,9 @@ import { ContextLost, GONE_WITH_SESSION, type Tab } from "../tabs/tab.ts";
 /** A page that is silent for this long is interrupted. */
 const INTERRUPT_MS = 700;
 
-/** A page needs at most so many times as long for an answer as the browser itself, unless it is busy. */
+/** A page needs at most so many times as long for an answer as the browser itself, unless it is busy; and so much longer at most. */
 const BUSY_FACTOR = 10;
+const LONGER_MS = 2000;
 
 /** So many scripts are ended, one after the other: behind the one that runs, others may wait that never end either. */
 const MAX_INTERRUPTED = 4;
@@ -185,13 +186,14 @@ export class Renderer {
         () => true,
         (error: unknown) => error instanceof ContextLost,
       );
-    return (await within(INTERRUPT_MS)) || (await within(BUSY_FACTOR * (await this.#browserTakes())));
+    return (await within(INTERRUPT_MS)) || (await within(Math.min(LONGER_MS, BUSY_FACTOR * (await this.#browserTakes()))));
   }
 
-  /** @returns how long the browser itself needs for an answer, in milliseconds */
+  /** @returns how long the browser itself needs for an answer that no page can hold up, in milliseconds */
   async #browserTakes(): Promise<number> {
     const askedAt = Date.now();
-    await this.#tab.wait(this.#tab.cdp.send("Page.getNavigationHistory"), new Deadline(INTERRUPT_MS)).catch(() => undefined); // that is long
+    const asked = this.#tab.cdp.connection()?.send("Browser.getVersion");
+    if (asked !== undefined) await this.#tab.wait(asked, new Deadline(INTERRUPT_MS)).catch(() => undefined); // that is long
     return Date.now() - askedAt;
   }
 }
