@@ -31,6 +31,8 @@ export class Renderer {
   /** When the page opened its last dialogs and began, by itself, to go elsewhere. */
   #unrest: number[] = [];
   #stirs = 0;
+  /** The document in which a script had to be ended last: it may begin anew at any moment. */
+  #interrupted: string | null = null;
 
   constructor(tab: Tab, navigation: Navigation) {
     this.#tab = tab;
@@ -89,7 +91,8 @@ export class Renderer {
     await this.recovered(deadline);
     const staysHere = to.includes("#") && withoutFragment(to) === withoutFragment(this.#navigation.url);
     if (this.#navigation.isUnderWay || (this.#navigation.isLoading && !staysHere)) this.#stopLoading();
-    if (this.#isRestless || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.silence(deadline));
+    const isQuiet = !this.#isRestless && (staysHere || this.#interrupted !== this.#navigation.loaderId);
+    if (!isQuiet || !(await deadline.wait(this.#answers(this.#tab.cdp)))) await deadline.wait(this.silence(deadline));
   }
 
   /**
@@ -170,6 +173,7 @@ export class Renderer {
   }
 
   #endScript(cdp: CDPSession): void {
+    this.#interrupted = this.#navigation.loaderId;
     cdp.send("Runtime.terminateExecution").catch(() => undefined); // see above
   }
 
