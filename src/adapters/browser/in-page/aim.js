@@ -7,7 +7,7 @@
  */
 export function aim(faults, dom, places, elements) {
   const { NotYet } = faults;
-  const { countOf, matches, mayShowFrame } = dom;
+  const { isAt, countOf, matches, mayShowFrame } = dom;
   const { boxesOf } = places;
   const { describe, reaches } = elements;
 
@@ -140,9 +140,9 @@ export function aim(faults, dom, places, elements) {
    * @param {Element} element
    * @param {Point} point
    */
-  function hasLeft(element, { x, y }) {
+  function hasLeft(element, point) {
     const boxes = element.isConnected ? boxesOf(element) : [];
-    return boxes.length > 0 && !boxes.some(({ left, right, top, bottom }) => x >= left && x <= right && y >= top && y <= bottom);
+    return boxes.length > 0 && !boxes.some((box) => isAt(box, point));
   }
 
   /**

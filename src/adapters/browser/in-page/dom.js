@@ -144,6 +144,13 @@ export function dom() {
   const isIn = (inner, outer) => nearest(inner, (box) => box === outer) !== null;
 
   /**
+   * Is this point in it?
+   * @param {DOMRect} rect
+   * @param {{ readonly x: number, readonly y: number }} point
+   */
+  const isAt = ({ left, right, top, bottom }, { x, y }) => x >= left && x <= right && y >= top && y <= bottom;
+
+  /**
    * The innermost element at a point of the viewport.
    * @param {number} x
    * @param {number} y
@@ -157,8 +164,9 @@ export function dom() {
     }
     if (hit === null || shadowOf(hit) === null) return hit;
     // A text that was given to a slot is shown in that, while the browser names its host.
-    const isHere = (/** @type {DOMRect} */ { left, right, top, bottom }) => x >= left && x <= right && y >= top && y <= bottom;
-    const text = Array.from(childNodesOf(hit)).find((node) => node instanceof Text && rectsOfText(node).some(isHere));
+    const text = Array.from(childNodesOf(hit)).find(
+      (node) => node instanceof Text && rectsOfText(node).some((rect) => isAt(rect, { x, y })),
+    );
     return (text instanceof Text ? text.assignedSlot : null) ?? hit;
   }
 
@@ -180,7 +188,7 @@ export function dom() {
     );
   }
 
-  const walks = { page, select, treesIn, shownIn, around, nearest, isIn, elementAt, countOf, mayShowFrame };
+  const walks = { page, select, treesIn, shownIn, around, nearest, isIn, isAt, elementAt, countOf, mayShowFrame };
   const reads = {
     childNodesOf,
     parentNodeOf,
