@@ -15,6 +15,7 @@ export function library(dom, pointer, actor, chooser, reader, framer, hider) {
     canClick: chooser.canClick,
     settle: actor.settle,
     pressed: actor.pressed,
+    wasPressed: () => dom.countOf("pointerdown") > 0,
     sawDrag: pointer.sawDrag,
     read: reader.readPage,
     frame: framer.find,

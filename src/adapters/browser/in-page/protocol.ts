@@ -99,6 +99,8 @@ export interface PageLibrary {
   ): Promise<Arrival & { /** Is another document on its way? */ readonly leaving: boolean }>;
   /** Resolves when the button has gone down in this document since the last `point`, at once where that was in a frame inside it. */
   pressed(): Promise<true>;
+  /** Has the button gone down in this document since it came? */
+  wasPressed(): boolean;
   /** HTML drag and drop in this document: has it begun since the last `point`, and has it come over it since the last `drop`? */
   sawDrag(): { readonly start: boolean; readonly over: boolean };
   /** The element that shows a frame, or why there is none. */

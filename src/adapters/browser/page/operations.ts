@@ -137,9 +137,8 @@ export class Operations {
   }
 
   /** Has the button gone down in this document since it came? */
-  async wasPressed(place: FramePlace, deadline: Deadline): Promise<boolean> {
-    const { value } = await this.#parts.library.ask(place, '(performance.eventCounts.get("pointerdown") ?? 0) > 0', deadline, true);
-    return value === true;
+  wasPressed(place: FramePlace, deadline: Deadline): Promise<boolean> {
+    return this.#parts.library.callIn(place, "wasPressed", [], deadline);
   }
 
   /**
