@@ -78,8 +78,11 @@ export function controls(faults, dom, elements, locator, chooser) {
     const isBack = () => isChange && element.isConnected && element.value === before;
     const isRefused = before !== "" || isBack(); // one that is emptied by its `change` was taken, such as a new entry of a list
     element.dispatchEvent(new Event("change", { bubbles: true }));
-    return () => (isRefused && isBack() ? `${describe(element)} was filled, but the page has put back what it held before` : null);
+    return () => (isRefused && isBack() ? putBack(element) : null);
   }
+
+  /** @param {Element} element */
+  const putBack = (element) => `${describe(element)} was filled, but the page has put back what it held before`;
 
   /**
    * Puts a text in the place of what an editable element holds. Editors that keep the text themselves hear of it beforehand, as of what a person
@@ -98,7 +101,7 @@ export function controls(faults, dom, elements, locator, chooser) {
     const targetRanges = [new StaticRange(selection.getRangeAt(0))];
     if (element.dispatchEvent(new InputEvent("beforeinput", { ...how, targetRanges }))) document.execCommand(command, false, value);
     const isBack = () => element.isConnected && textIn(element) === before;
-    return () => (before !== value && isBack() ? `${describe(element)} was filled, but the page has put back what it held before` : null);
+    return () => (before !== value && isBack() ? putBack(element) : null);
   }
 
   /**

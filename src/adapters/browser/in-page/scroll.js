@@ -15,13 +15,13 @@ export function scroll(faults, dom, elements, chooser) {
   /** An end that is looked at so often is seen in time. */
   const LOOK_MS = 50;
 
+  /** A page that is not drawn for so long is not drawn at all. */
+  const UNDRAWN_MS = 2000;
+
   /** @param {Element} element */
   function scrollIntoView(element) {
     dom.scrollIntoView(element, { block: "center", inline: "center" });
   }
-
-  /** A page that is not drawn for so long is not drawn at all. */
-  const UNDRAWN_MS = 2000;
 
   /**
    * What scrolls: the page itself for null, otherwise the element or, where that is only the content, what is around it.
@@ -104,12 +104,14 @@ export function scroll(faults, dom, elements, chooser) {
    */
   function rendered(element) {
     return new Promise((resolve) => {
-      const observer = new IntersectionObserver(() => {
+      const done = () => {
         observer.disconnect();
+        clearTimeout(timer);
         resolve();
-      });
+      };
+      const observer = new IntersectionObserver(done);
+      const timer = setTimeout(done, UNDRAWN_MS);
       observer.observe(element);
-      setTimeout(resolve, UNDRAWN_MS);
     });
   }
 
