@@ -42,6 +42,13 @@ const SET_ALL = (origin: string) => [
   { action: "set_geolocation", latitude: 47.5, longitude: 8.7, origins: [origin] },
   { action: "set_headers", headers: { "X-Team": "blue" }, origins: [origin] },
 ];
+/** What a page is seen by, taken back; the rest is for the site. */
+const TAKEN_BACK = [
+  { action: "set_viewport" },
+  { action: "set_user_agent", user_agent: null },
+  { action: "set_locale", locale: null },
+  { action: "set_timezone", timezone: null },
+];
 const SEEN: Json = [400, 2, true, PHONE, "Linux armv81", "de-DE", "1.234,5", "Asia/Tokyo", 47.5, "blue", "de-DE,de;q=0.9"];
 
 describe("what is set for a tab", () => {
@@ -56,10 +63,7 @@ describe("what is set for a tab", () => {
     expect(wide["seen"]).toEqual([500, 400]);
     const back = await run(
       tab,
-      { action: "set_viewport" },
-      { action: "set_user_agent", user_agent: null },
-      { action: "set_locale", locale: null },
-      { action: "set_timezone", timezone: null },
+      ...TAKEN_BACK,
       { action: "set_headers", headers: {} },
       { action: "set_geolocation", latitude: 1, longitude: 2 },
       goto(at("/headers")),
@@ -180,15 +184,7 @@ describe("what is set for a tab that holds frames of other processes and workers
     const { outer, inner, ...others } = await run(tab, ...set, ...reads);
     expect(others).toMatchObject({ page: TOLD, worker: TOLD, workerOfFrame: TOLD });
     for (const told of [outer, inner]) expect((told as Json[]).slice(0, 8)).toEqual(TOLD); // touch comes with a document
-    const after = await run(
-      tab,
-      { action: "set_viewport" },
-      { action: "set_user_agent", user_agent: null },
-      { action: "set_locale", locale: null },
-      { action: "set_timezone", timezone: null },
-      goto(AROUND),
-      ...reads,
-    );
+    const after = await run(tab, ...TAKEN_BACK, goto(AROUND), ...reads);
     for (const { name } of reads) expect(after[name], name).toEqual(before[name]);
   });
 
